@@ -1,0 +1,1 @@
+"""TOML and environment to typed settings, with all faults at once."""

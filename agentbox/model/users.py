@@ -1,0 +1,58 @@
+"""Users as they are kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from agentbox.model.access.roles import Role
+
+
+class Status(StrEnum):
+    """Only `active` signs in; `disable` sets `inactive`, `suspended` is set by an edit alone."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    SUSPENDED = "suspended"
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """Our record of a person. `id` is random, immutable and never used again.
+
+    `username` is kept as given; it is unique in lower case. `email` is kept canonical.
+    """
+
+    id: str
+    username: str
+    email: str | None
+    email_verified: bool
+    role: Role
+    status: Status
+    password_change_required: bool
+    created_at: datetime
+    updated_at: datetime
+    last_login: datetime | None = None
+    organization_id: str = "default"
+
+    @property
+    def active(self) -> bool:
+        """True if this user may sign in and act."""
+        return self.status is Status.ACTIVE
+
+
+class UserFilter(Struct, frozen=True, kw_only=True):
+    """Which users a list holds; None does not filter. `search` is part of a name or address."""
+
+    role: Role | None = None
+    status: Status | None = None
+    search: str | None = None
+
+
+class PasswordRecord(Struct, frozen=True):
+    """A user's password hash (an argon2id string) and when it was set."""
+
+    user_id: str
+    password_hash: str
+    updated_at: datetime

@@ -1,0 +1,76 @@
+"""The authors' front door: everything a plugin needs is here, in `agentbox.model`, in `errors`."""
+
+from agentbox.plugin.authenticator import (
+    AuthenticatorType,
+    Challenge,
+    LoginAnswer,
+    LoginContext,
+    LoginMethod,
+    NotMine,
+    PasswordAuthenticator,
+    PasswordHasher,
+    PasswordLogin,
+    RedirectAuthenticator,
+    RedirectLogin,
+    RequestAuthenticator,
+    TokenIssuer,
+    TokenRequest,
+    Verified,
+)
+from agentbox.plugin.event import Event
+from agentbox.plugin.job import Job, JobRun
+from agentbox.plugin.migrations import MigrationFolder
+from agentbox.plugin.options import NoOptions, Options
+from agentbox.plugin.policy import (
+    LoginPolicy,
+    PasswordContext,
+    PasswordPolicy,
+    PolicyType,
+    TokenClaims,
+)
+from agentbox.plugin.routes import Route, RouteRequest, RouteResponse
+from agentbox.plugin.services import Clock, Logger, Sealer, Services
+from agentbox.plugin.spec import API_VERSION, hookimpl
+from agentbox.plugin.storage import Change, Storage, StorageType, Transaction
+
+__all__ = [
+    "API_VERSION",
+    "AuthenticatorType",
+    "Challenge",
+    "Change",
+    "Clock",
+    "Event",
+    "Job",
+    "JobRun",
+    "Logger",
+    "LoginAnswer",
+    "LoginContext",
+    "LoginMethod",
+    "LoginPolicy",
+    "MigrationFolder",
+    "NoOptions",
+    "NotMine",
+    "Options",
+    "PasswordAuthenticator",
+    "PasswordContext",
+    "PasswordHasher",
+    "PasswordLogin",
+    "PasswordPolicy",
+    "PolicyType",
+    "RedirectAuthenticator",
+    "RedirectLogin",
+    "RequestAuthenticator",
+    "Route",
+    "RouteRequest",
+    "RouteResponse",
+    "Sealer",
+    "Services",
+    "Storage",
+    "StorageType",
+    "TokenClaims",
+    "TokenIssuer",
+    "TokenRequest",
+    "Transaction",
+    "Verified",
+    "hookimpl",
+]

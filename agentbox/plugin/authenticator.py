@@ -1,0 +1,203 @@
+"""Abilities around credentials. Implement those you can, on one object or on several.
+
+- `RequestAuthenticator` judges the credential of every request.
+- `LoginMethod` signs a person in, in one or more steps; `PasswordAuthenticator` and
+  `RedirectAuthenticator` are small bases over it.
+- `PasswordHasher` makes and checks password hashes.
+- `TokenIssuer` mints access tokens and publishes the keys that verify them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from msgspec import Struct
+
+from agentbox.model.access.roles import Role
+from agentbox.model.evidence import Authentication, Credential, Identity
+from agentbox.model.principal import Origin
+from agentbox.model.secret import Secret
+from agentbox.plugin.options import NoOptions, Options
+from agentbox.plugin.services import Services
+
+
+class AuthenticatorType(Struct, frozen=True, kw_only=True):
+    """What `agentbox_authenticator_types` returns: a kind of authenticator and how to open one.
+
+    `open(services)` gives an async context manager; the object inside has one or more of the
+    abilities of this module, and lives until the server stops. `services.options` are the
+    instance's options, already of type `options`.
+    """
+
+    name: str
+    open: Callable[[Services], AbstractAsyncContextManager[object]]
+    options: type[Options] = NoOptions
+    description: str = ""
+
+
+class RequestAuthenticator(ABC):
+    """Judges credentials that come with requests."""
+
+    cacheable: ClassVar[bool] = False
+    """True if a good answer stays good until its expiry, apart from what the core itself asks on
+    every request (the user, the session, the API key). Then it is remembered for at most 30 s."""
+
+    @abstractmethod
+    def recognises(self, credential: Credential) -> bool:
+        """Whether this kind is mine, by its shape alone: pure, no I/O, never raises."""
+
+    @abstractmethod
+    async def authenticate(self, credential: Credential) -> Authentication:
+        """Who this is and how they showed it.
+
+        Raises `InvalidCredential` if it does not hold. Never returns a role; the core works out
+        what the subject may do. Anything else raised answers 503 and asks nobody else.
+        """
+
+
+class LoginContext(Struct, frozen=True, kw_only=True):
+    """Around a login: when and from where."""
+
+    now: datetime
+    origin: Origin
+
+
+class PasswordLogin(Struct, frozen=True):
+    """Data of a first step with a name and a password, both exactly as given."""
+
+    username: str
+    password: Secret
+
+
+class RedirectLogin(Struct, frozen=True):
+    """Data of a first step that sends the browser elsewhere."""
+
+    return_to: str | None = None
+
+
+class Verified(Struct, frozen=True):
+    """The login holds; the core finds the user of this identity."""
+
+    identity: Identity
+
+
+class Challenge(Struct, frozen=True, kw_only=True):
+    """Right so far, and another step is needed.
+
+    `kind` names the step (`redirect`, `totp` …), `data` is for the client, `state` is sealed and
+    comes back to `advance` once, within ten minutes.
+    """
+
+    kind: str
+    state: bytes
+    data: Mapping[str, Any] = {}
+
+
+class NotMine(Struct, frozen=True):
+    """This method does not know that login; the next one is asked."""
+
+
+LoginAnswer = Verified | Challenge | NotMine
+
+
+class LoginMethod(ABC):
+    """Signs a person in, in one or more steps."""
+
+    @abstractmethod
+    async def begin(self, context: LoginContext, data: Struct) -> LoginAnswer:
+        """The first step. `NotMine` for data of a kind or a name that this method does not know.
+
+        Raises `LoginFailed` if it is mine and wrong.
+        """
+
+    async def advance(
+        self, context: LoginContext, state: bytes, data: Mapping[str, Any]
+    ) -> LoginAnswer:
+        """A further step, with the `state` of the challenge before it."""
+        return NotMine()
+
+
+class PasswordAuthenticator(LoginMethod):
+    """The base for methods that judge a name and a password."""
+
+    async def begin(self, context: LoginContext, data: Struct) -> LoginAnswer:
+        """`verify` for password logins, `NotMine` for all others."""
+        if isinstance(data, PasswordLogin):
+            return await self.verify(context, data.username, data.password)
+        return NotMine()
+
+    @abstractmethod
+    async def verify(
+        self, context: LoginContext, username: str, password: Secret
+    ) -> Verified | Challenge | NotMine:
+        """As `begin`. Take the same time whether or not the name exists."""
+
+
+class RedirectAuthenticator(LoginMethod):
+    """The base for methods that send the browser to another site and read what comes back."""
+
+    async def begin(self, context: LoginContext, data: Struct) -> LoginAnswer:
+        """A `redirect` challenge for redirect logins, `NotMine` for all others."""
+        if isinstance(data, RedirectLogin):
+            return await self.start(context, data.return_to)
+        return NotMine()
+
+    async def advance(
+        self, context: LoginContext, state: bytes, data: Mapping[str, Any]
+    ) -> LoginAnswer:
+        """`finish`, with what the other site sent along."""
+        return await self.finish(context, state, data)
+
+    @abstractmethod
+    async def start(self, context: LoginContext, return_to: str | None) -> Challenge:
+        """A challenge of kind `redirect` with `data["url"]`."""
+
+    @abstractmethod
+    async def finish(
+        self, context: LoginContext, state: bytes, data: Mapping[str, Any]
+    ) -> LoginAnswer:
+        """Judge the answer of the other site."""
+
+
+class PasswordHasher(ABC):
+    """Makes and checks hashes of passwords; slow on purpose, off the loop and bounded.
+
+    Raises `Overloaded` where too many are waiting.
+    """
+
+    @abstractmethod
+    async def hash(self, password: Secret) -> str:
+        """A new hash of the password, with the current parameters."""
+
+    @abstractmethod
+    async def matches(self, password_hash: str, password: Secret) -> bool:
+        """Whether the password has that hash."""
+
+
+class TokenRequest(Struct, frozen=True, kw_only=True):
+    """What an access token is to say (RFC 9068 section 2.2). `typ` is its class, `at+jwt`."""
+
+    typ: Literal["at+jwt"] = "at+jwt"
+    subject: str
+    session_id: str
+    client_id: str
+    role: Role
+    audience: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+class TokenIssuer(ABC):
+    """Mints access tokens."""
+
+    @abstractmethod
+    async def mint(self, request: TokenRequest) -> Secret:
+        """A signed token."""
+
+    @abstractmethod
+    async def jwks(self) -> Sequence[Mapping[str, str]]:
+        """The public keys (RFC 7517) that verify tokens of this issuer; none for shared secrets."""

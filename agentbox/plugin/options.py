@@ -1,0 +1,36 @@
+"""Options of a plugin: a frozen msgspec Struct of its own, with constraints in `Annotated`.
+
+```python
+class ExampleOptions(Options, frozen=True):
+    greeting: Annotated[str, Meta(min_length=1)] = "hello"
+    secret: Secret | None = None      # redacted wherever settings are shown
+    every: timedelta = timedelta(seconds=30)
+```
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec import Struct
+
+from agentbox.model.secret import Secret
+
+__all__ = ["NoOptions", "Options", "Secret", "timedelta"]
+
+
+class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of a plugin's options.
+
+    Fields may be str, int, float, bool, Secret, timedelta (written `30s`, `15m`, `7d`), Path,
+    an Enum, Literal, lists and `dict[str, …]` of them, or further Options.
+    `check()` may look at several fields together.
+    """
+
+    def check(self) -> list[str]:
+        """Faults that no single field shows, one sentence each, starting with the field's name."""
+        return []
+
+
+class NoOptions(Options, frozen=True):
+    """For plugins that have none."""

@@ -1,0 +1,78 @@
+"""Routes: what a handler gets and gives, and the table row that describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from agentbox.errors import Problem
+from agentbox.model.access.route import Access
+from agentbox.model.evidence import Authentication
+from agentbox.model.principal import Origin, Principal
+
+BodyT = TypeVar("BodyT")
+QueryT = TypeVar("QueryT")
+
+
+class RouteRequest(Struct, Generic[BodyT, QueryT], kw_only=True):
+    """A request whose path, query and body have been parsed and whose caller may call this route.
+
+    `caller` is None on public routes. `expired` is set instead of `caller` only on a route with
+    `allow_expired`, for a token that ran out.
+    """
+
+    path: Mapping[str, str]
+    query: QueryT
+    body: BodyT
+    caller: Principal | None
+    origin: Origin
+    request_id: str
+    expired: Authentication | None = None
+
+    @property
+    def principal(self) -> Principal:
+        """The caller of a route that is not public."""
+        if self.caller is None:
+            raise LookupError("a public route has no principal")
+        return self.caller
+
+
+class RouteResponse(Struct, frozen=True, kw_only=True):
+    """An answer with its own status, headers or media type.
+
+    `body` is a Struct (sent as JSON), ready bytes, or None for no content.
+    """
+
+    body: Struct | bytes | None = None
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    content_type: str = "application/json"
+
+
+Handler = Callable[[RouteRequest[Any, Any]], Awaitable[Struct | RouteResponse]]
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """One row of the route table. The server, its documents and its tests all read this.
+
+    `path` has parameters in braces (`/things/{thing_id}`). A plugin's paths are taken under
+    `/api/v1/x/<entry point>`. `body`, `query` and `response` are msgspec Structs; unknown body
+    members are refused. `errors` are the problems beyond those that every route can have.
+    """
+
+    method: str
+    path: str
+    access: Access
+    handler: Handler
+    summary: str
+    body: type[Struct] | None = None
+    query: type[Struct] | None = None
+    response: type[Struct] | None = None
+    status: int = 200
+    errors: tuple[type[Problem], ...] = ()
+    tag: str = ""
+    hidden: bool = False
+    probe: bool = False
+    """True for probes, which answer to any Host."""

@@ -1,0 +1,80 @@
+"""What the host hands to a plugin. Authors receive these Protocols and never implement them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agentbox.model.formats.api_key import KeyFormat
+
+if TYPE_CHECKING:
+    from agentbox.plugin.storage import Storage
+
+
+class Clock(Protocol):
+    """The database's time, carried forward by a monotonic clock."""
+
+    def now(self) -> datetime:
+        """Aware UTC, to the microsecond."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; only differences mean anything."""
+
+
+class Sealer(Protocol):
+    """AES-256-GCM under the root secret, bound to a `place`: `table:column:row id`."""
+
+    def seal(self, plaintext: bytes, *, place: str) -> bytes:
+        """Ciphertext that only `open` with the same `place` reads."""
+
+    def open(self, sealed: bytes, *, place: str) -> bytes:
+        """The plaintext. Raises `StartError` if the secret or the place is another one."""
+
+
+class Logger(Protocol):
+    """A structured logger: an event name and values by keyword. Never pass a secret."""
+
+    def debug(self, event: str, **values: Any) -> Any: ...
+    def info(self, event: str, **values: Any) -> Any: ...
+    def warning(self, event: str, **values: Any) -> Any: ...
+    def error(self, event: str, **values: Any) -> Any: ...
+
+
+class Services(Protocol):
+    """What the host hands to a plugin's `open`, routes and jobs."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def storage(self) -> Storage: ...
+
+    @property
+    def sealer(self) -> Sealer: ...
+
+    @property
+    def log(self) -> Logger:
+        """A logger bound to the plugin's name."""
+
+    @property
+    def options(self) -> Any:
+        """The plugin's own options, of the type that its descriptors state."""
+
+    @property
+    def instance_id(self) -> str:
+        """The id of the configured instance, or the plugin's name where there is none."""
+
+    @property
+    def public_url(self) -> str:
+        """`[server] public_url`: what tokens name as issuer and audience."""
+
+    @property
+    def api_key_format(self) -> KeyFormat:
+        """How this deployment's API keys look."""
+
+    def count(self, counter: str, amount: int = 1) -> None:
+        """Add to a counter of the plugin, shown to operators."""
+
+
+CounterHook = Callable[[str, int], None]

@@ -1,0 +1,151 @@
+"""The hooks. All are synchronous: they register objects at the start, or are told afterwards.
+
+A plugin is a module named by an entry point in the group `agentbox`. It says which version of
+this contract it was written for, and implements the hooks it needs:
+
+```python
+from agentbox.plugin import API_VERSION, hookimpl
+
+AGENTBOX_API = 1
+
+
+@hookimpl
+def agentbox_authenticator_types():
+    from .things import THING_TYPE
+
+    return [THING_TYPE]
+```
+
+Nothing on the request path is a hook: the server awaits the methods of the objects that these
+hooks return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+
+    from agentbox.plugin.authenticator import AuthenticatorType
+    from agentbox.plugin.event import Event
+    from agentbox.plugin.job import Job
+    from agentbox.plugin.migrations import MigrationFolder
+    from agentbox.plugin.policy import PolicyType
+    from agentbox.plugin.routes import Route
+    from agentbox.plugin.services import Services
+    from agentbox.plugin.storage import StorageType
+
+API_VERSION: Final = 1
+"""The version of this contract. A plugin states the one it was written for as `AGENTBOX_API`."""
+
+hookspec = pluggy.HookspecMarker("agentbox")
+hookimpl = pluggy.HookimplMarker("agentbox")
+
+
+@hookspec
+def agentbox_authenticator_types() -> Sequence[AuthenticatorType]:  # type: ignore[empty-body]
+    """Offer kinds of authenticators.
+
+    When: once, after the enabled plugins are loaded, also for `agentbox check`.
+    With what: nothing; open no file and no connection here.
+    Return: descriptors; the configuration says which of them become instances, and in what order.
+    If you get it wrong: the start stops and names distribution, plugin, hook and value.
+    Order: of no consequence; configuration order is chain order.
+    Since: 1.
+    """
+
+
+@hookspec
+def agentbox_storage_types() -> Sequence[StorageType]:  # type: ignore[empty-body]
+    """Offer kinds of storage. Exactly one storage is enabled in a server.
+
+    When: once, after the enabled plugins are loaded.
+    With what: nothing; open no file and no connection here.
+    Return: descriptors.
+    If you get it wrong: the start stops and names distribution, plugin, hook and value.
+    Order: of no consequence.
+    Since: 1.
+    """
+
+
+@hookspec
+def agentbox_policy_types() -> Sequence[PolicyType]:  # type: ignore[empty-body]
+    """Offer login policies, password policies and sources of token claims.
+
+    When: once, after the enabled plugins are loaded.
+    With what: nothing; open no file and no connection here.
+    Return: descriptors; one instance of each is opened.
+    If you get it wrong: the start stops and names distribution, plugin, hook and value.
+    Order: policies apply in the order in which the configuration enables their plugins.
+    Since: 1.
+    """
+
+
+@hookspec
+def agentbox_migration_folders(backend: str) -> Sequence[MigrationFolder]:  # type: ignore[empty-body]
+    """Bring tables of your own.
+
+    When: before the database is migrated, and whenever its schema is looked at.
+    With what: the name of the backend, `sqlite` or `postgres` or another storage's.
+    Return: your folders of migrations for that backend; none if you have none for it.
+    If you get it wrong: the start stops; a folder that is not there is an error.
+    Order: folders are applied in configuration order, each in the order of its file names.
+    Since: 1.
+    """
+
+
+@hookspec
+def agentbox_routes(services: Services) -> Sequence[Route]:  # type: ignore[empty-body]
+    """Offer routes, under `/api/v1/x/<entry point>`.
+
+    When: once, the storage open.
+    With what: the services.
+    Return: rows of the route table; each states its access and its types.
+    If you get it wrong: the start stops; so does a path that is there already.
+    Order: of no consequence.
+    Since: 1.
+    """
+
+
+@hookspec
+def agentbox_jobs(services: Services) -> Sequence[Job]:  # type: ignore[empty-body]
+    """Offer jobs.
+
+    When: once, the storage open.
+    With what: the services.
+    Return: jobs; each is run on its interval by one process at a time.
+    If you get it wrong: the start stops; so does a name that is there already.
+    Order: of no consequence.
+    Since: 1.
+    """
+
+
+@hookspec
+def agentbox_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
+    """Offer commands, shown as `agentbox x <entry point> <command>`.
+
+    When: the command line starts and the configuration can be read.
+    With what: nothing.
+    Return: click commands.
+    If you get it wrong: that command is missing and says why; all others work.
+    Order: of no consequence.
+    Since: 1.
+    """
+
+
+@hookspec
+def agentbox_event(event: Event) -> None:
+    """Be told of a change that has been committed.
+
+    When: after the commit, from a bounded queue, in a thread of its own, never by the request.
+    With what: the event: name, time, actor, target, details without secrets.
+    Return: nothing.
+    If you get it wrong: it is logged and counted; nobody else notices.
+    Order: of no consequence. Events are lost if the process dies or the queue is full; the audit
+    is the record.
+    Since: 1.
+    """
