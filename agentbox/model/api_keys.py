@@ -43,9 +43,11 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 
 class ApiKeyFilter(Struct, frozen=True, kw_only=True):
-    """Which keys a list holds; `below_rank` leaves out keys of owners at or above that rank."""
+    """Which keys a list holds. `owner_roles` leaves out keys of owners with other roles, but for
+    those of the user `also_of`."""
 
     user_id: str | None = None
     state: ApiKeyState | None = None
     now: datetime
     owner_roles: tuple[str, ...] | None = None
+    also_of: str | None = None

@@ -179,7 +179,10 @@ class PasswordHasher(ABC):
 
 
 class TokenRequest(Struct, frozen=True, kw_only=True):
-    """What an access token is to say (RFC 9068 section 2.2). `typ` is its class, `at+jwt`."""
+    """What an access token is to say (RFC 9068 section 2.2). `typ` is its class, `at+jwt`.
+
+    `extra_claims` come from the enabled `TokenClaims`; they never replace a claim of our own.
+    """
 
     typ: Literal["at+jwt"] = "at+jwt"
     subject: str
@@ -189,6 +192,7 @@ class TokenRequest(Struct, frozen=True, kw_only=True):
     audience: str
     issued_at: datetime
     expires_at: datetime
+    extra_claims: Mapping[str, str | int | bool] = {}
 
 
 class TokenIssuer(ABC):

@@ -88,6 +88,10 @@ class UserStore(ABC):
         """Write the whole record; False if the id is gone. Raises `Conflict` as `add` does."""
 
     @abstractmethod
+    async def note_login(self, user_id: str, now: datetime) -> bool:
+        """Set the last login of an active user, in one statement; False if it is not active."""
+
+    @abstractmethod
     async def delete(self, user_id: str) -> bool:
         """Remove the user and all that hangs on it: password, sessions, API keys."""
 
