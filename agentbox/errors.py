@@ -45,7 +45,14 @@ class ConfigurationError(StartError):
 
 
 class PluginError(StartError):
-    """A plugin is missing, broken or wrong; names distribution, plugin, hook and remedy."""
+    """A plugin is missing, broken or wrong; names distribution, plugin, hook and remedy.
+
+    `faults` holds one paragraph for each fault of every plugin, all of them at once.
+    """
+
+    def __init__(self, *faults: str) -> None:
+        self.faults = faults
+        super().__init__("\n".join(faults))
 
 
 class SchemaError(StartError):
