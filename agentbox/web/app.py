@@ -1,0 +1,86 @@
+"""The application: the route table behind the middlewares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from aiohttp import web
+
+from agentbox.errors import PluginError
+from agentbox.plugin.routes import Route
+from agentbox.web.context import Lifecycle, Runtime
+from agentbox.web.hosts import AcceptedHosts
+from agentbox.web.middleware.authenticate import authenticate
+from agentbox.web.middleware.authorise import authorise
+from agentbox.web.middleware.errors import errors
+from agentbox.web.middleware.observe import RequestIds, observe
+from agentbox.web.responses import Headers
+from agentbox.web.typed.body import DEADLINE, BodyReader
+from agentbox.web.typed.endpoint import Endpoint
+
+# Ids are URL-safe; anything else in their place is an unknown path.
+_PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
+_PARAMETER_PATTERN: Final = r"{\1:(?!\\.{1,2}$)[A-Za-z0-9._~-]{1,128}}"
+
+HEADERS: Final = web.AppKey("HEADERS", Headers)
+REQUEST_IDS: Final = web.AppKey("REQUEST_IDS", RequestIds)
+LIFECYCLE: Final = web.AppKey("LIFECYCLE", Lifecycle)
+
+
+def create_app(
+    runtime: Runtime,
+    routes: Sequence[Route],
+    *,
+    lifecycle: Lifecycle | None = None,
+    body_deadline: float = DEADLINE,
+) -> web.Application:
+    """The aiohttp application that serves `routes`, each with the access it states.
+
+    Middlewares, outermost first: observe, errors, authenticate, authorise. `body_deadline` is the
+    total time in seconds for a body to come. Raises `PluginError` if two routes have one method
+    and path.
+    """
+    server = runtime.settings.server
+    headers = Headers(https=runtime.settings.public_url.startswith("https:"))
+    bodies = BodyReader(deadline=body_deadline)
+    endpoints = [Endpoint(route, headers, bodies) for route in routes]
+    ids, lifecycle = RequestIds(), lifecycle or Lifecycle()
+    app = web.Application(
+        middlewares=[
+            observe(ids, lifecycle),
+            errors(headers),
+            authenticate(
+                {endpoint.handle: endpoint for endpoint in endpoints},
+                AcceptedHosts(runtime.settings.public_url, server.hosts),
+                runtime.recognition,
+            ),
+            authorise(runtime),
+        ]
+    )
+    app[HEADERS], app[REQUEST_IDS], app[LIFECYCLE] = headers, ids, lifecycle
+    _add_routes(app, endpoints)
+    return app
+
+
+def _add_routes(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
+    seen: set[tuple[str, str]] = set()
+    resources: dict[str, web.Resource] = {}
+    for endpoint in endpoints:
+        route = endpoint.route
+        shape = (route.method, _PARAMETER.sub("{}", route.path))
+        if shape in seen:
+            raise PluginError(f"Two routes answer to {route.method} {route.path}.")
+        seen.add(shape)
+        path = _PARAMETER.sub(_PARAMETER_PATTERN, route.path)
+        if path not in resources:
+            resources[path] = app.router.add_resource(path)
+        # RFC 9110 section 9.3.2: HEAD is GET without the body, and so has the same access.
+        methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
+        for method in methods:
+            resources[path].add_route(method, endpoint.handle, expect_handler=_expect_nothing)
+
+
+async def _expect_nothing(request: web.Request) -> None:
+    """`100 Continue` is sent when a body is about to be read, not before it is allowed to come."""

@@ -1,0 +1,76 @@
+"""What the web layer needs of the runtime, and what one request carries through it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+from agentbox.model.evidence import Authentication, Credential
+from agentbox.model.principal import Principal
+
+if TYPE_CHECKING:
+    from agentbox.config.schema import Settings
+    from agentbox.model.access.scopes import ScopeTable
+    from agentbox.web.typed.endpoint import Endpoint
+
+
+class Recognition(Protocol):
+    """Says who presents a credential."""
+
+    async def recognise(self, credential: Credential) -> Principal:
+        """Raises `InvalidToken`, `AuthenticatorUnavailable` or `Unavailable`."""
+
+    async def recognise_expired(self, credential: Credential) -> Principal | Authentication:
+        """As `recognise`, but a token that only ran out gives its `Authentication`."""
+
+
+class Time(Protocol):
+    """The database's time."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+
+class Runtime(Protocol):
+    """The part of the runtime that the web layer uses."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def clock(self) -> Time: ...
+
+    @property
+    def scopes(self) -> ScopeTable: ...
+
+    @property
+    def recognition(self) -> Recognition: ...
+
+
+class Lifecycle:
+    """Whether the server is about to stop; the readiness probe and kept connections ask this."""
+
+    __slots__ = ("draining",)
+
+    def __init__(self) -> None:
+        self.draining = False
+
+
+class RequestContext:
+    """What is known of one request; made by `observe`, filled on the way in.
+
+    One object for all middlewares, so that a copy of the request still shares it.
+    """
+
+    __slots__ = ("endpoint", "expired", "principal", "request_id")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.endpoint: Endpoint | None = None
+        self.principal: Principal | None = None
+        self.expired: Authentication | None = None
+
+
+CONTEXT = web.RequestKey("CONTEXT", RequestContext)

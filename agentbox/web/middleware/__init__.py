@@ -1,0 +1,4 @@
+"""Middlewares, outermost first: observe, cors, errors, authenticate, authorise.
+
+Each one's docstring is its specification. aiohttp passes the next one by the keyword `handler`.
+"""

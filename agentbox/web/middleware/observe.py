@@ -1,0 +1,53 @@
+"""The outermost middleware: a request gets its id, and the answer carries it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from agentbox.web.context import CONTEXT, Lifecycle, RequestContext
+from agentbox.web.responses import REQUEST_ID
+
+_is_safe: Final = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
+
+
+class RequestIds:
+    """Ids of requests: the client's where it is safe, else one of our own.
+
+    Ours are a random text of this process and a number: unique, cheap, and no secret.
+    """
+
+    def __init__(self) -> None:
+        self._process = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+
+    def take(self, offered: str | None) -> str:
+        """`offered` if it is 1 to 64 of `A-Z a-z 0-9 . _ -`, else a new id."""
+        if offered is not None and _is_safe(offered) is not None:
+            return offered
+        return f"{self._process}-{next(self._numbers):x}"
+
+
+def observe(ids: RequestIds, lifecycle: Lifecycle) -> Middleware:
+    """Every request gets a `RequestContext` with a request id; every answer says that id.
+
+    - The client's `X-Request-Id` is kept if it is at most 64 safe characters, else replaced.
+    - Once the server drains, every answer tells the client to close the connection.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request_id = ids.take(request.headers.get(REQUEST_ID))
+        request[CONTEXT] = RequestContext(request_id)
+        answer = await handler(request)
+        answer.headers[REQUEST_ID] = request_id
+        if lifecycle.draining:
+            answer.force_close()
+        return answer
+
+    return middleware

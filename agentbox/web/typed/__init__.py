@@ -1,0 +1,1 @@
+"""Typed handlers: a row of the route table becomes an aiohttp handler."""

@@ -1,0 +1,75 @@
+"""One row of the route table, made ready to be called by aiohttp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aiohttp import hdrs, web
+from msgspec import Struct
+
+from agentbox.model.principal import Origin
+from agentbox.plugin.routes import Route, RouteRequest, RouteResponse
+from agentbox.web.context import CONTEXT
+from agentbox.web.responses import Answer, Headers
+from agentbox.web.typed.body import BodyReader
+from agentbox.web.typed.query import parse_query
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Endpoint:
+    """A route with everything worked out that does not depend on the request.
+
+    `handle` is the aiohttp handler: it parses path, query and body into the route's types, calls
+    the route's own handler, and turns what that returns into an answer. It raises `Problem`s.
+    """
+
+    __slots__ = ("_bodies", "_headers", "access", "handle", "probe", "public", "route")
+
+    def __init__(self, route: Route, headers: Headers, bodies: BodyReader) -> None:
+        self.route = route
+        self.access = route.access
+        self.public = route.access.kind == "public"
+        self.probe = route.probe
+        self._headers = headers
+        self._bodies = bodies
+        self.handle = self._handle  # one bound method, so that it can be looked up by identity
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        route, context = self.route, request[CONTEXT]
+        raw_query = request.rel_url.raw_query_string
+        query = parse_query(raw_query, route.query) if raw_query or route.query else None
+        body = None if route.body is None else await self._bodies.read(request, route.body)
+        result = await route.handler(
+            RouteRequest(
+                path=request.match_info,
+                query=query,
+                body=body,
+                caller=context.principal,
+                origin=Origin(
+                    request.remote, request.headers.get(hdrs.USER_AGENT), context.request_id
+                ),
+                request_id=context.request_id,
+                expired=context.expired,
+            )
+        )
+        return self._answer(result)
+
+    def _answer(self, result: Struct | RouteResponse | None) -> Answer:
+        if isinstance(result, RouteResponse):
+            return self._own_answer(result)
+        if result is None:
+            return Answer(status=204, headers=self._headers.plain)
+        return Answer(body=_encode(result), status=self.route.status, headers=self._headers.json)
+
+    def _own_answer(self, result: RouteResponse) -> Answer:
+        body: Any = result.body
+        if isinstance(body, Struct):
+            body = _encode(body)
+        content_type = None if body is None else result.content_type
+        return Answer(
+            body=body,
+            status=result.status,
+            headers=self._headers.with_own(content_type, result.headers),
+        )
