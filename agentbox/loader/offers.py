@@ -31,7 +31,7 @@ MOUNT = "/api/v1/x/"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}(-[a-z0-9_]+)*")
-_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*|\{[a-z][a-z0-9_]*\}")
+_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*|\{[a-z_]+\}")
 
 
 def listed(value: object, kind: type[T]) -> tuple[list[T], list[str]]:

@@ -52,7 +52,9 @@ def agentbox_authenticator_types() -> Sequence[AuthenticatorType]:  # type: igno
 
     When: once, after the enabled plugins are loaded, also for `agentbox check`.
     With what: nothing; open no file and no connection here.
-    Return: descriptors; the configuration says which of them become instances, and in what order.
+    Return: a list of descriptors, each with a name that no other plugin uses; the configuration
+    says which of them become instances, and in what order. All types of a plugin, also those of
+    the next two hooks, state the same class of options.
     If you get it wrong: the start stops and names distribution, plugin, hook and value.
     Order: of no consequence; configuration order is chain order.
     Since: 1.
@@ -63,9 +65,9 @@ def agentbox_authenticator_types() -> Sequence[AuthenticatorType]:  # type: igno
 def agentbox_storage_types() -> Sequence[StorageType]:  # type: ignore[empty-body]
     """Offer kinds of storage. Exactly one storage is enabled in a server.
 
-    When: once, after the enabled plugins are loaded.
+    When: once, after the enabled plugins are loaded, also for `agentbox check`.
     With what: nothing; open no file and no connection here.
-    Return: descriptors.
+    Return: a list of descriptors.
     If you get it wrong: the start stops and names distribution, plugin, hook and value.
     Order: of no consequence.
     Since: 1.
@@ -76,9 +78,9 @@ def agentbox_storage_types() -> Sequence[StorageType]:  # type: ignore[empty-bod
 def agentbox_policy_types() -> Sequence[PolicyType]:  # type: ignore[empty-body]
     """Offer login policies, password policies and sources of token claims.
 
-    When: once, after the enabled plugins are loaded.
+    When: once, after the enabled plugins are loaded, also for `agentbox check`.
     With what: nothing; open no file and no connection here.
-    Return: descriptors; one instance of each is opened.
+    Return: a list of descriptors; one instance of each is opened.
     If you get it wrong: the start stops and names distribution, plugin, hook and value.
     Order: policies apply in the order in which the configuration enables their plugins.
     Since: 1.
@@ -91,8 +93,9 @@ def agentbox_migration_folders(backend: str) -> Sequence[MigrationFolder]:  # ty
 
     When: before the database is migrated, and whenever its schema is looked at.
     With what: the name of the backend, `sqlite` or `postgres` or another storage's.
-    Return: your folders of migrations for that backend; none if you have none for it.
-    If you get it wrong: the start stops; a folder that is not there is an error.
+    Return: a list of your folders of migrations for that backend, each naming your entry point as
+    its `plugin`; `[]` if you have none for it.
+    If you get it wrong: the start stops; a folder that is not there, or empty, is wrong.
     Order: folders are applied in configuration order, each in the order of its file names.
     Since: 1.
     """
@@ -103,9 +106,10 @@ def agentbox_routes(services: Services) -> Sequence[Route]:  # type: ignore[empt
     """Offer routes, under `/api/v1/x/<entry point>`.
 
     When: once, the storage open.
-    With what: the services.
-    Return: rows of the route table; each states its access and its types.
-    If you get it wrong: the start stops; so does a path that is there already.
+    With what: your services.
+    Return: a list of rows of the route table; each states its access and its types. Scopes are
+    agentbox's own, or `<entry point>:<action>`.
+    If you get it wrong: the start stops; a method and path that is there already is wrong.
     Order: of no consequence.
     Since: 1.
     """
@@ -116,9 +120,10 @@ def agentbox_jobs(services: Services) -> Sequence[Job]:  # type: ignore[empty-bo
     """Offer jobs.
 
     When: once, the storage open.
-    With what: the services.
-    Return: jobs; each is run on its interval by one process at a time.
-    If you get it wrong: the start stops; so does a name that is there already.
+    With what: your services.
+    Return: a list of jobs, named `<entry point>-<word>`; each is run on its interval by one process
+    at a time.
+    If you get it wrong: the start stops; a name that is there already is wrong.
     Order: of no consequence.
     Since: 1.
     """
@@ -130,7 +135,7 @@ def agentbox_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
 
     When: the command line starts and the configuration can be read.
     With what: nothing.
-    Return: click commands.
+    Return: a list of click commands.
     If you get it wrong: that command is missing and says why; all others work.
     Order: of no consequence.
     Since: 1.
