@@ -1,0 +1,106 @@
+"""Signs people in by username (or verified e-mail) and password."""
+
+from __future__ import annotations
+
+from agentbox.errors import LoginFailed, Overloaded, StorageError, WeakPassword
+from agentbox.model.evidence import LOCAL_ISSUER, Identity
+from agentbox.model.names import canonical_email, canonical_username
+from agentbox.model.secret import Secret
+from agentbox.model.users import User
+from agentbox.plugin import (
+    LoginContext,
+    NotMine,
+    PasswordAuthenticator,
+    PasswordHasher,
+    Services,
+    Transaction,
+    Verified,
+)
+from agentbox_password.argon2id import Argon2id, Verdict
+from agentbox_password.pool import BoundedPool
+from agentbox_password.text import to_hash
+
+_NOBODY = ""
+
+
+class LocalPasswords(PasswordAuthenticator, PasswordHasher):
+    """Passwords of users in our own database.
+
+    Every answer costs one verification in the pool, whoever is asked about (PW-01, PW-02).
+    """
+
+    def __init__(self, services: Services, argon2id: Argon2id, pool: BoundedPool) -> None:
+        self._services = services
+        self._argon2id = argon2id
+        self._pool = pool
+
+    async def verify(
+        self, context: LoginContext, username: str, password: Secret
+    ) -> Verified | NotMine:
+        """Who has this name and this password; `NotMine` for a name without a password here.
+
+        A user who is not active is told apart by the core alone, after this. Raises `LoginFailed`
+        for a wrong password, `Overloaded` where too many wait.
+        """
+        user, stored = await self._find(username)
+        given = to_hash(password.reveal())
+        verdict = await self._judge(stored, given)
+        if user is None or stored is None:
+            return NotMine()
+        if verdict.corrupt:
+            self._services.log.error("password_hash_corrupt", user_id=user.id)
+            raise LoginFailed("hash")
+        if not verdict.matches:
+            raise LoginFailed("password")
+        if verdict.outdated and given is not None:
+            await self._upgrade(user.id, stored, given)
+        return Verified(
+            Identity(
+                issuer=LOCAL_ISSUER,
+                subject=user.id,
+                authenticator_id=self._services.instance_id,
+                amr=("pwd",),
+                auth_time=context.now,
+            )
+        )
+
+    async def hash(self, password: Secret) -> str:
+        """A new hash. Raises `WeakPassword` for what can't be a password, and `Overloaded`."""
+        given = to_hash(password.reveal())
+        if given is None:
+            raise WeakPassword("A password has 1 to 1024 bytes and no NUL.")
+        self._services.count("hashes")
+        return await self._pool.run(self._argon2id.hash, given)
+
+    async def matches(self, password_hash: str, password: Secret) -> bool:
+        """Whether the password has that hash; False for a hash that can't be read."""
+        return (await self._judge(password_hash, to_hash(password.reveal()))).matches
+
+    async def _judge(self, stored: str | None, given: bytes | None) -> Verdict:
+        verdict = await self._pool.run(self._argon2id.judge, stored, given)
+        self._services.count("hashes")
+        return verdict
+
+    async def _find(self, name: str) -> tuple[User | None, str | None]:
+        """The user and the hash; as many reads for nobody as for somebody."""
+        async with self._services.storage.transaction(read_only=True) as tx:
+            user = await self._user(tx, name)
+            record = await tx.passwords.get(_NOBODY if user is None else user.id)
+        return user, None if record is None else record.password_hash
+
+    async def _user(self, tx: Transaction, name: str) -> User | None:
+        # A username has no @, so a name is one or the other.
+        if "@" not in name:
+            return await tx.users.by_username(canonical_username(name) or _NOBODY)
+        user = await tx.users.by_email(canonical_email(name) or _NOBODY)
+        return user if user is not None and user.email_verified else None
+
+    async def _upgrade(self, user_id: str, old_hash: str, given: bytes) -> None:
+        """Keep the password under the current parameters; if that fails now, at the next login."""
+        try:
+            self._services.count("hashes")
+            new_hash = await self._pool.run(self._argon2id.hash, given)
+            async with self._services.storage.transaction() as tx:
+                await tx.passwords.upgrade(user_id, old_hash, new_hash)
+        except (Overloaded, StorageError) as fault:
+            self._services.log.warning("password_rehash_failed", user_id=user_id, reason=str(fault))
