@@ -1,61 +1,127 @@
-"""What can be configured, section by section, with defaults and constraints.
+"""What can be configured, section by section, with defaults, constraints and meanings.
 
-Every field here has a TOML key, an environment variable `AGENTBOX_<SECTION>__<KEY>`, and a line in
-config.example.toml; a test holds the three together.
+Every field here has a TOML key, an environment variable `AGENTBOX_<SECTION>__<KEY>`, a line in
+config.example.toml and one in docs/configuration.md; tests hold the four together.
 """
 
 from __future__ import annotations
 
+import base64
+import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from agentbox.model.secret import Secret
 from agentbox.plugin.options import Options
 
-Port = Annotated[int, Meta(ge=0, le=65535)]
+
+def is_loopback(host: str) -> bool:
+    """True if only this machine can reach a server that listens on `host`."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class ServerSettings(Options, frozen=True):
     """`[server]`: where it listens, what it calls itself, how it logs."""
 
-    host: str = "127.0.0.1"
-    port: Port = 8080
-    public_url: str | None = None
-    hosts: tuple[str, ...] = ()
-    secret_key: Secret | None = None
-    docs: bool | None = None
-    cors_origins: tuple[str, ...] = ()
-    drain_delay: timedelta | None = None
-    credential_cache: timedelta = timedelta(seconds=30)
-    access_log: bool = True
-    log_format: Literal["auto", "json", "console"] = "auto"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    host: Annotated[str, Meta(description="Address or name to listen on.")] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    ] = 8080
+    public_url: Annotated[
+        str | None,
+        Meta(
+            description="Address that clients use; tokens name it as issuer and audience. Needed "
+            "when `host` is not loopback, else `http://127.0.0.1:8080`."
+        ),
+    ] = None
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Further names (`host` or `host:port`) that requests may come in under."),
+    ] = ()
+    secret_key: Annotated[
+        Secret | None,
+        Meta(
+            description="The root secret: base64 of 32 random bytes, several separated by commas; "
+            "the first seals, all open. SQLite makes one beside the database if it is not set."
+        ),
+    ] = None
+    docs: Annotated[
+        bool | None,
+        Meta(description="Serve /openapi.json and /docs. Unset: on loopback only."),
+    ] = None
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Meta(description="Origins whose pages may call the API, exactly as browsers send them."),
+    ] = ()
+    drain_delay: Annotated[
+        timedelta | None,
+        Meta(
+            description="How long SIGTERM waits, not ready but serving, for balancers to notice. "
+            "Unset: 5s, or 0 on loopback."
+        ),
+    ] = None
+    credential_cache: Annotated[
+        timedelta,
+        Meta(description="How long the verified facts of a credential are remembered, 0 to 30s."),
+    ] = timedelta(seconds=30)
+    access_log: Annotated[bool, Meta(description="Log one line for each request.")] = True
+    log_format: Annotated[
+        Literal["auto", "json", "console"],
+        Meta(description="Form of the log; `auto` is console on a terminal and JSON elsewhere."),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least severe lines that are logged."),
+    ] = "info"
 
 
 class AdminSettings(Options, frozen=True):
     """`[admin]`: the first super_admin, looked at on the first start alone."""
 
-    username: str = "admin"
-    password: Secret | None = None
-    email: str | None = None
+    username: Annotated[str, Meta(description="Name of the first super_admin.")] = "admin"
+    password: Annotated[
+        Secret | None,
+        Meta(description="Its password. Unset: one is made and shown once, to be changed."),
+    ] = None
+    email: Annotated[str | None, Meta(description="Its e-mail address.")] = None
 
 
 class TokenSettings(Options, frozen=True):
     """`[tokens]`: how long access tokens and sessions last."""
 
-    access_expiry: timedelta = timedelta(minutes=15)
-    session_max_age: timedelta = timedelta(days=30)
+    access_expiry: Annotated[
+        timedelta,
+        Meta(description="Lifetime of an access token, 1s to 24h; revocation never waits for it."),
+    ] = timedelta(minutes=15)
+    session_max_age: Annotated[
+        timedelta,
+        Meta(description="A session ends after this, however much it is used."),
+    ] = timedelta(days=30)
 
 
 class ApiKeySettings(Options, frozen=True):
     """`[api_keys]`: how keys look and how long they may last."""
 
-    prefix: str = "ak_live_"
-    accepted_prefixes: tuple[str, ...] = ()
-    max_lifetime: timedelta | None = None
+    prefix: Annotated[
+        str,
+        Meta(description="How new keys begin: 2 to 16 of `a-z 0-9 _`, the last one `_`."),
+    ] = "ak_live_"
+    accepted_prefixes: Annotated[
+        tuple[str, ...],
+        Meta(description="Earlier prefixes, whose keys stay valid."),
+    ] = ()
+    max_lifetime: Annotated[
+        timedelta | None,
+        Meta(description="Longest lifetime of a key, also for those that ask for none."),
+    ] = None
 
 
 class AuthenticatorBlock(Struct, frozen=True, kw_only=True):
@@ -79,9 +145,34 @@ class Settings(Struct, frozen=True, kw_only=True):
     authenticators: tuple[AuthenticatorBlock, ...]
 
     @property
+    def loopback(self) -> bool:
+        """True if only this machine can reach the server."""
+        return is_loopback(self.server.host)
+
+    @property
     def public_url(self) -> str:
-        """The address clients use; tokens name it as issuer and audience."""
+        """The address clients use, without a slash at the end; issuer and audience of tokens."""
         return self.server.public_url or "http://127.0.0.1:8080"
+
+    @property
+    def docs(self) -> bool:
+        """Whether /openapi.json and /docs are served: as told, else on loopback only."""
+        return self.loopback if self.server.docs is None else self.server.docs
+
+    @property
+    def drain_delay(self) -> timedelta:
+        """How long SIGTERM waits before the listener closes: as told, else 5 s, 0 on loopback."""
+        if self.server.drain_delay is not None:
+            return self.server.drain_delay
+        return timedelta(0) if self.loopback else timedelta(seconds=5)
+
+    @property
+    def root_keys(self) -> tuple[bytes, ...]:
+        """The configured root secrets, 32 bytes each, the first one seals; none if not set."""
+        if self.server.secret_key is None:
+            return ()
+        texts = self.server.secret_key.reveal().split(",")
+        return tuple(base64.b64decode(text.strip()) for text in texts)
 
 
 SECTIONS: Mapping[str, type[Options]] = {
@@ -107,5 +198,3 @@ SHORT_NAMES: Mapping[str, str] = {
     "AGENTBOX_JWT_EXPIRY": "tokens.access_expiry",
     "AGENTBOX_API_KEY_PREFIX": "api_keys.prefix",
 }
-
-Raw = Mapping[str, Any]

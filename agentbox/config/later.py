@@ -1,0 +1,44 @@
+"""Settings that deployments know and this version has no use for yet: refused, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_PARTS: Mapping[str, str] = {
+    "tokens.refresh_expiry": "refresh tokens",
+    "tokens.refresh_grace": "refresh tokens",
+    "server.return_to": "sign-in through other providers",
+    "throttle": "throttling",
+    "metrics": "metrics",
+}
+
+_VARIABLES: Mapping[str, str] = {
+    "AGENTBOX_JWT_REFRESH_EXPIRY": "refresh tokens",
+    "AGENTBOX_TOKENS__REFRESH_EXPIRY": "refresh tokens",
+    "AGENTBOX_TOKENS__REFRESH_GRACE": "refresh tokens",
+    "AGENTBOX_SERVER__RETURN_TO": "sign-in through other providers",
+}
+
+_BEGINNINGS: Mapping[str, str] = {
+    "AGENTBOX_GOOGLE_": "sign-in with Google",
+    "AGENTBOX_METRICS_": "metrics",
+    "AGENTBOX_THROTTLE_": "throttling",
+}
+
+
+def later_setting(dotted: str) -> str | None:
+    """Why the dotted setting is refused, if it belongs to a part that is still to come."""
+    part = _PARTS.get(dotted)
+    return _sentence(part) if part else None
+
+
+def later_variable(name: str) -> str | None:
+    """Why the variable is refused, if it belongs to a part that is still to come."""
+    part = _VARIABLES.get(name.removesuffix("_FILE"))
+    if part is None:
+        part = next((p for start, p in _BEGINNINGS.items() if name.startswith(start)), None)
+    return _sentence(part) if part else None
+
+
+def _sentence(part: str) -> str:
+    return f"this version does not have {part} yet; remove the setting"

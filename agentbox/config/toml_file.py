@@ -1,0 +1,90 @@
+"""The settings file: TOML to a table of raw values with their lines."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from agentbox.config.lines import nearest, scan
+from agentbox.config.tree import Leaf, Origin, Table
+
+
+class FileSettings(Struct):
+    """What a settings file holds, and what is wrong with the file as such."""
+
+    root: Table
+    authenticators: list[Table]
+    faults: list[str]
+
+
+def read_settings_file(path: Path) -> FileSettings:
+    """Parse the file; a file that can't be read or parsed gives a fault and no settings."""
+    result = FileSettings(Table(), [], [])
+    try:
+        with path.open("rb") as file:
+            exposed = bool(stat.S_IMODE(path.stat().st_mode) & stat.S_IROTH)
+            text = file.read().decode("utf-8")
+        parsed = tomllib.loads(text)
+    except OSError as error:
+        result.faults.append(f"{path}: the settings file can't be read: {error.strerror}.")
+    except UnicodeDecodeError:
+        result.faults.append(f"{path}: the settings file is not UTF-8 text.")
+    except tomllib.TOMLDecodeError as error:
+        result.faults.append(_syntax(path, str(error)))
+    else:
+        _Reader(path, scan(text), exposed, result).read(parsed)
+    return result
+
+
+def _syntax(path: Path, message: str) -> str:
+    what, _, where = message.partition(" (at line ")
+    line, _, column = where.rstrip(")").partition(", column ")
+    place = f"{path}:{line}" if line.isdigit() else str(path)
+    hint = f" at column {column}" if column else ""
+    return f"{place}: this is not TOML: {what[:1].lower()}{what[1:]}{hint}."
+
+
+class _Reader:
+    """Turns parsed TOML into tables, keeping the line of each value."""
+
+    def __init__(
+        self, path: Path, lines: Mapping[tuple[str, ...], int], exposed: bool, result: FileSettings
+    ) -> None:
+        self._path = path
+        self._lines = lines
+        self._exposed = exposed
+        self._result = result
+
+    def read(self, parsed: Mapping[str, object]) -> None:
+        blocks = parsed.get("authenticators", [])
+        rest = {name: value for name, value in parsed.items() if name != "authenticators"}
+        self._result.root = self._table(rest, ())
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            origin = self._origin(("authenticators",))
+            self._result.faults.append(
+                f"{origin.label} (authenticators): write each one as a block [[authenticators]] "
+                "with id and type."
+            )
+            return
+        for index, block in enumerate(blocks):
+            self._result.authenticators.append(self._table(block, ("authenticators", str(index))))
+
+    def _table(self, values: Mapping[str, object], path: tuple[str, ...]) -> Table:
+        table = Table(self._origin(path))
+        for name, value in values.items():
+            here = (*path, name)
+            table.children[name] = (
+                self._table(value, here)
+                if isinstance(value, dict)
+                else Leaf(value, self._origin(here))
+            )
+        return table
+
+    def _origin(self, path: tuple[str, ...]) -> Origin:
+        line = nearest(self._lines, path)
+        label = f"{self._path}:{line}" if line else str(self._path)
+        return Origin("file", label, str(self._path), self._exposed)

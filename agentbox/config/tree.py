@@ -1,0 +1,106 @@
+"""Raw settings by name, each with where it came from, before anything is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct, field
+
+
+class Origin(Struct, frozen=True):
+    """Where a value came from.
+
+    `label` is what a fault begins with: `agentbox.toml:12`, `AGENTBOX_PORT` or `--port`.
+    `file` is the file that the text was read from, and `exposed` says that anybody on the machine
+    may read it.
+    """
+
+    kind: Literal["file", "environment", "command line"]
+    label: str
+    file: str | None = None
+    exposed: bool = False
+
+
+class FileText(Struct, frozen=True):
+    """What a `_FILE` variable led to: a text, or a fault."""
+
+    text: str
+    fault: str | None = None
+    exposed: bool = False
+
+
+class Leaf(Struct, frozen=True):
+    """One raw value. `content` is there if the variable ends in `_FILE` and may mean a file."""
+
+    raw: object
+    origin: Origin
+    content: FileText | None = None
+
+
+class Table(Struct):
+    """Settings by name. `origin` is where the table was first named."""
+
+    origin: Origin | None = None
+    children: dict[str, Leaf | Table] = field(default_factory=dict)
+
+    def table(self, *path: str) -> Table:
+        """The table at `path`, an empty one if there is none."""
+        here = self
+        for name in path:
+            child = here.children.get(name)
+            if not isinstance(child, Table):
+                return Table()
+            here = child
+        return here
+
+    def find(self, path: Sequence[str]) -> Leaf | Table | None:
+        """What stands at `path`."""
+        if not path:
+            return self
+        return self.table(*path[:-1]).children.get(path[-1])
+
+    def put(self, path: Sequence[str], leaf: Leaf) -> None:
+        """Set the value at `path`; it replaces whatever stands in its way."""
+        here = self
+        for name in path[:-1]:
+            child = here.children.get(name)
+            if not isinstance(child, Table):
+                child = here.children[name] = Table(leaf.origin)
+            here = child
+        here.children[path[-1]] = leaf
+
+    def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Leaf]]:
+        """Every value below, with its path."""
+        for name, child in self.children.items():
+            if isinstance(child, Leaf):
+                yield (*path, name), child
+            else:
+                yield from child.leaves((*path, name))
+
+    def plain(self) -> dict[str, object]:
+        """The raw values as nested dictionaries."""
+        return {
+            name: child.raw if isinstance(child, Leaf) else child.plain()
+            for name, child in self.children.items()
+        }
+
+    def overlay(self, above: Table) -> Table:
+        """A new table: this one, with what `above` sets in place of its own."""
+        result = Table(self.origin or above.origin, dict(self.children))
+        for name, child in above.children.items():
+            below = result.children.get(name)
+            if isinstance(child, Table) and isinstance(below, Table):
+                child = below.overlay(child)  # noqa: PLW2901
+            result.children[name] = child
+        return result
+
+
+def at(origin: Origin | None, setting: str) -> str:
+    """How a fault begins: the place and the dotted setting."""
+    return f"{origin.label} ({setting})" if origin else setting
+
+
+def fault_of(where: str, sentence: str) -> str:
+    """A fault: where, and what is wrong there as a sentence."""
+    return f"{where}: {sentence}" + ("" if sentence.endswith((".", "?")) else ".")
