@@ -1,0 +1,6 @@
+"""Logging: one event, one line, written by a thread and never by a request."""
+
+from agentbox.core.logs.queue import LogHandle
+from agentbox.core.logs.setup import configure
+
+__all__ = ["LogHandle", "configure"]

@@ -1,0 +1,1 @@
+"""What each of our routes does: from typed request to use case to typed answer."""

@@ -1,0 +1,73 @@
+"""Signing in and out, who one is, and one's own password."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from agentbox.core.login import SignedIn
+from agentbox.core.runtime import Runtime
+from agentbox.model.secret import Secret
+from agentbox.plugin.routes import RouteRequest, RouteResponse
+from agentbox.web.handlers.shapes import (
+    ChangePasswordBody,
+    ContinueBody,
+    LoginBody,
+    LoginOut,
+    MeOut,
+    me_out,
+    user_out,
+)
+
+
+class AuthHandlers:
+    """POST /auth/login, /auth/login/continue, /auth/logout, /auth/change-password; GET /auth/me."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._login = runtime.login
+        self._passwords = runtime.passwords
+
+    async def login(self, request: RouteRequest[LoginBody, None]) -> LoginOut:
+        """Sign in with a name and a password."""
+        body = request.body
+        return _login_out(
+            await self._login.with_password(body.username, Secret(body.password), request.origin)
+        )
+
+    async def login_continue(self, request: RouteRequest[ContinueBody, None]) -> LoginOut:
+        """Go on with a login that needs another step."""
+        body = request.body
+        return _login_out(
+            await self._login.continue_flow(body.flow, body.method, body.data, request.origin)
+        )
+
+    async def logout(self, request: RouteRequest[None, None]) -> RouteResponse:
+        """End the session."""
+        await self._login.end(request.principal, request.origin)
+        return RouteResponse(status=204)
+
+    async def me(self, request: RouteRequest[None, None]) -> MeOut:
+        """Who the caller is."""
+        return me_out(request.principal)
+
+    async def change_password(
+        self, request: RouteRequest[ChangePasswordBody, None]
+    ) -> RouteResponse:
+        """Change one's own password; every other session ends."""
+        body = request.body
+        current = body.current_password
+        await self._passwords.change_own(
+            request.principal,
+            request.origin,
+            current=None if current is UNSET else Secret(current),
+            new=Secret(body.new_password),
+        )
+        return RouteResponse(status=204)
+
+
+def _login_out(signed_in: SignedIn) -> LoginOut:
+    return LoginOut(
+        token=signed_in.token.reveal(),
+        expires_at=signed_in.expires_at,
+        expires_in=signed_in.expires_in,
+        user=user_out(signed_in.user),
+    )

@@ -1,0 +1,87 @@
+"""Users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from agentbox.core.runtime import Runtime
+from agentbox.core.users import NewUser, UserEdit
+from agentbox.errors import InvalidCursor
+from agentbox.model.secret import Secret
+from agentbox.model.users import UserFilter
+from agentbox.plugin.routes import RouteRequest, RouteResponse
+from agentbox.plugin.storage import Page
+from agentbox.web.handlers.shapes import (
+    NewUserBody,
+    UserListOut,
+    UserOut,
+    UserPatchBody,
+    UserPutBody,
+    UserQuery,
+    user_out,
+)
+
+
+class UserHandlers:
+    """GET and POST /users; GET, PUT, PATCH and DELETE /users/{user_id}."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._users = runtime.users
+
+    async def list(self, request: RouteRequest[None, UserQuery]) -> UserListOut:
+        """Users, newest first."""
+        query = request.query
+        if query.cursor is not None:
+            raise InvalidCursor
+        where = UserFilter(role=query.role, status=query.status, search=query.search)
+        found = await self._users.list(where, Page(query.limit, query.offset))
+        return UserListOut(users=[user_out(user) for user in found.users], total=found.total)
+
+    async def create(self, request: RouteRequest[NewUserBody, None]) -> RouteResponse:
+        """A new user."""
+        body = request.body
+        user = await self._users.create(
+            request.principal,
+            request.origin,
+            NewUser(
+                username=body.username,
+                email=body.email,
+                password=None if body.password is UNSET else Secret(body.password),
+                role=body.role,
+                status=body.status,
+            ),
+        )
+        location = {"Location": f"/api/v1/users/{user.id}"}
+        return RouteResponse(body=user_out(user), status=201, headers=location)
+
+    async def get(self, request: RouteRequest[None, None]) -> UserOut:
+        """One user."""
+        return user_out(await self._users.get(request.path["user_id"]))
+
+    async def patch(self, request: RouteRequest[UserPatchBody, None]) -> UserOut:
+        """Change the fields sent."""
+        return await self._edit(request, _edit(request.body))
+
+    async def put(self, request: RouteRequest[UserPutBody, None]) -> UserOut:
+        """Change the fields sent; takes another user's password too."""
+        password = request.body.password
+        secret = UNSET if password is UNSET else Secret(password)
+        return await self._edit(request, _edit(request.body, password=secret))
+
+    async def delete(self, request: RouteRequest[None, None]) -> RouteResponse:
+        """Remove a user with all that hangs on it."""
+        await self._users.delete(request.principal, request.origin, request.path["user_id"])
+        return RouteResponse(status=204)
+
+    async def _edit(self, request: RouteRequest[Any, None], edit: UserEdit) -> UserOut:
+        return user_out(
+            await self._users.edit(request.principal, request.origin, request.path["user_id"], edit)
+        )
+
+
+def _edit(body: UserPatchBody, **more: Any) -> UserEdit:
+    return UserEdit(
+        username=body.username, email=body.email, role=body.role, status=body.status, **more
+    )

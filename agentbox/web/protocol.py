@@ -1,0 +1,99 @@
+"""The connection: aiohttp's, with our answers where it would give its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+
+from agentbox.errors import HeadersTooLarge, Internal, InvalidRequest, Problem
+from agentbox.web.context import CONTEXT
+from agentbox.web.errors import problem_answer, problem_of_aiohttp
+from agentbox.web.middleware.observe import RequestIds
+from agentbox.web.responses import Answer, Headers
+
+_log = structlog.get_logger("agentbox.web")
+
+
+class Connection(web.RequestHandler):
+    """One connection. What no middleware sees is answered here, in our form.
+
+    aiohttp's own answers to what it can't parse echo the input, name the software, and are logged
+    with a traceback that may hold a part of a credential. Here they are problems like all others,
+    the connection closes, and the log has the exception's class alone.
+    """
+
+    __slots__ = ("_headers", "_ids")
+
+    def __init__(
+        self, manager: web.Server, *, headers: Headers, ids: RequestIds, **options: Any
+    ) -> None:
+        super().__init__(manager, **options)
+        self._headers = headers
+        self._ids = ids
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what could not be parsed (400, 431), or to a defect outside the app."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        problem = _problem_of(exc)
+        report = _log.error if isinstance(problem, Internal) else _log.debug
+        report("request_refused", problem=problem.code, exception=type(exc).__name__)
+        answer = self._answer(request, problem)
+        answer.force_close()
+        return answer
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer; one of aiohttp's own that passed by the app becomes ours first."""
+        if not isinstance(resp, Answer):
+            problem = (
+                problem_of_aiohttp(resp) if isinstance(resp, web.HTTPException) else Internal()
+            )
+            resp = self._answer(request, problem)
+        return await super().finish_response(request, resp, start_time)
+
+    def _answer(self, request: web.BaseRequest, problem: Problem) -> Answer:
+        context = request.get(CONTEXT)
+        request_id = self._ids.take(None) if context is None else context.request_id
+        return problem_answer(problem, headers=self._headers, request_id=request_id, public=True)
+
+
+class Connections(web.Server):
+    """Makes a `Connection` for each accepted socket."""
+
+    def __init__(
+        self,
+        of_app: web.Server,
+        make: Callable[..., Connection],
+        **options: Any,
+    ) -> None:
+        super().__init__(of_app.request_handler, request_factory=of_app.request_factory)
+        self._make = make
+        self._options = options
+
+    def __call__(self) -> Connection:
+        return self._make(self, loop=self._loop, **self._options)
+
+
+def _problem_of(raised: BaseException | None) -> Problem:
+    if isinstance(raised, LineTooLong) or _too_many(raised):
+        return HeadersTooLarge()
+    if isinstance(raised, HttpProcessingError):
+        return InvalidRequest("The request is not valid HTTP.")
+    return Internal()
+
+
+def _too_many(raised: BaseException | None) -> bool:
+    # aiohttp has no class of its own for this.
+    return isinstance(raised, HttpProcessingError) and raised.message.startswith("Too many headers")
