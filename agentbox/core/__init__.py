@@ -1,0 +1,1 @@
+"""Use cases and what they run on; no HTTP, no environment variables."""

@@ -1,0 +1,1 @@
+"""What goes on beside requests: events, jobs, and a watch over the loop."""

@@ -1,0 +1,140 @@
+"""Runs jobs on their interval, each by one process at a time, claimed by its row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from agentbox.core.counters import Counters
+from agentbox.core.recognition.dispatch import is_own_cancellation
+from agentbox.errors import StorageError
+from agentbox.model.jobs import Lease
+from agentbox.plugin.job import Job
+from agentbox.plugin.services import Clock
+from agentbox.plugin.storage import Storage, Transaction
+
+POLL = 1.0
+"""Seconds between looks for jobs that are due."""
+
+GRACE = timedelta(seconds=15)
+"""How much longer than its time-out a job's lease lasts."""
+
+_log = structlog.get_logger("agentbox.jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """One run of a job (`agentbox.plugin.JobRun`)."""
+
+    storage: Storage
+    lease: Lease
+    due: datetime
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that fails once another process has the job."""
+        return self.storage.transaction(lease=self.lease)
+
+
+class Scheduler:
+    """Claims due jobs and runs them side by side, never the same one twice at a time.
+
+    A job that raises, or runs past its time-out, is logged and counted; its next run comes at its
+    time. If the process dies, the lease runs out and another process takes the job.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        storage: Storage,
+        clock: Clock,
+        counters: Counters,
+        *,
+        poll: float = POLL,
+    ) -> None:
+        self._jobs = {job.name: job for job in jobs}
+        self._storage = storage
+        self._clock = clock
+        self._counters = counters
+        self._poll = poll
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._loop_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Make the rows of new jobs and begin to look for due ones."""
+        now = self._clock.now()
+        async with self._storage.transaction() as tx:
+            for job in self._jobs.values():
+                await tx.jobs.ensure(job.name, now + job.interval)
+        self._loop_task = asyncio.create_task(self._look_forever(), name="agentbox-scheduler")
+
+    async def stop(self, timeout: float = 5.0) -> None:
+        """Claim nothing more, wait for running jobs up to `timeout` seconds, then cancel them."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.gather(self._loop_task, return_exceptions=True)
+        running = set(self._running.values())
+        if running:
+            _, late = await asyncio.wait(running, timeout=timeout)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=timeout)
+
+    async def look(self) -> None:
+        """Claim and start every job that is due and not running here."""
+        for job in self._jobs.values():
+            if job.name not in self._running:
+                await self._claim(job)
+
+    async def _look_forever(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except StorageError as error:
+                _log.warning("jobs_not_looked_at", error=str(error))
+            await asyncio.sleep(self._poll)
+
+    async def _claim(self, job: Job) -> None:
+        now = self._clock.now()
+        async with self._storage.transaction(read_only=True) as tx:
+            state = await tx.jobs.get(job.name)
+        if state is None or state.next_due > now or (state.lease_until or now) > now:
+            return
+        async with self._storage.transaction() as tx:
+            lease = await tx.jobs.claim(job.name, now, now + job.timeout + GRACE)
+        if lease is None:
+            return
+        run = ClaimedRun(self._storage, lease, state.next_due)
+        task = asyncio.create_task(self._run(job, run), name=f"agentbox-job-{job.name}")
+        self._running[job.name] = task
+        task.add_done_callback(lambda _: self._running.pop(job.name, None))
+
+    async def _run(self, job: Job, run: ClaimedRun) -> None:
+        outcome, following = "ok", run.due + job.interval
+        try:
+            async with asyncio.timeout(job.timeout.total_seconds()):
+                await job.run(run)
+        except TimeoutError:
+            outcome = "timeout"
+            _log.error("job_timed_out", job=job.name, seconds=job.timeout.total_seconds())
+        except BaseException as error:  # noqa: BLE001  a job may raise anything; it must not end the process
+            if is_own_cancellation(error):
+                outcome, following = "cancelled", run.due
+            else:
+                outcome = "failed"
+                _log.error("job_failed", job=job.name, error=type(error).__name__, exc_info=error)
+        self._counters.add(f"jobs.{job.name}.{outcome}")
+        await self._finish(run, following)
+
+    async def _finish(self, run: ClaimedRun, following: datetime) -> None:
+        """Give the lease back; runs that were missed are not made up for."""
+        try:
+            async with self._storage.transaction() as tx:
+                await tx.jobs.finish(run.lease, max(following, self._clock.now()))
+        except StorageError as error:
+            _log.warning("job_not_finished", job=run.lease.name, error=str(error))

@@ -1,0 +1,46 @@
+"""The core's own jobs and the small loops of every process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import ClassVar
+
+import structlog
+
+from agentbox.errors import StorageError
+from agentbox.plugin.job import Job, JobRun
+from agentbox.plugin.services import Clock
+
+_log = structlog.get_logger("agentbox.upkeep")
+
+
+class PurgeExpired(Job):
+    """Deletes sessions and unfinished logins that expired: a day later, for those who look."""
+
+    name: ClassVar[str] = "purge-expired"
+    interval: ClassVar[timedelta] = timedelta(hours=1)
+    kept_for: ClassVar[timedelta] = timedelta(days=1)
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def run(self, run: JobRun) -> None:
+        """One transaction; how many are gone is logged."""
+        before = self._clock.now() - self.kept_for
+        async with run.transaction() as tx:
+            sessions = await tx.sessions.purge(before)
+            flows = await tx.login_flows.purge(before)
+        if sessions or flows:
+            _log.info("purged", sessions=sessions, login_flows=flows)
+
+
+async def repeat(name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
+    """Await `step` every so many seconds; a storage that fails is tried again next time."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await step()
+        except StorageError as error:
+            _log.warning("upkeep_failed", step=name, error=str(error))

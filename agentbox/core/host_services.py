@@ -1,0 +1,57 @@
+"""What plugins receive as `Services`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from agentbox.core.counters import Counters
+from agentbox.errors import StartError
+from agentbox.model.formats.api_key import KeyFormat
+from agentbox.plugin.options import NoOptions
+from agentbox.plugin.services import Clock, Logger, Sealer
+from agentbox.plugin.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class HostServices:
+    """One plugin's view of the host (`agentbox.plugin.Services`)."""
+
+    clock: Clock
+    public_url: str
+    api_key_format: KeyFormat
+    counters: Counters
+    instance_id: str = ""
+    options: Any = NoOptions()  # noqa: RUF009  (frozen)
+    opened_storage: Storage | None = None
+    root_secret: Sealer | None = None
+
+    @property
+    def storage(self) -> Storage:
+        """The open storage; raises `StartError` before there is one."""
+        if self.opened_storage is None:
+            raise StartError("The storage is not open yet; a storage's `create` can't use it.")
+        return self.opened_storage
+
+    @property
+    def sealer(self) -> Sealer:
+        """The root secret; raises `StartError` before there is one."""
+        if self.root_secret is None:
+            raise StartError("The root secret is not there yet; a storage's `create` can't use it.")
+        return self.root_secret
+
+    @property
+    def log(self) -> Logger:
+        """A logger with the instance's name."""
+        logger: Logger = structlog.get_logger("agentbox.plugin").bind(plugin=self.instance_id)
+        return logger
+
+    def count(self, counter: str, amount: int = 1) -> None:
+        """Add to `<instance>.<counter>`."""
+        self.counters.add(f"{self.instance_id}.{counter}", amount)
+
+    def for_plugin(self, instance_id: str, options: Any) -> HostServices:
+        """The same services with that plugin's name and options."""
+        return replace(self, instance_id=instance_id, options=options)

@@ -1,0 +1,281 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from agentbox.core.background.events import EventQueue
+from agentbox.core.changes import Changes, Work
+from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher
+from agentbox.core.recognition.state import user_id_of
+from agentbox.errors import (
+    InvalidCredentials,
+    LoginFailed,
+    LoginIncomplete,
+    SessionRequired,
+    Unavailable,
+)
+from agentbox.model.evidence import Authentication, CredentialRef, Identity
+from agentbox.model.ids import new_id
+from agentbox.model.principal import Operator, Origin, Principal
+from agentbox.model.secret import Secret
+from agentbox.model.sessions import LoginFlow, Session
+from agentbox.model.times import format_instant
+from agentbox.model.users import User
+from agentbox.plugin.authenticator import (
+    Challenge,
+    LoginAnswer,
+    LoginContext,
+    LoginMethod,
+    NotMine,
+    PasswordLogin,
+    TokenIssuer,
+    TokenRequest,
+    Verified,
+)
+from agentbox.plugin.policy import LoginPolicy, TokenClaims
+from agentbox.plugin.services import Clock, Sealer
+from agentbox.plugin.storage import Change, Storage
+
+CLIENT_ID = "agentbox"
+FLOW_LIFETIME = timedelta(minutes=10)
+_MAX_USER_AGENT = 256
+
+_log = structlog.get_logger("agentbox.login")
+
+
+class SignedIn(NamedTuple):
+    """A session just begun: its access token, when that ends, and who it is."""
+
+    token: Secret
+    expires_at: datetime
+    expires_in: int
+    user: User
+
+
+class NamedMethod(NamedTuple):
+    """A configured instance that signs people in."""
+
+    id: str
+    method: LoginMethod
+
+
+class LoginParts(Struct, frozen=True, kw_only=True):
+    """What the configuration brings to signing in."""
+
+    methods: Sequence[NamedMethod]
+    policies: Sequence[LoginPolicy]
+    claims: Sequence[TokenClaims]
+    issuer: TokenIssuer | None
+    audience: str
+    access_expiry: timedelta
+    session_max_age: timedelta
+
+
+class Login:
+    """Signs people in by the first method that knows them, and out again."""
+
+    def __init__(
+        self,
+        parts: LoginParts,
+        *,
+        storage: Storage,
+        clock: Clock,
+        sealer: Sealer,
+        dispatcher: Dispatcher,
+        changes: Changes,
+        events: EventQueue,
+    ) -> None:
+        self._parts = parts
+        self._storage = storage
+        self._clock = clock
+        self._sealer = sealer
+        self._dispatcher = dispatcher
+        self._changes = changes
+        self._events = events
+
+    async def with_password(self, username: str, password: Secret, origin: Origin) -> SignedIn:
+        """Sign in with a name and a password.
+
+        Raises `InvalidCredentials` whatever is wrong, `LoginIncomplete` if another step is needed,
+        `Overloaded`, `AuthenticatorUnavailable`.
+        """
+        context = LoginContext(now=self._clock.now(), origin=origin)
+        data = PasswordLogin(username, password)
+        for named in self._parts.methods:
+            answer = await self._ask(named, named.method.begin(context, data))
+            if not isinstance(answer, NotMine):
+                return await self._go_on(named, answer, context)
+        _log.info("login_refused", reason="nobody_knows_it")
+        raise InvalidCredentials
+
+    async def continue_flow(
+        self, flow: str, method: str, data: Mapping[str, Any], origin: Origin
+    ) -> SignedIn:
+        """Go on with a login that needs another step. A flow is used up by each try.
+
+        Raises as `with_password` does.
+        """
+        context = LoginContext(now=self._clock.now(), origin=origin)
+        flow_id = _flow_id(flow)
+        async with self._storage.transaction() as tx:
+            waiting = await tx.login_flows.take(flow_id, context.now)
+        if waiting is None or waiting.authenticator_id != method:
+            raise InvalidCredentials
+        named = next((n for n in self._parts.methods if n.id == method), None)
+        if named is None:
+            raise InvalidCredentials
+        state = self._sealer.open(waiting.sealed_state, place=_flow_place(flow_id))
+        answer = await self._ask(named, named.method.advance(context, state, data))
+        return await self._go_on(named, answer, context)
+
+    async def end(self, caller: Principal, origin: Origin) -> None:
+        """Sign out: end the caller's session. Raises `SessionRequired` for an API key."""
+        session_id = caller.session_id
+        if session_id is None:
+            raise SessionRequired
+        async with self._changes.begin(Operator(f"user:{caller.user_id}"), origin) as work:
+            if await work.tx.sessions.end(session_id, work.now):
+                work.changed(Change("session", session_id))
+                await work.record("session.end", f"session:{session_id}")
+
+    async def _ask(self, named: NamedMethod, answer: Awaitable[LoginAnswer]) -> LoginAnswer:
+        try:
+            given = await self._dispatcher.call(named.id, answer, deadline=LOGIN_DEADLINE)
+        except LoginFailed as failure:
+            _log.info("login_refused", reason=failure.reason, method=named.id)
+            raise InvalidCredentials from failure
+        if not isinstance(given, (Verified, Challenge, NotMine)):
+            raise self._dispatcher.broke(named.id, f"a login gave {type(given).__name__}")
+        return given
+
+    async def _go_on(
+        self, named: NamedMethod, answer: LoginAnswer, context: LoginContext
+    ) -> SignedIn:
+        if isinstance(answer, Challenge):
+            raise await self._incomplete(named, answer, context)
+        if isinstance(answer, NotMine):
+            raise InvalidCredentials
+        identity = answer.identity
+        user = await self._user_of(identity)
+        for policy in self._parts.policies:
+            try:
+                await self._dispatcher.call(
+                    type(policy).__name__, policy.check_login(context, user, identity)
+                )
+            except LoginFailed as failure:
+                _log.info("login_refused", reason=failure.reason, user_id=user.id)
+                raise InvalidCredentials from failure
+        session = await self._begin_session(user, identity, context)
+        return await self._mint(user, session)
+
+    async def _incomplete(
+        self, named: NamedMethod, challenge: Challenge, context: LoginContext
+    ) -> LoginIncomplete:
+        flow = secrets.token_urlsafe(32)
+        flow_id = _flow_id(flow)
+        expires_at = context.now + FLOW_LIFETIME
+        sealed = self._sealer.seal(challenge.state, place=_flow_place(flow_id))
+        async with self._storage.transaction() as tx:
+            await tx.login_flows.add(
+                LoginFlow(
+                    id=flow_id,
+                    authenticator_id=named.id,
+                    sealed_state=sealed,
+                    expires_at=expires_at,
+                )
+            )
+        step = {"id": named.id, "kind": challenge.kind, "data": dict(challenge.data)}
+        return LoginIncomplete(
+            members={"flow": flow, "expires_at": format_instant(expires_at), "methods": [step]}
+        )
+
+    async def _user_of(self, identity: Identity) -> User:
+        evidence = Authentication(
+            identity=identity,
+            credential=CredentialRef(
+                kind="login", id="", authenticator_id=identity.authenticator_id
+            ),
+        )
+        user_id = user_id_of(evidence)
+        async with self._storage.transaction(read_only=True) as tx:
+            user = await tx.users.get(user_id) if user_id else None
+        if user is None or not user.active:
+            _log.info("login_refused", reason="inactive" if user else "unknown_identity")
+            raise InvalidCredentials
+        return user
+
+    async def _begin_session(
+        self, user: User, identity: Identity, context: LoginContext
+    ) -> Session:
+        origin = context.origin
+        async with self._storage.transaction() as tx:
+            now = self._clock.now()
+            session = Session(
+                id=new_id(),
+                user_id=user.id,
+                authenticator_id=identity.authenticator_id,
+                created_at=now,
+                expires_at=now + self._parts.session_max_age,
+                auth_time=identity.auth_time or now,
+                amr=identity.amr,
+                ip=origin.address,
+                user_agent=(origin.user_agent or "")[:_MAX_USER_AGENT] or None,
+            )
+            if not await tx.users.note_login(user.id, now):
+                raise InvalidCredentials  # disabled while the password was being checked
+            await tx.sessions.add(session)
+            work = Work(tx, now, Operator(f"user:{user.id}"), origin)
+            await work.record("session.begin", f"session:{session.id}")
+        for event in work.events:
+            self._events.put(event)
+        return session
+
+    async def _mint(self, user: User, session: Session) -> SignedIn:
+        issuer = self._parts.issuer
+        if issuer is None:
+            raise Unavailable("No enabled plugin mints access tokens.")
+        now = session.created_at.replace(microsecond=0)
+        expires_at = min(now + self._parts.access_expiry, session.expires_at)
+        request = TokenRequest(
+            subject=user.id,
+            session_id=session.id,
+            client_id=CLIENT_ID,
+            role=user.role,
+            audience=self._parts.audience,
+            issued_at=now,
+            expires_at=expires_at,
+        )
+        token = await self._dispatcher.call(
+            type(issuer).__name__, issuer.mint(await self._with_claims(request, user))
+        )
+        lifetime = int((expires_at - now).total_seconds())
+        signed_in = msgspec.structs.replace(user, last_login=session.created_at)
+        return SignedIn(token, expires_at, lifetime, signed_in)
+
+    async def _with_claims(self, request: TokenRequest, user: User) -> TokenRequest:
+        extra: dict[str, str | int | bool] = {}
+        for source in self._parts.claims:
+            extra |= await self._dispatcher.call(
+                type(source).__name__, source.claims(request, user)
+            )
+        if not extra:
+            return request
+        return msgspec.structs.replace(request, extra_claims=extra)
+
+
+def _flow_id(flow: str) -> str:
+    """The flow's text is known to the client alone; its digest is what is kept."""
+    return hashlib.sha256(flow.encode()).hexdigest()
+
+
+def _flow_place(flow_id: str) -> str:
+    return f"login_flows:sealed_state:{flow_id}"

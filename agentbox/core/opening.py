@@ -1,0 +1,123 @@
+"""Opens what the plugins offer and sorts the objects by what they can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from agentbox.config.schema import Settings
+from agentbox.core.login import NamedMethod
+from agentbox.core.recognition.recognition import ChainLink
+from agentbox.errors import PluginError, StartError
+from agentbox.loader import Plugins
+from agentbox.model.access.scopes import ScopeRule, is_plugin_scope
+from agentbox.plugin.authenticator import (
+    LoginMethod,
+    PasswordHasher,
+    RequestAuthenticator,
+    TokenIssuer,
+)
+from agentbox.plugin.options import NoOptions, Options
+from agentbox.plugin.policy import LoginPolicy, PasswordPolicy, TokenClaims
+from agentbox.plugin.routes import Route
+from agentbox.plugin.services import Services
+
+T = TypeVar("T")
+
+ServicesFor = Callable[[str, Options], Services]
+"""The services of an instance, by its id and options."""
+
+ABILITIES = (
+    RequestAuthenticator,
+    LoginMethod,
+    PasswordHasher,
+    TokenIssuer,
+    LoginPolicy,
+    PasswordPolicy,
+    TokenClaims,
+)
+
+
+@dataclass(slots=True)
+class Abilities:
+    """The opened objects, in configuration order, by what they can do."""
+
+    chain: list[ChainLink] = field(default_factory=list)
+    methods: list[NamedMethod] = field(default_factory=list)
+    hasher: PasswordHasher | None = None
+    issuer: TokenIssuer | None = None
+    issuers: list[TokenIssuer] = field(default_factory=list)
+    login_policies: list[LoginPolicy] = field(default_factory=list)
+    password_policies: list[PasswordPolicy] = field(default_factory=list)
+    claims: list[TokenClaims] = field(default_factory=list)
+
+    def take(self, instance_id: str, opened: object) -> None:
+        """Sort one object in; the first hasher and the first issuer are the ones used."""
+        if not isinstance(opened, ABILITIES):
+            raise PluginError(
+                f"{instance_id}: open() gave {type(opened).__name__}, which has none of the "
+                f"abilities {', '.join(ability.__name__ for ability in ABILITIES)}. "
+                "Derive it from one of them."
+            )
+        if isinstance(opened, RequestAuthenticator):
+            self.chain.append(ChainLink(instance_id, opened))
+        if isinstance(opened, LoginMethod):
+            self.methods.append(NamedMethod(instance_id, opened))
+        if isinstance(opened, TokenIssuer):
+            self.issuers.append(opened)
+        if isinstance(opened, LoginPolicy):
+            self.login_policies.append(opened)
+        if isinstance(opened, PasswordPolicy):
+            self.password_policies.append(opened)
+        if isinstance(opened, TokenClaims):
+            self.claims.append(opened)
+        if isinstance(opened, PasswordHasher) and self.hasher is None:
+            self.hasher = opened
+        self.issuer = self.issuers[0] if self.issuers else None
+
+    def check(self) -> None:
+        """Raises `StartError` for a set of plugins that can't work together."""
+        if self.methods and self.issuer is None:
+            raise StartError(
+                f"{self.methods[0].id} signs people in, but no enabled plugin mints access tokens. "
+                'Add "jwt" to [plugins] enabled.'
+            )
+
+
+async def open_abilities(
+    settings: Settings, plugins: Plugins, services_for: ServicesFor, stack: AsyncExitStack
+) -> Abilities:
+    """Open every configured authenticator, then every enabled policy; closed with the stack.
+
+    Raises `PluginError` naming the instance, and what a plugin's `open` raises as `StartError`.
+    """
+    abilities = Abilities()
+    types = {kind.name: kind for _, kind in plugins.authenticator_types}
+    for block in settings.authenticators:
+        context = types[block.type].open(services_for(block.id, block.options))
+        abilities.take(block.id, await _enter(stack, context, block.id, block.plugin))
+    for plugin, kind in plugins.policy_types:
+        options = settings.plugin_options.get(plugin, NoOptions())
+        context = kind.open(services_for(plugin, options))
+        abilities.take(kind.name, await _enter(stack, context, kind.name, plugin))
+    abilities.check()
+    return abilities
+
+
+async def _enter(stack: AsyncExitStack, context: object, name: str, plugin: str) -> object:
+    if not (hasattr(context, "__aenter__") and hasattr(context, "__aexit__")):
+        raise PluginError(
+            f"{plugin}: open() of {name} gave {type(context).__name__}, not an async context "
+            "manager. Decorate it with contextlib.asynccontextmanager."
+        )
+    return await stack.enter_async_context(context)
+
+
+def plugin_scopes(routes: Iterable[Route]) -> Iterator[ScopeRule]:
+    """The scopes that plugins' routes bring, described by the route, never given by default."""
+    for route in routes:
+        scope = route.access.scope
+        if scope is not None and is_plugin_scope(scope):
+            yield ScopeRule(scope, route.summary, route.access.min_role)

@@ -1,0 +1,134 @@
+"""Passwords: judged by the policies, hashed outside of transactions, changed by their owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from agentbox.core.changes import Changes, Work
+from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher
+from agentbox.errors import (
+    FieldFault,
+    InvalidPassword,
+    InvalidToken,
+    Unavailable,
+    ValidationFailed,
+    WeakPassword,
+)
+from agentbox.model.principal import PASSWORD_CHANGE_REQUIRED, Origin, Principal
+from agentbox.model.secret import Secret
+from agentbox.model.users import PasswordRecord, User
+from agentbox.plugin.authenticator import PasswordHasher
+from agentbox.plugin.policy import PasswordContext, PasswordPolicy
+from agentbox.plugin.storage import Change, Storage
+
+FIRST_START = "first_start"
+"""The marker that holds the id of the user made on the first start."""
+
+
+class Passwords:
+    """Sets and changes passwords."""
+
+    def __init__(
+        self,
+        *,
+        hasher: PasswordHasher | None,
+        policies: Sequence[PasswordPolicy],
+        dispatcher: Dispatcher,
+        storage: Storage,
+        changes: Changes,
+        forget_initial_password: Callable[[], None],
+    ) -> None:
+        self._hasher = hasher
+        self._policies = policies
+        self._dispatcher = dispatcher
+        self._storage = storage
+        self._changes = changes
+        self._forget_initial_password = forget_initial_password
+
+    async def accept(self, password: Secret, *, username: str, email: str | None) -> str:
+        """The hash of a password that every policy accepts.
+
+        Raises `WeakPassword` with all faults, `Overloaded` if too many hashes are waiting,
+        `AuthenticatorUnavailable` if a policy is broken, `Unavailable` if nothing here hashes.
+        """
+        context = PasswordContext(username=username, email=email)
+        faults: list[str] = []
+        for policy in self._policies:
+            faults += await self._dispatcher.call(
+                type(policy).__name__,
+                policy.check_password(password, context),
+                deadline=LOGIN_DEADLINE,
+            )
+        if faults:
+            raise WeakPassword(
+                " ".join(faults), errors=[FieldFault("/password", fault) for fault in faults]
+            )
+        return await self._hash(password)
+
+    async def put(self, work: Work, user: User, password_hash: str, *, keep: str | None) -> None:
+        """Write a hash and end the user's sessions but `keep`, inside a change."""
+        await work.tx.passwords.put(PasswordRecord(user.id, password_hash, work.now))
+        await work.tx.sessions.end_all(user.id, work.now, keep=keep)
+        work.changed(Change("user", user.id))
+        if await work.tx.markers.get(FIRST_START) == user.id:
+            work.after_commit.append(self._forget_initial_password)
+
+    async def change_own(
+        self, caller: Principal, origin: Origin, *, current: Secret | None, new: Secret
+    ) -> None:
+        """Change the caller's password; its other sessions end, this one goes on without limits.
+
+        The current password is not looked at in a session that must change it. Raises
+        `InvalidPassword`, `WeakPassword`, and what `accept` raises.
+        """
+        async with self._storage.transaction(read_only=True) as tx:
+            record = await tx.passwords.get(caller.user_id)
+        if PASSWORD_CHANGE_REQUIRED not in caller.restrictions:
+            await self._check_current(record, current)
+        user = caller.user
+        if record is not None and await self._matches(record.password_hash, new):
+            raise WeakPassword("The new password is the current one.")
+        password_hash = await self.accept(new, username=user.username, email=user.email)
+        async with self._changes.begin(caller, origin) as work:
+            user = await self._unchanged(work, caller.user_id, record)
+            await self.put(work, user, password_hash, keep=caller.session_id)
+            await work.tx.users.replace(
+                msgspec.structs.replace(user, password_change_required=False, updated_at=work.now)
+            )
+            await work.record("user.password_change", f"user:{user.id}")
+
+    async def _check_current(self, record: PasswordRecord | None, current: Secret | None) -> None:
+        if current is None:
+            raise ValidationFailed(errors=[FieldFault("/current_password", "is required")])
+        if record is None or not await self._matches(record.password_hash, current):
+            raise InvalidPassword
+
+    @staticmethod
+    async def _unchanged(work: Work, user_id: str, record: PasswordRecord | None) -> User:
+        """The user, if its password is still the one that was checked; else a race was lost."""
+        user = await work.tx.users.get(user_id)
+        if user is None:
+            raise InvalidToken
+        there = await work.tx.passwords.get(user_id)
+        if (there and there.password_hash) != (record and record.password_hash):
+            raise InvalidPassword
+        return user
+
+    async def _hash(self, password: Secret) -> str:
+        hasher = self._the_hasher()
+        return await self._dispatcher.call(
+            type(hasher).__name__, hasher.hash(password), deadline=LOGIN_DEADLINE
+        )
+
+    async def _matches(self, password_hash: str, password: Secret) -> bool:
+        hasher = self._the_hasher()
+        return await self._dispatcher.call(
+            type(hasher).__name__, hasher.matches(password_hash, password), deadline=LOGIN_DEADLINE
+        )
+
+    def _the_hasher(self) -> PasswordHasher:
+        if self._hasher is None:
+            raise Unavailable("No enabled plugin keeps passwords.")
+        return self._hasher

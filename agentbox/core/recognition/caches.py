@@ -1,0 +1,133 @@
+"""The two caches of the request path, and nothing else is remembered.
+
+(a) `FactCache`: the SHA-256 of a credential and its verified, immutable facts, for at most the
+configured time and never past the credential's expiry; refusals are kept apart, so that random keys
+don't push out good ones.
+(b) `StateCache`: what rights depend on, at most 500 ms old counted from the start of the read, and
+dropped at once by a change notice. Rights themselves are worked out on every request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from cachetools import LRUCache
+
+from agentbox.core.recognition.state import SubjectState
+from agentbox.model.evidence import Authentication
+from agentbox.plugin.services import Clock
+
+STATE_AGE = 0.5
+"""Seconds that a state may be old, from the start of its read."""
+
+REFUSAL_AGE = 5.0
+"""Seconds that a refusal is remembered at most."""
+
+MAX_FACTS = 20_000
+MAX_REFUSALS = 10_000
+MAX_STATES = 20_000
+
+FactKey = tuple[str, bytes]
+StateKey = tuple[str, str, str]
+
+
+class _Fact(NamedTuple):
+    until: float
+    authentication: Authentication
+
+
+class FactCache:
+    """Verified facts by (scheme, SHA-256 of the whole credential)."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._facts: LRUCache[FactKey, _Fact] = LRUCache(MAX_FACTS)
+        self._refusals: LRUCache[FactKey, float] = LRUCache(MAX_REFUSALS)
+
+    def get(self, key: FactKey) -> Authentication | None:
+        """The facts, if they are still fresh."""
+        fact = self._facts.get(key)
+        if fact is not None and self._clock.monotonic() < fact.until:
+            return fact.authentication
+        return None
+
+    def refused(self, key: FactKey) -> bool:
+        """Whether this credential was refused a moment ago."""
+        until = self._refusals.get(key)
+        return until is not None and self._clock.monotonic() < until
+
+    def keep(self, key: FactKey, authentication: Authentication) -> None:
+        """Remember facts until the time is up or the credential expires."""
+        seconds = self._seconds
+        expires_at = authentication.credential.expires_at
+        if expires_at is not None:
+            seconds = min(seconds, (expires_at - self._clock.now()).total_seconds())
+        if seconds > 0:
+            self._facts[key] = _Fact(self._clock.monotonic() + seconds, authentication)
+
+    def refuse(self, key: FactKey) -> None:
+        """Remember a refusal."""
+        if self._seconds > 0:
+            self._refusals[key] = self._clock.monotonic() + min(self._seconds, REFUSAL_AGE)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._facts.clear()
+        self._refusals.clear()
+
+
+class _State(NamedTuple):
+    until: float
+    state: SubjectState
+
+
+class StateCache:
+    """Current state by (user, kind of credential, its id), with one read at a time for each."""
+
+    def __init__(self, clock: Clock, read: Callable[[StateKey], Awaitable[SubjectState]]) -> None:
+        self._clock = clock
+        self._read = read
+        self._states: LRUCache[StateKey, _State] = LRUCache(MAX_STATES)
+        self._reads: dict[StateKey, asyncio.Task[SubjectState]] = {}
+        self._epoch = 0
+
+    def get(self, key: StateKey) -> SubjectState | None:
+        """The state, if it is young enough."""
+        kept = self._states.get(key)
+        if kept is not None and self._clock.monotonic() < kept.until:
+            return kept.state
+        return None
+
+    async def load(self, key: StateKey) -> SubjectState:
+        """Read the state; callers that ask at the same time share one read.
+
+        A read that began before a change notice is neither kept nor joined.
+        """
+        task = self._reads.get(key)
+        if task is None:
+            task = asyncio.create_task(self._fill(key))
+            self._reads[key] = task
+            task.add_done_callback(lambda done: self._forget(key, done))
+        return await asyncio.shield(task)
+
+    def drop(self) -> None:
+        """Something has changed: everything kept or being read is out of date."""
+        self._epoch += 1
+        self._states.clear()
+        self._reads.clear()
+
+    async def _fill(self, key: StateKey) -> SubjectState:
+        epoch, started = self._epoch, self._clock.monotonic()
+        state = await self._read(key)
+        if epoch == self._epoch:
+            self._states[key] = _State(started + STATE_AGE, state)
+        return state
+
+    def _forget(self, key: StateKey, task: asyncio.Task[SubjectState]) -> None:
+        if self._reads.get(key) is task:
+            del self._reads[key]
+        if not task.cancelled():
+            task.exception()  # seen by whoever waits; nobody may be left to

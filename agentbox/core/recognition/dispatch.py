@@ -1,0 +1,105 @@
+"""Awaits plugins, with a deadline and a breaker, and keeps their failures to themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from agentbox.core.counters import Counters
+from agentbox.errors import (
+    AuthenticatorUnavailable,
+    InvalidCredential,
+    LoginFailed,
+    Problem,
+    StorageError,
+)
+from agentbox.plugin.services import Clock
+
+T = TypeVar("T")
+
+REQUEST_DEADLINE = 2.0
+"""Seconds that an authenticator has for one credential."""
+
+LOGIN_DEADLINE = 15.0
+"""Seconds that a login method has: hashing waits for its turn."""
+
+FAILURES_TO_OPEN = 5
+OPEN_FOR = 5.0
+
+_log = structlog.get_logger("agentbox.plugins")
+
+
+@dataclass(slots=True)
+class _Breaker:
+    failures: int = 0
+    open_until: float = 0.0
+
+
+class Dispatcher:
+    """Awaits one plugin object's method.
+
+    What a plugin may raise (`InvalidCredential`, `LoginFailed`, a `Problem`, `StorageError`) passes
+    through. Anything else, a time-out included, is logged and counted, and becomes
+    `AuthenticatorUnavailable`: a broken plugin ends the chain, no weaker one is asked. After five
+    failures in a row the plugin is left alone for five seconds.
+    """
+
+    def __init__(self, clock: Clock, counters: Counters) -> None:
+        self._clock = clock
+        self._counters = counters
+        self._breakers: dict[str, _Breaker] = {}
+
+    async def call(
+        self, name: str, awaitable: Awaitable[T], *, deadline: float = REQUEST_DEADLINE
+    ) -> T:
+        """What the awaitable gives, within `deadline` seconds."""
+        breaker = self._breakers.setdefault(name, _Breaker())
+        if self._clock.monotonic() < breaker.open_until:
+            _close(awaitable)
+            raise AuthenticatorUnavailable(retry_after=int(OPEN_FOR))
+        try:
+            async with asyncio.timeout(deadline):
+                answer = await awaitable
+        except (InvalidCredential, LoginFailed, Problem, StorageError):
+            breaker.failures = 0
+            raise
+        except BaseException as error:
+            if is_own_cancellation(error):
+                raise
+            self._failed(name, breaker, error)
+            raise AuthenticatorUnavailable from error
+        breaker.failures = 0
+        return answer
+
+    def broke(self, name: str, what: str) -> AuthenticatorUnavailable:
+        """Note that a plugin gave an answer of the wrong kind; the problem to raise."""
+        breaker = self._breakers.setdefault(name, _Breaker())
+        self._failed(name, breaker, TypeError(what))
+        return AuthenticatorUnavailable()
+
+    def _failed(self, name: str, breaker: _Breaker, error: BaseException) -> None:
+        self._counters.add("plugin_failures")
+        self._counters.add(f"plugin_failures.{name}")
+        breaker.failures += 1
+        if breaker.failures >= FAILURES_TO_OPEN:
+            breaker.failures = 0
+            breaker.open_until = self._clock.monotonic() + OPEN_FOR
+        _log.error("plugin_failed", plugin=name, error=type(error).__name__, exc_info=error)
+
+
+def is_own_cancellation(error: BaseException) -> bool:
+    """A cancellation by the core; a plugin that raises CancelledError itself is merely broken."""
+    task = asyncio.current_task()
+    return (
+        isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    ) or isinstance(error, (KeyboardInterrupt, GeneratorExit))
+
+
+def _close(awaitable: Awaitable[object]) -> None:
+    """Drop a coroutine that is not going to be awaited, without the interpreter's warning."""
+    if asyncio.iscoroutine(awaitable):
+        awaitable.close()

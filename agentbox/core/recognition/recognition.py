@@ -1,0 +1,156 @@
+"""The one verification function: a credential in, a principal out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import structlog
+
+from agentbox.core.counters import Counters
+from agentbox.core.recognition.caches import FactCache, FactKey, StateCache, StateKey
+from agentbox.core.recognition.dispatch import Dispatcher
+from agentbox.core.recognition.last_used import LastUsed
+from agentbox.core.recognition.state import SubjectState, load_state, principal_of, user_id_of
+from agentbox.errors import ExpiredCredential, InvalidCredential, InvalidToken
+from agentbox.model.access.scopes import ScopeTable
+from agentbox.model.evidence import Authentication, Credential
+from agentbox.model.principal import Principal
+from agentbox.plugin.authenticator import RequestAuthenticator
+from agentbox.plugin.services import Clock
+from agentbox.plugin.storage import Change, Storage
+
+_log = structlog.get_logger("agentbox.recognition")
+
+
+class ChainLink(NamedTuple):
+    """A configured instance of the chain."""
+
+    id: str
+    authenticator: RequestAuthenticator
+
+
+class Recognition:
+    """Asks the first authenticator that recognises a credential, then the current state.
+
+    The bearer chain, and whatever else has to know who a credential is, come here.
+    """
+
+    def __init__(
+        self,
+        *,
+        chain: Sequence[ChainLink],
+        storage: Storage,
+        clock: Clock,
+        scopes: ScopeTable,
+        dispatcher: Dispatcher,
+        counters: Counters,
+        last_used: LastUsed,
+        cache_seconds: float,
+    ) -> None:
+        self._chain = chain
+        self._storage = storage
+        self._clock = clock
+        self._scopes = scopes
+        self._dispatcher = dispatcher
+        self._counters = counters
+        self._last_used = last_used
+        self._facts = FactCache(clock, cache_seconds)
+        self._states = StateCache(clock, self._read_state)
+        storage.on_change(self._on_change)
+
+    async def recognise(self, credential: Credential) -> Principal:
+        """Who acts.
+
+        Raises `InvalidToken` if nobody claims the credential or it does not hold,
+        `AuthenticatorUnavailable` if its authenticator is broken, `StorageError` if the state can't
+        be read.
+        """
+        return await self._principal(await self._authenticated(credential))
+
+    async def recognise_expired(self, credential: Credential) -> Principal:
+        """As `recognise`; a token that only ran out holds too, if its session is live."""
+        try:
+            authentication = await self._authenticated(credential, expired_too=True)
+        except ExpiredCredential as expired:
+            authentication = expired.authentication
+        return await self._principal(authentication)
+
+    async def _principal(self, authentication: Authentication) -> Principal:
+        user_id = user_id_of(authentication)
+        if user_id is None:
+            raise self._refused("unknown_identity")
+        credential = authentication.credential
+        key = (user_id, credential.kind, credential.id)
+        state = self._states.get(key)
+        if state is None:
+            state = await self._states.load(key)
+        now = self._clock.now()
+        try:
+            principal = principal_of(authentication, state, scopes=self._scopes, now=now)
+        except InvalidToken:
+            raise self._refused("state", credential=f"{credential.kind}:{credential.id}") from None
+        if credential.kind == "api_key":
+            self._last_used.note(credential.id, now)
+        return principal
+
+    async def _authenticated(
+        self, credential: Credential, *, expired_too: bool = False
+    ) -> Authentication:
+        key = (credential.scheme, hashlib.sha256(credential.value.reveal().encode()).digest())
+        known = self._facts.get(key)
+        if known is not None:
+            return known
+        if not expired_too and self._facts.refused(key):
+            self._counters.add("credentials_refused.again")
+            raise InvalidToken
+        return await self._ask_chain(credential, key, expired_too=expired_too)
+
+    async def _ask_chain(
+        self, credential: Credential, key: FactKey, *, expired_too: bool
+    ) -> Authentication:
+        link = self._recognising(credential)
+        if link is None:
+            raise self._refused("nobody_claims_it")
+        try:
+            answer = await self._dispatcher.call(
+                link.id, link.authenticator.authenticate(credential)
+            )
+        except InvalidCredential as refusal:
+            if isinstance(refusal, ExpiredCredential) and expired_too:
+                raise
+            if link.authenticator.cacheable:
+                self._facts.refuse(key)
+            raise self._refused(refusal.reason, authenticator=link.id) from refusal
+        if not isinstance(answer, Authentication):
+            raise self._dispatcher.broke(link.id, f"authenticate gave {type(answer).__name__}")
+        if link.authenticator.cacheable:
+            self._facts.keep(key, answer)
+        return answer
+
+    def _recognising(self, credential: Credential) -> ChainLink | None:
+        for link in self._chain:
+            try:
+                mine = link.authenticator.recognises(credential)
+            except BaseException as error:  # a plugin may raise anything; none may go unnoticed
+                raise self._dispatcher.broke(link.id, type(error).__name__) from error
+            if mine is True:
+                return link
+            if mine is not False:
+                raise self._dispatcher.broke(link.id, f"recognises gave {type(mine).__name__}")
+        return None
+
+    async def _read_state(self, key: StateKey) -> SubjectState:
+        async with self._storage.transaction(read_only=True) as tx:
+            return await load_state(tx, *key)
+
+    def _on_change(self, change: Change) -> None:
+        self._states.drop()
+        if change.kind in {"signing_key", "all"}:
+            self._facts.clear()
+
+    def _refused(self, reason: str, **values: str) -> InvalidToken:
+        self._counters.add(f"credentials_refused.{reason}")
+        _log.info("credential_refused", reason=reason, **values)
+        return InvalidToken()

@@ -1,0 +1,121 @@
+"""The current state that rights depend on, and the principal that follows from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from agentbox.errors import InvalidToken
+from agentbox.model.access.scopes import ScopeSet, ScopeTable, intersect
+from agentbox.model.api_keys import ApiKey
+from agentbox.model.evidence import (
+    LOCAL_ISSUER,
+    NO_LIMIT,
+    Authentication,
+    EnvironmentLimit,
+    NoLimit,
+    SubjectRef,
+)
+from agentbox.model.principal import PASSWORD_CHANGE_REQUIRED, Operator, Principal
+from agentbox.model.sessions import Session
+from agentbox.model.users import User
+from agentbox.plugin.storage import Transaction
+
+RESTRICTED = (PASSWORD_CHANGE_REQUIRED,)
+
+
+class SubjectState(NamedTuple):
+    """A user, and the session or API key that the credential stands for."""
+
+    user: User | None
+    session: Session | None
+    api_key: ApiKey | None
+    key_scopes: ScopeSet
+
+
+async def load_state(tx: Transaction, user_id: str, kind: str, credential_id: str) -> SubjectState:
+    """Read what a credential of that kind depends on: two reads at most."""
+    user = await tx.users.get(user_id)
+    session = await tx.sessions.get(credential_id) if kind == "session" else None
+    api_key = await tx.api_keys.get(credential_id) if kind == "api_key" else None
+    return SubjectState(user, session, api_key, frozenset(api_key.scopes if api_key else ()))
+
+
+def user_id_of(authentication: Authentication) -> str | None:
+    """The user that an authentication is about; None for an identity nobody here is linked to."""
+    if authentication.subject is not None:
+        return authentication.subject.id
+    identity = authentication.identity
+    if identity is not None and identity.issuer == LOCAL_ISSUER:
+        return identity.subject
+    return None
+
+
+def principal_of(
+    authentication: Authentication, state: SubjectState, *, scopes: ScopeTable, now: datetime
+) -> Principal:
+    """Who acts, from evidence and current state.
+
+    Raises `InvalidToken` for a user that is gone or not active, and for a session or key that is
+    gone, over, or somebody else's.
+    """
+    user = state.user
+    if user is None or not user.active:
+        raise InvalidToken
+    credential = authentication.credential
+    role_scopes = scopes.of_role(user.role)
+    limit: EnvironmentLimit | NoLimit = authentication.environment_limit
+    auth_time, amr = authentication.auth_time, authentication.amr
+    restrictions: tuple[str, ...] = ()
+    if credential.kind == "session":
+        session = state.session
+        if session is None or session.user_id != user.id or not session.live(now):
+            raise InvalidToken
+        auth_time, amr = session.auth_time, session.amr
+        if user.password_change_required:
+            restrictions = RESTRICTED
+    elif credential.kind == "api_key":
+        key = state.api_key
+        if key is None or key.user_id != user.id or not key.live(now):
+            raise InvalidToken
+        role_scopes = intersect(role_scopes, state.key_scopes)
+        limit = EnvironmentLimit(key.all_environments)
+    if authentication.scope_limit is not NO_LIMIT:
+        role_scopes = intersect(role_scopes, authentication.scope_limit)
+    return Principal(
+        subject=authentication.subject or SubjectRef("user", user.id),
+        user=user,
+        role=user.role,
+        scopes=role_scopes,
+        environment_limit=limit,
+        credential=credential,
+        evaluated_at=now,
+        session_id=credential.id if credential.kind == "session" else None,
+        client_id=authentication.client_id,
+        audience=authentication.audience,
+        auth_time=auth_time,
+        amr=amr,
+        acr=authentication.acr,
+        restrictions=restrictions,
+        organization_id=user.organization_id,
+    )
+
+
+async def current_actor(
+    tx: Transaction, actor: Principal | Operator, *, scopes: ScopeTable, now: datetime
+) -> Principal | Operator:
+    """The actor as it is inside this transaction, never more than it was when the request came.
+
+    Raises `InvalidToken` if the user, session or key is gone or over.
+    """
+    if isinstance(actor, Operator):
+        return actor
+    credential = actor.credential
+    state = await load_state(tx, actor.user_id, credential.kind, credential.id)
+    evidence = Authentication(
+        credential=credential, subject=actor.subject, environment_limit=actor.environment_limit
+    )
+    fresh = principal_of(evidence, state, scopes=scopes, now=now)
+    return msgspec.structs.replace(fresh, scopes=fresh.scopes & actor.scopes)

@@ -1,0 +1,153 @@
+"""The root secret and what is derived from it: sealing, bound to a row."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from agentbox.errors import StartError
+from agentbox.model.secret import Secret
+from agentbox.plugin.storage import Storage
+
+_NONCE = 12
+_KEY_ID = 4
+_CHECK_PLACE = "markers:value:root_secret"
+_CHECK_TEXT = b"agentbox root secret"
+
+
+class RootSecret:
+    """32 random bytes, or several of them: the first seals, all of them open (RFC 5869)."""
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._keys = [_SealingKey(secret) for secret in secrets]
+
+    def seal(self, plaintext: bytes, *, place: str) -> bytes:
+        """AES-256-GCM with `place` as additional data; only `open` with the same place reads it."""
+        return self._keys[0].seal(plaintext, place)
+
+    def open(self, sealed: bytes, *, place: str) -> bytes:
+        """The plaintext. Raises `StartError` for another secret or place, or a changed text."""
+        for key in self._keys:
+            if key.made(sealed):
+                try:
+                    return key.open(sealed, place)
+                except InvalidTag:
+                    break
+        raise StartError(
+            f"What is sealed at {place} can't be opened: the root secret is not the one that "
+            "sealed it, or the row was changed. Set AGENTBOX_SECRET_KEY (or put back the key file "
+            "beside the database) to the secret this database was made with."
+        )
+
+
+class _SealingKey:
+    def __init__(self, secret: bytes) -> None:
+        derived = HKDF(SHA256(), 32, salt=None, info=b"agentbox/seal/v1").derive(secret)
+        self._aead = AESGCM(derived)
+        self._id = hashlib.sha256(b"agentbox/seal/id" + derived).digest()[:_KEY_ID]
+
+    def made(self, sealed: bytes) -> bool:
+        return sealed[:_KEY_ID] == self._id
+
+    def seal(self, plaintext: bytes, place: str) -> bytes:
+        nonce = os.urandom(_NONCE)
+        return self._id + nonce + self._aead.encrypt(nonce, plaintext, place.encode())
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        nonce, text = sealed[_KEY_ID : _KEY_ID + _NONCE], sealed[_KEY_ID + _NONCE :]
+        return self._aead.decrypt(nonce, text, place.encode())
+
+
+def parse_secrets(text: str) -> list[bytes]:
+    """Comma-separated base64 of 32 bytes each. Raises `StartError` without showing the value."""
+    try:
+        secrets = [base64.b64decode(part.strip(), validate=True) for part in text.split(",")]
+    except (binascii.Error, ValueError):
+        secrets = []
+    if not secrets or any(len(secret) != 32 for secret in secrets):
+        raise StartError(
+            "The root secret (AGENTBOX_SECRET_KEY, or the key file beside the database) must be "
+            "base64 of 32 random bytes; `agentbox secret new` makes one."
+        )
+    return secrets
+
+
+def root_secret(configured: Secret | None, storage: Storage) -> RootSecret:
+    """The configured secret, or the one in the storage's key file, made on the first start.
+
+    Raises `StartError` where there is neither, saying how to make one.
+    """
+    if configured is not None:
+        return RootSecret(parse_secrets(configured.reveal()))
+    path = storage.default_secret_path
+    if path is None:
+        raise StartError(
+            f"The storage {storage.name} needs AGENTBOX_SECRET_KEY, the same on every replica. "
+            "Make one with: agentbox secret new"
+        )
+    return RootSecret(parse_secrets(_read_or_make(path)))
+
+
+def _read_or_make(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except FileNotFoundError:
+        pass
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(
+            f"The key file {path.name} can't be read: {error.__class__.__name__}."
+        ) from None
+    _make(path)
+    return path.read_text("ascii")
+
+
+def _make(path: Path) -> None:
+    """Write the file whole or not at all, so that kill -9 leaves no half key: link, then unlink."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    text = base64.b64encode(os.urandom(32)) + b"\n"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+        os.write(descriptor, text)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was first; its key counts
+    finally:
+        draft.unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def verify_root_secret(storage: Storage, secret: RootSecret) -> None:
+    """Whether this database was made with this secret; on the first start, note that it is.
+
+    Raises `StartError` if it was another one.
+    """
+    sealed = base64.b64encode(secret.seal(_CHECK_TEXT, place=_CHECK_PLACE)).decode()
+    async with storage.transaction(read_only=True) as tx:
+        there = await tx.markers.get("root_secret")
+    if there is None:
+        async with storage.transaction() as tx:
+            await tx.markers.claim("root_secret", sealed)
+            there = await tx.markers.get("root_secret")
+    secret.open(base64.b64decode(there or ""), place=_CHECK_PLACE)

@@ -1,0 +1,270 @@
+"""Opens everything in order, and holds it: the one place where parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentbox.config.schema import Settings
+from agentbox.core.api_keys import ApiKeys
+from agentbox.core.background.events import EventQueue
+from agentbox.core.background.scheduler import Scheduler
+from agentbox.core.background.upkeep import PurgeExpired, repeat
+from agentbox.core.background.watchdog import Watchdog
+from agentbox.core.changes import Changes
+from agentbox.core.clock import READY_SKEW, DatabaseClock
+from agentbox.core.counters import Counters
+from agentbox.core.first_start import InitialPassword, ensure_first_admin
+from agentbox.core.host_services import HostServices
+from agentbox.core.login import Login, LoginParts
+from agentbox.core.opening import Abilities, open_abilities, plugin_scopes
+from agentbox.core.passwords import Passwords
+from agentbox.core.recognition.dispatch import Dispatcher
+from agentbox.core.recognition.last_used import LastUsed
+from agentbox.core.recognition.recognition import Recognition
+from agentbox.core.root_secret import root_secret, verify_root_secret
+from agentbox.core.startup import Assembly
+from agentbox.core.users import Users
+from agentbox.errors import SchemaError, StorageError
+from agentbox.loader import Plugins
+from agentbox.model.access.scopes import ScopeTable
+from agentbox.model.formats.api_key import KeyFormat
+from agentbox.plugin.job import Job
+from agentbox.plugin.options import NoOptions, Options
+from agentbox.plugin.routes import Route
+from agentbox.plugin.storage import Storage
+
+LAST_USED_EVERY = 1.0
+CLOCK_EVERY = 10.0
+
+
+@dataclass(slots=True)
+class Runtime:
+    """An open agentbox: storage migrated, plugins open, use cases ready."""
+
+    settings: Settings
+    plugins: Plugins
+    storage: Storage
+    clock: DatabaseClock
+    counters: Counters
+    scopes: ScopeTable
+    abilities: Abilities
+    recognition: Recognition
+    dispatcher: Dispatcher
+    passwords: Passwords
+    login: Login
+    users: Users
+    api_keys: ApiKeys
+    last_used: LastUsed
+    events: EventQueue
+    plugin_routes: Sequence[Route] = ()
+    plugin_jobs: Sequence[Job] = ()
+    draining: bool = False
+
+    async def not_ready(self) -> str | None:
+        """Why this process should get no traffic; None if it should."""
+        if self.draining:
+            return "draining"
+        try:
+            async with asyncio.timeout(1.0):
+                await self.storage.ping()
+        except (StorageError, TimeoutError):
+            return "database"
+        if abs(self.clock.skew) > READY_SKEW:
+            return "clock"
+        return None
+
+
+def create_storage(assembly: Assembly) -> Storage:
+    """The configured storage, not opened."""
+    plugin, kind = assembly.plugins.storage_types[0]
+    options = assembly.settings.plugin_options.get(plugin, NoOptions())
+    return kind.create(_services(assembly.settings, DatabaseClock(), Counters(), plugin, options))
+
+
+def migrate(assembly: Assembly, storage: Storage) -> Sequence[str]:
+    """Bring the schema up to date and check it; the ids of what was applied.
+
+    Raises `SchemaError` for a database that is ahead of this program or has drifted.
+    """
+    folders = assembly.plugins.migration_folders(storage.name)
+    applied = storage.migrate(folders)
+    status = storage.schema_status(folders)
+    if not status.current:
+        raise SchemaError("The schema is not current after migrating; see: agentbox migrate status")
+    return applied
+
+
+@asynccontextmanager
+async def open_runtime(
+    assembly: Assembly, *, serving: bool, clock: DatabaseClock | None = None
+) -> AsyncIterator[Runtime]:
+    """Everything open, and closed again at the end, last opened first.
+
+    With `serving` the jobs and loops of a server run too; without, it is a command beside one.
+    Raises `StartError` and its kinds, with what to do about it.
+    """
+    settings = assembly.settings
+    storage = create_storage(assembly)
+    secret = root_secret(settings.server.secret_key, storage)
+    await asyncio.to_thread(migrate, assembly, storage)
+    clock = clock or DatabaseClock()
+    counters = Counters()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(storage.open(brief=not serving))
+        await clock.synchronise(storage)
+        await verify_root_secret(storage, secret)
+        services = _services(settings, clock, counters, "core", NoOptions())
+        services = HostServices(
+            clock=clock,
+            public_url=settings.public_url,
+            api_key_format=services.api_key_format,
+            counters=counters,
+            opened_storage=storage,
+            root_secret=secret,
+        )
+        abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
+        runtime = _assemble(assembly, storage, services, abilities)
+        await _first_start(runtime, settings, storage)
+        if serving:
+            await _serve(runtime, stack)
+        yield runtime
+
+
+def _services(
+    settings: Settings, clock: DatabaseClock, counters: Counters, name: str, options: Options
+) -> HostServices:
+    keys = settings.api_keys
+    return HostServices(
+        clock=clock,
+        public_url=settings.public_url,
+        api_key_format=KeyFormat(keys.prefix, keys.accepted_prefixes),
+        counters=counters,
+        instance_id=name,
+        options=options,
+    )
+
+
+def _initial_password(storage: Storage) -> InitialPassword:
+    """Beside the database where it is a file, else in the working directory."""
+    secret = storage.default_secret_path
+    if secret is None:
+        return InitialPassword(Path("agentbox.initial-password"))
+    return InitialPassword(secret.with_name(secret.stem + ".initial-password"))
+
+
+def _assemble(
+    assembly: Assembly, storage: Storage, services: HostServices, abilities: Abilities
+) -> Runtime:
+    settings, clock, counters = assembly.settings, services.clock, services.counters
+    assert isinstance(clock, DatabaseClock)  # noqa: S101  (ours; the Protocol is for plugins)
+    plugins = assembly.plugins
+
+    def services_for(plugin: str) -> HostServices:
+        return services.for_plugin(plugin, settings.plugin_options.get(plugin, NoOptions()))
+
+    routes = plugins.routes(services_for)
+    scopes = ScopeTable(plugin_scopes(route for _, route in routes))
+    events = EventQueue(plugins.tell, counters)
+    changes = Changes(storage, clock, scopes, events)
+    dispatcher = Dispatcher(clock, counters)
+    last_used = LastUsed(storage)
+    passwords = Passwords(
+        hasher=abilities.hasher,
+        policies=abilities.password_policies,
+        dispatcher=dispatcher,
+        storage=storage,
+        changes=changes,
+        forget_initial_password=_initial_password(storage).forget,
+    )
+    return Runtime(
+        settings=settings,
+        plugins=plugins,
+        storage=storage,
+        clock=clock,
+        counters=counters,
+        scopes=scopes,
+        abilities=abilities,
+        dispatcher=dispatcher,
+        recognition=Recognition(
+            chain=abilities.chain,
+            storage=storage,
+            clock=clock,
+            scopes=scopes,
+            dispatcher=dispatcher,
+            counters=counters,
+            last_used=last_used,
+            cache_seconds=settings.server.credential_cache.total_seconds(),
+        ),
+        passwords=passwords,
+        login=Login(
+            LoginParts(
+                methods=abilities.methods,
+                policies=abilities.login_policies,
+                claims=abilities.claims,
+                issuer=abilities.issuer,
+                audience=settings.public_url,
+                access_expiry=settings.tokens.access_expiry,
+                session_max_age=settings.tokens.session_max_age,
+            ),
+            storage=storage,
+            clock=clock,
+            sealer=services.sealer,
+            dispatcher=dispatcher,
+            changes=changes,
+            events=events,
+        ),
+        users=Users(storage=storage, changes=changes, passwords=passwords, scopes=scopes),
+        api_keys=ApiKeys(
+            storage=storage,
+            changes=changes,
+            clock=clock,
+            scopes=scopes,
+            key_format=services.api_key_format,
+            max_lifetime=settings.api_keys.max_lifetime,
+        ),
+        last_used=last_used,
+        events=events,
+        plugin_routes=[route for _, route in routes],
+        plugin_jobs=[job for _, job in plugins.jobs(services_for)],
+    )
+
+
+async def _first_start(runtime: Runtime, settings: Settings, storage: Storage) -> None:
+    await ensure_first_admin(
+        storage,
+        runtime.clock,
+        runtime.passwords,
+        settings.admin,
+        _initial_password(storage).deliver,
+    )
+
+
+async def _serve(runtime: Runtime, stack: AsyncExitStack) -> None:
+    """Start what only a server does; the stack stops it, last started first."""
+    runtime.events.start()
+    stack.callback(runtime.events.stop)
+    stack.push_async_callback(runtime.last_used.flush)
+    loops = [
+        asyncio.create_task(repeat("last_used", LAST_USED_EVERY, runtime.last_used.flush)),
+        asyncio.create_task(
+            repeat("clock", CLOCK_EVERY, lambda: runtime.clock.synchronise(runtime.storage))
+        ),
+    ]
+    stack.push_async_callback(_cancel, loops)
+    jobs: list[Job] = [PurgeExpired(runtime.clock), *runtime.plugin_jobs]
+    scheduler = Scheduler(jobs, runtime.storage, runtime.clock, runtime.counters)
+    await scheduler.start()
+    stack.push_async_callback(scheduler.stop)
+    watchdog = Watchdog(runtime.counters)
+    watchdog.start()
+    stack.callback(watchdog.stop)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
