@@ -276,8 +276,12 @@ class Storage(ABC):
     """Where a root secret may be made if none is configured; None refuses to start without one."""
 
     @abstractmethod
-    def open(self) -> AbstractAsyncContextManager[None]:
-        """Connect; the schema must be there. Raises `StorageError`."""
+    def open(self, *, brief: bool = False) -> AbstractAsyncContextManager[None]:
+        """Connect; the schema must be there. Raises `StorageError`.
+
+        `brief` is for commands, which are done in seconds: changes of other processes need not be
+        noticed, and upkeep may wait for the server.
+        """
 
     @abstractmethod
     def transaction(
@@ -312,6 +316,7 @@ class Storage(ABC):
     ) -> Sequence[str]:
         """Apply all that is pending under a lock, each in one transaction with its mark; the ids.
 
-        With `down_to`, roll back everything applied after that migration instead. Synchronous;
-        called without `open`. Raises `SchemaError`.
+        With `down_to`, roll back everything applied after that migration instead; `""` rolls back
+        all. Synchronous; called without `open`. Raises `SchemaError`, also for a schema that is
+        ahead of this program or has drifted, and `StorageError`.
         """

@@ -1,0 +1,80 @@
+"""What is applied of the migrations of this program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from agentbox.errors import SchemaError
+from agentbox.plugin.migrations.folders import Migration
+
+
+class Applied(Struct, frozen=True):
+    """A migration as the database remembers it."""
+
+    id: str
+    plugin: str
+    sha256: str
+
+
+class SchemaStatus(Struct, frozen=True, kw_only=True):
+    """Ids of migrations: applied; pending here; ahead of this program; applied and edited since
+    (drift); pending although a later one of the same folder is applied (out of order); applied by
+    a plugin that is not enabled now (orphaned, which does no harm)."""
+
+    applied: Sequence[str]
+    pending: Sequence[str]
+    ahead: Sequence[str]
+    drifted: Sequence[str]
+    out_of_order: Sequence[str]
+    orphaned: Sequence[str] = ()
+
+    @property
+    def current(self) -> bool:
+        """True if the database is exactly at this program's schema."""
+        return not (self.pending or self.ahead or self.drifted or self.out_of_order)
+
+
+def schema_status(here: Sequence[Migration], applied: Sequence[Applied]) -> SchemaStatus:
+    """Compare the files of this program with what the database remembers."""
+    known = {migration.id: migration for migration in here}
+    there = {row.id: row for row in applied}
+    plugins = {migration.plugin for migration in here}
+    unknown = [row for row in applied if row.id not in known]
+    return SchemaStatus(
+        applied=tuple(m.id for m in here if m.id in there),
+        pending=tuple(m.id for m in here if m.id not in there),
+        ahead=tuple(row.id for row in unknown if row.plugin in plugins),
+        drifted=tuple(m.id for m in here if m.id in there and m.sha256 != there[m.id].sha256),
+        out_of_order=tuple(_out_of_order(here, there)),
+        orphaned=tuple(row.id for row in unknown if row.plugin not in plugins),
+    )
+
+
+def _out_of_order(here: Sequence[Migration], there: Mapping[str, Applied]) -> Iterator[str]:
+    for index, migration in enumerate(here):
+        if migration.id not in there and any(
+            later.id in there and later.path.parent == migration.path.parent
+            for later in here[index + 1 :]
+        ):
+            yield migration.id
+
+
+def require_known(status: SchemaStatus) -> None:
+    """Raises `SchemaError` if the database holds what this program does not know."""
+    if status.ahead:
+        raise SchemaError(
+            f"The database is ahead of this program: {', '.join(status.ahead)}. Start the newer "
+            "version, or let that one run `agentbox migrate down` first."
+        )
+    if status.drifted:
+        raise SchemaError(
+            f"Applied migrations have been edited since: {', '.join(status.drifted)}. Put the "
+            "original files back; a change of the schema is a new migration."
+        )
+    if status.out_of_order:
+        raise SchemaError(
+            f"These would be applied after later ones: {', '.join(status.out_of_order)}. "
+            "Install the version that first brought them, or roll the later ones back."
+        )

@@ -1,0 +1,56 @@
+"""Optional filters, composed from constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentbox.plugin.sql.driver import Value
+
+
+class Conditions:
+    """Collects conditions and the values they are bound to; values never become text.
+
+    A condition is a constant with `{}` where a placeholder goes; all `{}` of one condition are the
+    same value.
+    """
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self.values: list[Value] = []
+
+    def add(self, text: str, value: Value) -> None:
+        """One more condition on one value."""
+        self.values.append(value)
+        self._texts.append(text.replace("{}", f"${len(self.values)}"))
+
+    def add_plain(self, text: str) -> None:
+        """One more condition without a value."""
+        self._texts.append(text)
+
+    def add_in(self, text: str, values: Sequence[Value], otherwise: str, extra: Value) -> None:
+        """`text` has `{in}` for a list, which may be empty; with `extra`, `otherwise` suffices."""
+        places = []
+        for value in values:
+            self.values.append(value)
+            places.append(f"${len(self.values)}")
+        # An empty list is no SQL; nothing equals NULL.
+        condition = text.replace("{in}", ", ".join(places) or "NULL")
+        if extra is not None:
+            self.values.append(extra)
+            condition = f"({condition} OR {otherwise.replace('{}', f'${len(self.values)}')})"
+        self._texts.append(condition)
+
+    def where(self) -> str:
+        """The clause with a space before it, or nothing."""
+        return " WHERE " + " AND ".join(self._texts) if self._texts else ""
+
+    def page(self, limit: int, offset: int) -> str:
+        """The clause for a page, its numbers bound like everything else; call it last."""
+        self.values += (limit, offset)
+        return f" LIMIT ${len(self.values) - 1} OFFSET ${len(self.values)}"
+
+
+def contains(text: str) -> str:
+    r"""The LIKE pattern (with `ESCAPE '\'`) for lower-case columns that contain `text`."""
+    escaped = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

@@ -1,0 +1,164 @@
+"""The small stores: signing keys, the audit, jobs, markers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from agentbox.model.audit import AuditEvent
+from agentbox.model.jobs import JobState, Lease
+from agentbox.model.signing_keys import SigningKey
+from agentbox.plugin.sql.driver import Connection, from_json, optional_instant, to_json
+from agentbox.plugin.storage import AuditStore, JobStore, MarkerStore, SigningKeyStore
+
+KEY_COLUMNS = "id, algorithm, public_jwk, sealed_private_key, created_at, retired_at"
+INSERT_KEY = f"INSERT INTO signing_keys ({KEY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)"
+SELECT_KEYS = f"SELECT {KEY_COLUMNS} FROM signing_keys ORDER BY created_at, id"
+
+EVENT_COLUMNS = (
+    "id, occurred_at, event, actor, target, result, address, request_id, details, organization_id"
+)
+INSERT_EVENT = (
+    f"INSERT INTO audit ({EVENT_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+)
+SELECT_LAST_EVENTS = (
+    f"SELECT {EVENT_COLUMNS} FROM audit ORDER BY occurred_at DESC, id DESC LIMIT $1"
+)
+
+ENSURE_JOB = (
+    "INSERT INTO jobs (name, next_due, lease_until, fence) VALUES ($1, $2, NULL, 0)"
+    " ON CONFLICT (name) DO NOTHING"
+)
+SELECT_JOB = "SELECT name, next_due, lease_until, fence FROM jobs WHERE name = $1"
+CLAIM_JOB = (
+    "UPDATE jobs SET lease_until = $3, fence = fence + 1 WHERE name = $1 AND next_due <= $2"
+    " AND (lease_until IS NULL OR lease_until <= $2) RETURNING fence"
+)
+FINISH_JOB = (
+    "UPDATE jobs SET next_due = $3, lease_until = NULL WHERE name = $1 AND fence = $2"
+    " RETURNING name"
+)
+# Writing the row, and not only reading it, holds off the next claim until this transaction ends.
+HOLD_JOB = "UPDATE jobs SET fence = fence WHERE name = $1 AND fence = $2 RETURNING name"
+
+CLAIM_MARKER = (
+    "INSERT INTO markers (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING name"
+)
+SELECT_MARKER = "SELECT value FROM markers WHERE name = $1"
+
+
+class SqlSigningKeyStore(SigningKeyStore):
+    """Keys that sign access tokens."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def add(self, key: SigningKey) -> None:
+        await self._db.fetch(
+            INSERT_KEY,
+            key.id,
+            key.algorithm,
+            to_json(key.public_jwk),
+            key.sealed_private_key,
+            key.created_at,
+            key.retired_at,
+        )
+
+    async def list(self) -> Sequence[SigningKey]:
+        return [
+            SigningKey(
+                id=row[0],
+                algorithm=row[1],
+                public_jwk=from_json(row[2], dict[str, str]),
+                sealed_private_key=bytes(row[3]),
+                created_at=self._db.instant(row[4]),
+                retired_at=optional_instant(self._db, row[5]),
+            )
+            for row in await self._db.fetch(SELECT_KEYS)
+        ]
+
+
+class SqlAuditStore(AuditStore):
+    """The trail."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def add(self, event: AuditEvent) -> None:
+        await self._db.fetch(
+            INSERT_EVENT,
+            event.id,
+            event.time,
+            event.event,
+            event.actor,
+            event.target,
+            event.result,
+            event.address,
+            event.request_id,
+            to_json(event.details),
+            event.organization_id,
+        )
+
+    async def last(self, limit: int) -> Sequence[AuditEvent]:
+        return [
+            AuditEvent(
+                id=row[0],
+                time=self._db.instant(row[1]),
+                event=row[2],
+                actor=row[3],
+                target=row[4],
+                result=row[5],
+                address=row[6],
+                request_id=row[7],
+                details=from_json(row[8], dict[str, str | int | bool | None]),
+                organization_id=row[9],
+            )
+            for row in await self._db.fetch(SELECT_LAST_EVENTS, limit)
+        ]
+
+
+class SqlJobStore(JobStore):
+    """Jobs, claimed by row."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def ensure(self, name: str, next_due: datetime) -> None:
+        await self._db.fetch(ENSURE_JOB, name, next_due)
+
+    async def get(self, name: str) -> JobState | None:
+        rows = await self._db.fetch(SELECT_JOB, name)
+        if not rows:
+            return None
+        name, next_due, lease_until, fence = rows[0]
+        return JobState(
+            name=name,
+            next_due=self._db.instant(next_due),
+            lease_until=optional_instant(self._db, lease_until),
+            fence=fence,
+        )
+
+    async def claim(self, name: str, now: datetime, lease_until: datetime) -> Lease | None:
+        rows = await self._db.fetch(CLAIM_JOB, name, now, lease_until)
+        return Lease(name, rows[0][0]) if rows else None
+
+    async def finish(self, lease: Lease, next_due: datetime) -> bool:
+        return bool(await self._db.fetch(FINISH_JOB, lease.name, lease.fence, next_due))
+
+    async def holds(self, lease: Lease) -> bool:
+        """True if `lease` is still the last claim; then it stays so to the transaction's end."""
+        return bool(await self._db.fetch(HOLD_JOB, lease.name, lease.fence))
+
+
+class SqlMarkerStore(MarkerStore):
+    """Facts that are written once."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def claim(self, name: str, value: str) -> bool:
+        return bool(await self._db.fetch(CLAIM_MARKER, name, value))
+
+    async def get(self, name: str) -> str | None:
+        rows = await self._db.fetch(SELECT_MARKER, name)
+        return str(rows[0][0]) if rows else None

@@ -1,0 +1,109 @@
+"""Sessions, and logins that wait for another step."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agentbox.model.sessions import LoginFlow, Session
+from agentbox.plugin.sql.driver import Connection, Row, from_json, optional_instant, to_json
+from agentbox.plugin.storage import LoginFlowStore, SessionStore
+
+COLUMNS = (
+    "id, user_id, authenticator_id, created_at, expires_at, auth_time, amr, ended_at, ip,"
+    " user_agent"
+)
+INSERT = f"INSERT INTO sessions ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+SELECT = f"SELECT {COLUMNS} FROM sessions WHERE id = $1"
+END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id"
+END_ALL = (
+    "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL"
+    " AND expires_at > $2 AND id <> $3 RETURNING id"
+)
+PURGE = "DELETE FROM sessions WHERE expires_at < $1 RETURNING id"
+
+INSERT_FLOW = (
+    "INSERT INTO login_flows (id, authenticator_id, sealed_state, expires_at)"
+    " VALUES ($1, $2, $3, $4)"
+)
+TAKE_FLOW = (
+    "DELETE FROM login_flows WHERE id = $1 AND expires_at > $2"
+    " RETURNING id, authenticator_id, sealed_state, expires_at"
+)
+PURGE_FLOWS = "DELETE FROM login_flows WHERE expires_at < $1 RETURNING id"
+
+
+class SqlSessionStore(SessionStore):
+    """Sessions."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def add(self, session: Session) -> None:
+        await self._db.fetch(
+            INSERT,
+            session.id,
+            session.user_id,
+            session.authenticator_id,
+            session.created_at,
+            session.expires_at,
+            session.auth_time,
+            to_json(session.amr),
+            session.ended_at,
+            session.ip,
+            session.user_agent,
+        )
+
+    async def get(self, session_id: str) -> Session | None:
+        rows = await self._db.fetch(SELECT, session_id)
+        return self._session(rows[0]) if rows else None
+
+    async def end(self, session_id: str, now: datetime) -> bool:
+        return bool(await self._db.fetch(END, session_id, now))
+
+    async def end_all(self, user_id: str, now: datetime, *, keep: str | None = None) -> int:
+        # No id is empty, so an empty one keeps none.
+        return len(await self._db.fetch(END_ALL, user_id, now, keep or ""))
+
+    async def purge(self, before: datetime) -> int:
+        return len(await self._db.fetch(PURGE, before))
+
+    def _session(self, row: Row) -> Session:
+        return Session(
+            id=row[0],
+            user_id=row[1],
+            authenticator_id=row[2],
+            created_at=self._db.instant(row[3]),
+            expires_at=self._db.instant(row[4]),
+            auth_time=self._db.instant(row[5]),
+            amr=from_json(row[6], tuple[str, ...]),
+            ended_at=optional_instant(self._db, row[7]),
+            ip=row[8],
+            user_agent=row[9],
+        )
+
+
+class SqlLoginFlowStore(LoginFlowStore):
+    """Logins that wait for another step."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def add(self, flow: LoginFlow) -> None:
+        await self._db.fetch(
+            INSERT_FLOW, flow.id, flow.authenticator_id, flow.sealed_state, flow.expires_at
+        )
+
+    async def take(self, flow_id: str, now: datetime) -> LoginFlow | None:
+        rows = await self._db.fetch(TAKE_FLOW, flow_id, now)
+        if not rows:
+            return None
+        id_, authenticator_id, sealed_state, expires_at = rows[0]
+        return LoginFlow(
+            id=id_,
+            authenticator_id=authenticator_id,
+            sealed_state=bytes(sealed_state),
+            expires_at=self._db.instant(expires_at),
+        )
+
+    async def purge(self, before: datetime) -> int:
+        return len(await self._db.fetch(PURGE_FLOWS, before))

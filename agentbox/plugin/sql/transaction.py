@@ -1,0 +1,48 @@
+"""A transaction over one connection: the stores, and what has changed."""
+
+from __future__ import annotations
+
+from agentbox.errors import StorageError
+from agentbox.model.jobs import Lease
+from agentbox.plugin.sql.api_keys import SqlApiKeyStore
+from agentbox.plugin.sql.driver import Connection
+from agentbox.plugin.sql.records import (
+    SqlAuditStore,
+    SqlJobStore,
+    SqlMarkerStore,
+    SqlSigningKeyStore,
+)
+from agentbox.plugin.sql.sessions import SqlLoginFlowStore, SqlSessionStore
+from agentbox.plugin.sql.users import SqlPasswordStore, SqlUserStore
+from agentbox.plugin.storage import Change, Transaction
+
+
+class SqlTransaction(Transaction):
+    """All stores over `db`. A backend that needs other statements replaces a store after this.
+
+    `changes` is what the backend tells its listeners after the commit.
+    """
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self.changes: list[Change] = []
+        self.users = SqlUserStore(db)
+        self.passwords = SqlPasswordStore(db)
+        self.sessions = SqlSessionStore(db)
+        self.login_flows = SqlLoginFlowStore(db)
+        self.api_keys = SqlApiKeyStore(db)
+        self.signing_keys = SqlSigningKeyStore(db)
+        self.audit = SqlAuditStore(db)
+        self.jobs = SqlJobStore(db)
+        self.markers = SqlMarkerStore(db)
+
+    async def lock(self, name: str) -> None:
+        await self._db.lock(name)
+
+    def changed(self, change: Change) -> None:
+        self.changes.append(change)
+
+    async def require(self, lease: Lease) -> None:
+        """Raises `StorageError` if another process has claimed the job since."""
+        if not await SqlJobStore(self._db).holds(lease):
+            raise StorageError(f"the job {lease.name} has been claimed by another process")

@@ -1,0 +1,153 @@
+"""Users and their password hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from agentbox.model.access.roles import Role
+from agentbox.model.users import PasswordRecord, Status, User, UserFilter
+from agentbox.plugin.sql.conditions import Conditions, contains
+from agentbox.plugin.sql.driver import Connection, Row, Value, optional_instant
+from agentbox.plugin.storage import Page, PasswordStore, UserStore
+
+COLUMNS = (
+    "id, username, email, email_verified, role, status, password_change_required,"
+    " created_at, updated_at, last_login, organization_id"
+)
+INSERT = (
+    f"INSERT INTO users ({COLUMNS}, username_key)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+)
+UPDATE = (
+    "UPDATE users SET username = $2, email = $3, email_verified = $4, role = $5, status = $6,"
+    " password_change_required = $7, created_at = $8, updated_at = $9, last_login = $10,"
+    " organization_id = $11, username_key = $12 WHERE id = $1 RETURNING id"
+)
+NOTE_LOGIN = "UPDATE users SET last_login = $2 WHERE id = $1 AND status = 'active' RETURNING id"
+DELETE = "DELETE FROM users WHERE id = $1 RETURNING id"
+SELECT_BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = $1"
+SELECT_BY_USERNAME = f"SELECT {COLUMNS} FROM users WHERE username_key = $1"
+SELECT_BY_EMAIL = f"SELECT {COLUMNS} FROM users WHERE email = $1"
+
+LIST = f"SELECT {COLUMNS} FROM users"
+LIST_ORDER = " ORDER BY created_at DESC, id DESC"
+COUNT = "SELECT count(*) FROM users"
+HAS_ROLE = "role = {}"
+HAS_STATUS = "status = {}"
+HAS_TEXT = r"(username_key LIKE {} ESCAPE '\' OR email LIKE {} ESCAPE '\')"
+
+SELECT_HASH = "SELECT user_id, password_hash, updated_at FROM passwords WHERE user_id = $1"
+PUT_HASH = (
+    "INSERT INTO passwords (user_id, password_hash, updated_at) VALUES ($1, $2, $3)"
+    " ON CONFLICT (user_id) DO UPDATE"
+    " SET password_hash = excluded.password_hash, updated_at = excluded.updated_at"
+)
+UPGRADE_HASH = (
+    "UPDATE passwords SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2"
+    " RETURNING user_id"
+)
+
+
+class SqlUserStore(UserStore):
+    """Users; deleting one takes what hangs on it along by the schema's ON DELETE CASCADE."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def add(self, user: User) -> None:
+        await self._db.fetch(INSERT, *_values(user))
+
+    async def get(self, user_id: str) -> User | None:
+        return self._one(await self._db.fetch(SELECT_BY_ID, user_id))
+
+    async def by_username(self, canonical: str) -> User | None:
+        return self._one(await self._db.fetch(SELECT_BY_USERNAME, canonical))
+
+    async def by_email(self, canonical: str) -> User | None:
+        return self._one(await self._db.fetch(SELECT_BY_EMAIL, canonical))
+
+    async def replace(self, user: User) -> bool:
+        return bool(await self._db.fetch(UPDATE, *_values(user)))
+
+    async def note_login(self, user_id: str, now: datetime) -> bool:
+        return bool(await self._db.fetch(NOTE_LOGIN, user_id, now))
+
+    async def delete(self, user_id: str) -> bool:
+        return bool(await self._db.fetch(DELETE, user_id))
+
+    async def list(self, where: UserFilter, page: Page) -> Sequence[User]:
+        conditions = _conditions(where)
+        sql = LIST + conditions.where() + LIST_ORDER + conditions.page(page.limit, page.offset)
+        return [self._user(row) for row in await self._db.fetch(sql, *conditions.values)]
+
+    async def count(self, where: UserFilter) -> int:
+        conditions = _conditions(where)
+        rows = await self._db.fetch(COUNT + conditions.where(), *conditions.values)
+        return int(rows[0][0])
+
+    def _one(self, rows: Sequence[Row]) -> User | None:
+        return self._user(rows[0]) if rows else None
+
+    def _user(self, row: Row) -> User:
+        return User(
+            id=row[0],
+            username=row[1],
+            email=row[2],
+            email_verified=bool(row[3]),
+            role=Role(row[4]),
+            status=Status(row[5]),
+            password_change_required=bool(row[6]),
+            created_at=self._db.instant(row[7]),
+            updated_at=self._db.instant(row[8]),
+            last_login=optional_instant(self._db, row[9]),
+            organization_id=row[10],
+        )
+
+
+class SqlPasswordStore(PasswordStore):
+    """Password hashes."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def get(self, user_id: str) -> PasswordRecord | None:
+        rows = await self._db.fetch(SELECT_HASH, user_id)
+        if not rows:
+            return None
+        user_id, password_hash, updated_at = rows[0]
+        return PasswordRecord(user_id, password_hash, self._db.instant(updated_at))
+
+    async def put(self, record: PasswordRecord) -> None:
+        await self._db.fetch(PUT_HASH, record.user_id, record.password_hash, record.updated_at)
+
+    async def upgrade(self, user_id: str, old_hash: str, new_hash: str) -> bool:
+        return bool(await self._db.fetch(UPGRADE_HASH, user_id, old_hash, new_hash))
+
+
+def _values(user: User) -> tuple[Value, ...]:
+    return (
+        user.id,
+        user.username,
+        user.email,
+        user.email_verified,
+        user.role,
+        user.status,
+        user.password_change_required,
+        user.created_at,
+        user.updated_at,
+        user.last_login,
+        user.organization_id,
+        user.username.lower(),
+    )
+
+
+def _conditions(where: UserFilter) -> Conditions:
+    conditions = Conditions()
+    if where.role is not None:
+        conditions.add(HAS_ROLE, where.role)
+    if where.status is not None:
+        conditions.add(HAS_STATUS, where.status)
+    if where.search is not None:
+        conditions.add(HAS_TEXT, contains(where.search))
+    return conditions
