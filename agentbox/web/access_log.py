@@ -26,46 +26,41 @@ class AccessLogger(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Queue one line; `time` is the seconds that the answer took."""
-        self._submit(
-            _described,
-            (
-                _now(),
-                request.method,
-                request.rel_url.raw_path,
-                request.remote,
-                response.status,
-                time,
-                request.get(CONTEXT),
-            ),
-        )
+        context = request.get(CONTEXT)
+        line = (_now(), request.method, request.rel_url.raw_path, request.remote)
+        self._submit(_described, (*line, response.status, time, *_who(context)))
 
 
 _now = time.time
 
 
+def _who(context: RequestContext | None) -> tuple[str | None, ...]:
+    """Texts alone: whatever waits in the queue should not keep a request alive."""
+    if context is None:
+        return None, None, None, None, None
+    route = None if context.endpoint is None else context.endpoint.route.path
+    principal = context.principal
+    if principal is None:
+        return context.request_id, route, None, None, None
+    credential = principal.credential
+    return context.request_id, route, principal.user.id, credential.kind, credential.id
+
+
 def _described(values: tuple[Any, ...]) -> dict[str, Any]:
-    now, method, path, address, status, seconds, context = values
-    line: dict[str, Any] = {
+    now, method, path, address, status, seconds, request_id, route, user, kind, key = values
+    line = {
         "time": now,
         "level": "info",
         "event": "request",
         "method": method,
         "path": path[:LONGEST_PATH],
         "status": status,
-        "ms": round(seconds * 1000, 2),
+        "ms": int(seconds * 100_000) / 100,
         "address": address,
+        "request_id": request_id,
+        "route": route,
     }
-    if isinstance(context, RequestContext):
-        line.update(_who(context))
+    if user is not None:
+        line["user"] = user
+        line["credential"] = f"{kind}:{key}"
     return line
-
-
-def _who(context: RequestContext) -> dict[str, Any]:
-    known: dict[str, Any] = {"request_id": context.request_id}
-    if context.endpoint is not None:
-        known["route"] = context.endpoint.route.path
-    if context.principal is not None:
-        credential = context.principal.credential
-        known["user"] = context.principal.user_id
-        known["credential"] = f"{credential.kind}:{credential.id}"
-    return known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +22,7 @@ _RESET: Final = "\x1b[0m"
 
 def json_line(event: Event) -> str:
     """A line of JSON in ASCII, in which every control and every other character is escaped."""
-    values = {**event, "time": _instant(event["time"], "T") + "Z"}
+    values = {**event, "time": f"{_instant(event['time'], 'T')}Z"}
     try:
         line = _encode(values)
     except UnicodeEncodeError:  # half of a surrogate pair, from bytes that were not UTF-8
@@ -63,11 +64,13 @@ def _in_ascii(values: Mapping[str, Any]) -> str:
 
 
 def _instant(seconds: float, separator: str) -> str:
-    return (
-        datetime.fromtimestamp(seconds, UTC)
-        .replace(tzinfo=None)
-        .isoformat(separator, "milliseconds")
-    )
+    whole = int(seconds)
+    return f"{_second(whole, separator)}.{int((seconds - whole) * 1000):03d}"
+
+
+@lru_cache(maxsize=16)  # thousands of lines fall into one second
+def _second(seconds: int, separator: str) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(f"%Y-%m-%d{separator}%H:%M:%S")
 
 
 def _escaped(value: object) -> str:
