@@ -10,11 +10,10 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 from msgspec import inspect
 
-from agentbox.config.describe import bare, describe, is_secret, shown
-from agentbox.config.environment import variable_of
-from agentbox.config.later import later_setting
-from agentbox.config.nearest_name import did_you_mean
-from agentbox.config.tree import Leaf, Origin, Table, at, fault_of
+from agentbox.config.raw.environment import variable_of
+from agentbox.config.raw.later import later_setting
+from agentbox.config.raw.tree import Leaf, Origin, Table, at, fault_of
+from agentbox.config.wording import bare, describe, did_you_mean, is_secret, shown
 from agentbox.model.secret import Secret
 from agentbox.model.times import parse_duration
 from agentbox.plugin.options import Options

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from agentbox.config.environment import CONFIG_VARIABLE, Variables, read_environment
-from agentbox.config.later import later_setting
-from agentbox.config.nearest_name import did_you_mean
+from agentbox.config.raw.environment import CONFIG_VARIABLE, Variables, read_environment
+from agentbox.config.raw.later import later_setting
+from agentbox.config.raw.toml_file import FileSettings, read_settings_file
+from agentbox.config.raw.tree import Leaf, Origin, Table, at, fault_of
 from agentbox.config.schema import DEFAULT_PLUGINS, SECTIONS
-from agentbox.config.toml_file import FileSettings, read_settings_file
-from agentbox.config.tree import Leaf, Origin, Table, at, fault_of
+from agentbox.config.wording import did_you_mean
 
 DEFAULT_FILE = Path("agentbox.toml")
 
@@ -30,11 +30,20 @@ class Sources(Struct, frozen=True, kw_only=True):
     """
 
     path: Path | None
-    plugins: tuple[str, ...]
+    enabled: tuple[str, ...]
     root: Table
-    plugins_origin: Origin | None = None
+    enabled_origin: Origin | None = None
     authenticators: tuple[Table, ...] = ()
     faults: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What has no effect; `find_warnings` says this and more, once the settings are typed."""
+        return tuple(
+            fault_of(at(node.origin, f"plugins.{name}"), f"no effect, {name} is not enabled")
+            for name, node in self.root.table("plugins").children.items()
+            if name != "enabled" and name not in self.enabled
+        )
 
 
 def read_sources(
@@ -63,9 +72,9 @@ def read_sources(
     listed = file.root.table("plugins").children.get("enabled")
     return Sources(
         path=path,
-        plugins=_implied(enabled, variables, file.root),
+        enabled=_implied(enabled, variables, file.root),
         root=file.root,
-        plugins_origin=listed.origin if listed else None,
+        enabled_origin=listed.origin if listed else None,
         authenticators=tuple(file.authenticators),
         faults=(*faults, *variables.faults),
     )

@@ -10,10 +10,10 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import fields
 
-from agentbox.config.later import later_variable
-from agentbox.config.nearest_name import did_you_mean
+from agentbox.config.raw.later import later_variable
+from agentbox.config.raw.tree import FileText, Leaf, Origin, fault_of
 from agentbox.config.schema import SECTIONS, SHORT_NAMES
-from agentbox.config.tree import FileText, Leaf, Origin, fault_of
+from agentbox.config.wording import did_you_mean
 
 PREFIX = "AGENTBOX_"
 CONFIG_VARIABLE = "AGENTBOX_CONFIG"

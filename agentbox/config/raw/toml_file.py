@@ -9,8 +9,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from agentbox.config.lines import nearest, scan
-from agentbox.config.tree import Leaf, Origin, Table
+from agentbox.config.raw.lines import nearest, scan
+from agentbox.config.raw.tree import Leaf, Origin, Table
 
 
 class FileSettings(Struct):

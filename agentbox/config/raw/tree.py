@@ -104,3 +104,15 @@ def at(origin: Origin | None, setting: str) -> str:
 def fault_of(where: str, sentence: str) -> str:
     """A fault: where, and what is wrong there as a sentence."""
     return f"{where}: {sentence}" + ("" if sentence.endswith((".", "?")) else ".")
+
+
+def text_of(table: Table, name: str) -> str | None:
+    """The text of that name in the table, None if there is none or it is no text."""
+    node = table.children.get(name)
+    return node.raw if isinstance(node, Leaf) and isinstance(node.raw, str) else None
+
+
+def origin_of(table: Table, name: str) -> Origin | None:
+    """Where a setting of the table was set; a variable may have named a file for it."""
+    node = table.children.get(name) or table.children.get(f"{name}_file")
+    return node.origin if node else None

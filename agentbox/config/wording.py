@@ -1,8 +1,10 @@
-"""What a setting may be, in words, from its type."""
+"""Words for messages: what a setting may be, what was meant, what may be shown."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 from msgspec import inspect
@@ -109,3 +111,10 @@ def _form(info: inspect.StrType) -> str:
     if info.pattern:
         told.append(f" of the form {info.pattern}")
     return " and".join(told)
+
+
+def did_you_mean(name: str, names: Iterable[str], suffix: str = "") -> str:
+    """`; did you mean X?` as the end of a sentence, or nothing where no name comes close."""
+    by_lower = {known.lower(): known for known in names}
+    close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f"; did you mean {by_lower[close[0]]}{suffix}?" if close else ""

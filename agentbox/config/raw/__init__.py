@@ -1,0 +1,1 @@
+"""What was said, by name and place, before anything is typed."""
