@@ -9,6 +9,7 @@ from pathlib import Path
 from agentbox.config.schema import Settings
 from agentbox.config.settings import build_settings
 from agentbox.config.sources import Sources, read_sources
+from agentbox.config.warnings import find_warnings
 from agentbox.errors import ConfigurationError, PluginError
 from agentbox.loader import Plugins, load
 
@@ -20,11 +21,8 @@ class Assembly:
     settings: Settings
     plugins: Plugins
     sources: Sources
-
-    @property
-    def warnings(self) -> Sequence[str]:
-        """Sentences for the operator that don't stop the start."""
-        return self.sources.warnings
+    warnings: Sequence[str] = ()
+    """Sentences for the operator that don't stop the start."""
 
 
 def assemble(
@@ -41,4 +39,4 @@ def assemble(
         raise ConfigurationError([*sources.faults, *error.faults]) from error
     types = {kind.name: plugin for plugin, kind in plugins.authenticator_types}
     settings = build_settings(sources, plugins.option_types, types)
-    return Assembly(settings, plugins, sources)
+    return Assembly(settings, plugins, sources, find_warnings(settings, sources))

@@ -1,0 +1,71 @@
+"""What every command has at hand: where the configuration is, and how to open what it names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from agentbox.core.runtime import Runtime
+    from agentbox.core.startup import Assembly
+    from agentbox.plugin.migrations import MigrationFolder
+    from agentbox.plugin.storage import Storage
+
+T = TypeVar("T")
+
+
+class Invocation:
+    """One run of the command line; everything is made when it is first asked for."""
+
+    def __init__(self, config_path: Path | None, environ: Mapping[str, str]) -> None:
+        self.config_path = config_path
+        self.environ = environ
+        self.overrides: dict[str, object] = {}
+
+    @cached_property
+    def console(self) -> Console:
+        """Where tables go."""
+        return Console(highlight=False)
+
+    @cached_property
+    def assembly(self) -> Assembly:
+        """Settings and plugins. Raises `ConfigurationError` with every fault."""
+        from agentbox.core.startup import assemble
+
+        return assemble(self.config_path, self.environ, self.overrides)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """The configured storage, not opened."""
+        from agentbox.core.runtime import create_storage
+
+        return create_storage(self.assembly)
+
+    @property
+    def migration_folders(self) -> Sequence[MigrationFolder]:
+        """The folders of migrations of all enabled plugins for the configured storage."""
+        return self.assembly.plugins.migration_folders(self.storage.name)
+
+    def with_runtime(self, work: Callable[[Runtime], Awaitable[T]]) -> T:
+        """Open everything beside a server that may be running, do the work, close."""
+
+        async def opened() -> T:
+            from agentbox.core.logs import configure
+            from agentbox.core.runtime import open_runtime
+
+            settings = self.assembly.settings
+            quiet = replace(settings, server=replace(settings.server, log_level="warning"))
+            log = configure(quiet)
+            try:
+                async with open_runtime(self.assembly, serving=False) as runtime:
+                    return await work(runtime)
+            finally:
+                log.close()
+
+        return asyncio.run(opened())

@@ -1,0 +1,181 @@
+"""`agentbox user`: the people of this server, from its own machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import msgspec
+from rich.table import Table
+
+from agentbox.cli.invocation import Invocation
+from agentbox.core.runtime import Runtime
+from agentbox.core.users import NewUser, UserEdit, UserList
+from agentbox.model.access.roles import Role
+from agentbox.model.principal import Operator, Origin
+from agentbox.model.secret import Secret
+from agentbox.model.users import Status, User, UserFilter
+from agentbox.plugin.storage import Page
+
+OPERATOR = Operator()
+NOWHERE = Origin()
+ROLE = click.Choice([role.value for role in Role])
+STATUS = click.Choice([status.value for status in Status])
+
+PAGE = 1000
+
+
+@click.group()
+def user() -> None:
+    """Add, list and change users; works beside a running server."""
+
+
+@user.command()
+@click.argument("username")
+@click.option("--email", help="An e-mail address; they may sign in with it.")
+@click.option("--role", type=ROLE, default=Role.USER.value, show_default=True)
+@click.option("--no-password", is_flag=True, help="Don't ask for a password; none can sign in.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@click.pass_obj
+def add(
+    invocation: Invocation,
+    username: str,
+    email: str | None,
+    role: str,
+    no_password: bool,
+    password_stdin: bool,
+    as_json: bool,
+) -> None:
+    """Add a user; asks for the password."""
+    password = None if no_password else read_password(password_stdin)
+    new = NewUser(username=username, email=email, role=Role(role), password=password)
+
+    async def work(runtime: Runtime) -> User:
+        return await runtime.users.create(OPERATOR, NOWHERE, new)
+
+    _tell(invocation.with_runtime(work), as_json, "Added")
+
+
+@user.command("list")
+@click.option("--role", type=ROLE)
+@click.option("--status", type=STATUS)
+@click.option("--search", help="A part of the name or the e-mail address.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@click.pass_obj
+def list_users(
+    invocation: Invocation,
+    role: str | None,
+    status: str | None,
+    search: str | None,
+    as_json: bool,
+) -> None:
+    """List users, newest first."""
+    where = UserFilter(
+        role=Role(role) if role else None,
+        status=Status(status) if status else None,
+        search=search,
+    )
+
+    async def work(runtime: Runtime) -> UserList:
+        return await runtime.users.list(where, Page(PAGE))
+
+    found = invocation.with_runtime(work)
+    if as_json:
+        click.echo(msgspec.json.encode({"users": found.users, "total": found.total}))
+        return
+    invocation.console.print(_table(found.users))
+    if found.total > len(found.users):
+        click.echo(f"… and {found.total - len(found.users)} more; narrow the list.")
+
+
+@user.command("set-password")
+@click.argument("username")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.pass_obj
+def set_password(invocation: Invocation, username: str, password_stdin: bool) -> None:
+    """Set a user's password; ends all of its sessions."""
+    password = read_password(password_stdin)
+    _edit(invocation, username, UserEdit(password=password))
+    click.echo(f"Password of {username} set; its sessions have ended.")
+
+
+@user.command("role")
+@click.argument("username")
+@click.argument("role", type=ROLE)
+@click.pass_obj
+def set_role(invocation: Invocation, username: str, role: str) -> None:
+    """Give a user another role; counts from its next request on."""
+    changed = _edit(invocation, username, UserEdit(role=Role(role)))
+    click.echo(f"{changed.username} is {changed.role.value} now.")
+
+
+@user.command()
+@click.argument("username")
+@click.pass_obj
+def disable(invocation: Invocation, username: str) -> None:
+    """Disable a user: its sessions end for good, its API keys rest."""
+    _edit(invocation, username, UserEdit(status=Status.INACTIVE))
+    click.echo(f"{username} is disabled.")
+
+
+@user.command()
+@click.argument("username")
+@click.pass_obj
+def enable(invocation: Invocation, username: str) -> None:
+    """Enable a user; its API keys work again."""
+    _edit(invocation, username, UserEdit(status=Status.ACTIVE))
+    click.echo(f"{username} is enabled.")
+
+
+@user.command()
+@click.argument("username")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def delete(invocation: Invocation, username: str, yes: bool) -> None:
+    """Delete a user with its sessions and API keys."""
+    if not yes:
+        click.confirm(f"Delete {username} with all sessions and API keys?", abort=True)
+
+    async def work(runtime: Runtime) -> None:
+        found = await runtime.users.by_name(username)
+        await runtime.users.delete(OPERATOR, NOWHERE, found.id)
+
+    invocation.with_runtime(work)
+    click.echo(f"{username} is deleted.")
+
+
+def read_password(from_stdin: bool) -> Secret:
+    """From a prompt that shows nothing, or one line of standard input; never from the arguments."""
+    if from_stdin:
+        text = sys.stdin.readline()
+        return Secret(text.removesuffix("\n").removesuffix("\r"))
+    return Secret(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _edit(invocation: Invocation, username: str, edit: UserEdit) -> User:
+    async def work(runtime: Runtime) -> User:
+        found = await runtime.users.by_name(username)
+        return await runtime.users.edit(OPERATOR, NOWHERE, found.id, edit)
+
+    return invocation.with_runtime(work)
+
+
+def _tell(made: User, as_json: bool, done: str) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(made))
+    else:
+        click.echo(f"{done} {made.username} ({made.role.value}), id {made.id}.")
+
+
+def _table(users: Sequence[User]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("username", "role", "status", "e-mail", "last login", "id"):
+        table.add_column(heading, overflow="fold")
+    for each in users:
+        last = each.last_login.strftime("%Y-%m-%d %H:%M") if each.last_login else "never"
+        table.add_row(
+            each.username, each.role.value, each.status.value, each.email or "", last, each.id
+        )
+    return table
