@@ -36,15 +36,6 @@ class Sources(Struct, frozen=True, kw_only=True):
     authenticators: tuple[Table, ...] = ()
     faults: tuple[str, ...] = ()
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What has no effect; `find_warnings` says this and more, once the settings are typed."""
-        return tuple(
-            fault_of(at(node.origin, f"plugins.{name}"), f"no effect, {name} is not enabled")
-            for name, node in self.root.table("plugins").children.items()
-            if name != "enabled" and name not in self.enabled
-        )
-
 
 def read_sources(
     config_path: Path | None,

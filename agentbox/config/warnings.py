@@ -14,7 +14,7 @@ from agentbox.model.secret import Secret
 
 def find_warnings(settings: Settings, sources: Sources) -> tuple[str, ...]:
     """Files with secrets that others may read, settings without effect, plain http."""
-    warnings = [*_exposed(settings, sources), *sources.warnings]
+    warnings = [*_exposed(settings, sources), *_at_rest(sources)]
     url = settings.public_url
     if url.startswith("http://") and not is_loopback(host_of(url)):
         origin = origin_of(sources.root.table("server"), "public_url")
@@ -23,6 +23,14 @@ def find_warnings(settings: Settings, sources: Sources) -> tuple[str, ...]:
             "put TLS in front and say https://."
         )
     return tuple(dict.fromkeys(warnings))
+
+
+def _at_rest(sources: Sources) -> list[str]:
+    return [
+        f"{at(node.origin, f'plugins.{name}')}: has no effect, because {name} is not enabled."
+        for name, node in sources.root.table("plugins").children.items()
+        if name != "enabled" and name not in sources.enabled
+    ]
 
 
 def _exposed(settings: Settings, sources: Sources) -> list[str]:

@@ -1,0 +1,82 @@
+"""`agentbox check`: would it start with this configuration? Opens nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import click
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+
+from agentbox.config import find_warnings
+from agentbox.core.startup import Assembly, assemble
+from agentbox.errors import ConfigurationError, StartError
+
+
+class _Invocation(Protocol):
+    """What this command needs of the command line's own state."""
+
+    @property
+    def config_path(self) -> Path | None: ...
+
+    @property
+    def environ(self) -> Mapping[str, str]: ...
+
+    @property
+    def console(self) -> Console: ...
+
+
+class CheckReport(Struct, frozen=True):
+    """What `--json` prints."""
+
+    ok: bool
+    faults: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@click.pass_context
+def check(context: click.Context, as_json: bool) -> None:
+    """Check the configuration and load the plugins; open nothing.
+
+    Prints every fault and exits with 1 if there is one. No database is looked at or made.
+    """
+    invocation: _Invocation = context.obj
+    report, assembly = _judge(invocation)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report)))
+    else:
+        _print(report, assembly, invocation.console)
+    if not report.ok:
+        context.exit(1)
+
+
+def _judge(invocation: _Invocation) -> tuple[CheckReport, Assembly | None]:
+    try:
+        assembly = assemble(invocation.config_path, invocation.environ, {})
+    except ConfigurationError as error:
+        return CheckReport(ok=False, faults=error.faults), None
+    except StartError as error:
+        return CheckReport(ok=False, faults=(str(error),)), None
+    warnings = find_warnings(assembly.settings, assembly.sources)
+    return CheckReport(ok=True, warnings=warnings), assembly
+
+
+def _print(report: CheckReport, assembly: Assembly | None, console: Console) -> None:
+    for fault in report.faults:
+        console.print(fault, style="red", markup=False, highlight=False, soft_wrap=True)
+    for warning in report.warnings:
+        line = f"warning: {warning}"
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if assembly is None:
+        count = len(report.faults)
+        summary = f"{count} {'fault' if count == 1 else 'faults'}; agentbox would not start."
+    else:
+        path = assembly.sources.path
+        source = f"settings from {path}" if path else "no settings file"
+        summary = f"ok: {source}; plugins: {', '.join(assembly.settings.plugins)}"
+    console.print(summary, markup=False, highlight=False, soft_wrap=True)
