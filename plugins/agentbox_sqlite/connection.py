@@ -45,16 +45,27 @@ def require_version() -> None:
 
 
 class RawReader(sqlite3.Connection):
-    """Begins a transaction before its next statement when told to, in the same hop."""
+    """Ends its transaction and begins another before the next statement, when told to.
 
-    begin_next = False
+    A hop to the connection's thread costs more than most reads, so these two take none of their
+    own. The flag is set on the loop and taken in the thread; whichever statement takes it, the
+    transaction begins after the flag was set.
+    """
+
+    renew = False
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """As `sqlite3.Connection.execute`."""
-        if self.begin_next:
-            self.begin_next = False
+        if self.renew:
+            self.renew = False
+            self.end()
             super().execute("BEGIN")
         return super().execute(sql, parameters)
+
+    def end(self) -> None:
+        """End the transaction, if there is one."""
+        if self.in_transaction:
+            super().execute("ROLLBACK")
 
 
 async def open_writer(path: Path) -> aiosqlite.Connection:

@@ -194,13 +194,22 @@ class Readers:
         await _in_time(self._turns.acquire(), asyncio.get_running_loop().time() + PATIENCE)
         reader = self._idle.pop()
         connection = SqliteConnection(reader[0])
-        reader[1].begin_next = True
+        reader[1].renew = True
         try:
             yield connection
         finally:
+            # The transaction stays open, and unused, until the next one or until `settle`.
             connection.close()
-            # Nobody waits for this: the answer is there, only the connection is still in use.
-            self._endings.start(self._end(reader))
+            self._idle.append(reader)
+            self._turns.release()
+
+    async def settle(self) -> None:
+        """End transactions that nobody uses: their view of the past would hold up a checkpoint."""
+        for reader in [reader for reader in self._idle if reader[1].in_transaction]:
+            if reader in self._idle and not self._turns.locked():
+                await self._turns.acquire()
+                self._idle.remove(reader)
+                await asyncio.shield(self._endings.start(self._end(reader)))
 
     async def close(self) -> None:
         """Wait for the transactions that run, and close."""
@@ -211,11 +220,9 @@ class Readers:
 
     async def _end(self, reader: tuple[aiosqlite.Connection, RawReader]) -> None:
         try:
-            if not reader[1].begin_next:
-                with contextlib.suppress(sqlite3.Error, ValueError):
-                    await reader[0].execute_fetchall("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error, ValueError):
+                await reader[0].execute_fetchall("ROLLBACK")
         finally:
-            reader[1].begin_next = False
             self._idle.append(reader)
             self._turns.release()
 

@@ -103,12 +103,13 @@ class SqliteStorage(Storage):
 
     @asynccontextmanager
     async def _opened_to_serve(self) -> AsyncIterator[None]:
-        async with self._connected() as writer:
+        async with self._connected() as (writer, readers):
             if self._log is not None:
                 self._log.info(
                     "sqlite_opened", sqlite=sqlite3.sqlite_version, checkpointers="single"
                 )
-            async with Upkeep(self.path, writer, self._tell, self._log).running():
+            upkeep = Upkeep(self.path, writer, readers, self._tell, self._log)
+            async with upkeep.running():
                 yield
 
     @asynccontextmanager
@@ -116,26 +117,27 @@ class SqliteStorage(Storage):
         lock = FileLock(self.path)
         await self._acquire(lock)
         try:
-            async with self._connected() as writer:
+            async with self._connected() as (writer, readers):
                 yield
                 # Nobody else has the lock, so this is the one that may; it is not given back yet.
+                await readers.settle()
                 await writer.checkpoint(lambda: None)
         finally:
             lock.release()
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Writer]:
+    async def _connected(self) -> AsyncIterator[tuple[Writer, Readers]]:
         writer = await Writer.open(self.path, self._tell)
         try:
-            self._readers = await Readers.open(self.path, READERS)
+            readers = await Readers.open(self.path, READERS)
         except BaseException:
             await writer.close()
             raise
-        self._writer = writer
+        self._writer, self._readers = writer, readers
         try:
-            yield writer
+            yield writer, readers
         finally:
-            await asyncio.shield(asyncio.create_task(self._disconnect(writer, self._readers)))
+            await asyncio.shield(asyncio.create_task(self._disconnect(writer, readers)))
 
     async def _disconnect(self, writer: Writer, readers: Readers) -> None:
         self._writer = self._readers = None

@@ -12,7 +12,7 @@ from agentbox.errors import StorageError
 from agentbox.plugin.services import Logger
 from agentbox.plugin.storage import ALL_CHANGED, Change
 from agentbox_sqlite.files import FileLock
-from agentbox_sqlite.pool import Writer
+from agentbox_sqlite.pool import Readers, Writer
 
 INTERVAL = 0.25
 """Seconds between two looks."""
@@ -28,12 +28,14 @@ class Upkeep:
         self,
         path: Path,
         writer: Writer,
+        readers: Readers,
         tell: Callable[[Iterable[Change]], None],
         log: Logger | None,
     ) -> None:
         self._wal = path.with_name(path.name + "-wal")
         self._lock = FileLock(path)
         self._writer = writer
+        self._readers = readers
         self._tell = tell
         self._log = log
         self._version = 0
@@ -64,6 +66,11 @@ class Upkeep:
     async def checkpoint(self, limit: int = WAL_LIMIT) -> None:
         """Write the WAL back if it has `limit` bytes and no command is at work."""
         if self._wal_size() >= limit and self._lock.try_acquire():
+            try:
+                await self._readers.settle()
+            except BaseException:
+                self._lock.release()
+                raise
             await self._writer.checkpoint(self._lock.release)
 
     async def _run(self) -> None:
