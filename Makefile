@@ -1,0 +1,49 @@
+# `make serve` and `make test` do all set-up on a machine with Python 3.11 or later.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: serve test lint bench soak lock ci-deps clean
+
+serve: $(VENV)/.runtime
+	$(BIN)/agentbox serve
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+# Ratios against bare aiohttp, in one run on one core; the load comes from wrk (Debian package wrk).
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+# The long sizes; its output belongs under bench/results/.
+soak: $(VENV)/.dev
+	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "agentbox needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(VENV)/bin/python requirements/build.txt requirements/runtime.txt pyproject.toml
+	$(PIP) install --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt pyproject.toml
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+# The network step of a test machine: what the tests need beside Python packages.
+ci-deps: $(VENV)/.dev
+	.ci/packages
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
