@@ -132,6 +132,8 @@ def check_admin(admin: AdminSettings, faults: Faults) -> AdminSettings:
                 "digit",
             )
         )
+    if admin.password is not None and not admin.password.reveal().strip():
+        faults.append(("password", "is empty; give one, or leave the setting out and one is made"))
     if admin.email is None:
         return admin
     email = canonical_email(admin.email)
