@@ -1,0 +1,343 @@
+"""Where keys come from, when they are read again, and which are refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from agentbox.errors import InvalidCredential, StartError, StorageError, Unavailable
+from agentbox.model.evidence import Credential
+from agentbox.model.secret import Secret
+from agentbox.model.signing_keys import SigningKey
+from agentbox.plugin import Change, TokenRequest
+from agentbox_jwt.authenticator import JwtAuthenticator
+from agentbox_jwt.descriptor import JWT_TYPE, JwtOptions
+from agentbox_jwt.keys import generate
+from tests.plugins.stand_in import START, PlaceSealer, StandInServices
+
+SECRET = "a-q9vK2mZ7xW4tB8nR1cY6uE3sH5jL0pD"
+
+
+async def rows(storage: Any) -> list[SigningKey]:
+    async with storage.transaction(read_only=True) as tx:
+        return list(await tx.signing_keys.list())
+
+
+async def add(storage: Any, row: SigningKey) -> None:
+    async with storage.transaction() as tx:
+        await tx.signing_keys.add(row)
+        tx.changed(Change("signing_key", row.id))
+
+
+async def minted(services: StandInServices, request: TokenRequest) -> str:
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        return (await opened.mint(request)).reveal()
+
+
+async def judged(services: StandInServices, token: str) -> str | None:
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        return (await opened.authenticate(Credential("bearer", Secret(token)))).session_id
+
+
+def sharing(storage: Any, secret: str = SECRET) -> StandInServices:
+    return StandInServices(storage, JwtOptions(secret=Secret(secret)))
+
+
+async def test_the_first_start_makes_one_key(services: StandInServices, storage: Any) -> None:
+    async with JWT_TYPE.open(services):
+        (row,) = await rows(storage)
+    assert row.algorithm == "ES256"
+    assert row.created_at == START
+
+
+async def test_a_later_start_uses_the_same_key(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    token = await minted(services, request_for_token)
+    assert await judged(StandInServices(storage, JwtOptions()), token) == "s1"
+    assert len(await rows(storage)) == 1
+
+
+async def test_eight_starts_at_once_make_one_key(storage: Any) -> None:  # ST-07
+    async def start() -> None:
+        async with JWT_TYPE.open(StandInServices(storage, JwtOptions())):
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(start() for _ in range(8)))
+    assert len(await rows(storage)) == 1
+
+
+async def test_the_private_key_is_sealed_to_its_row(
+    services: StandInServices, storage: Any
+) -> None:  # ST-11
+    async with JWT_TYPE.open(services):
+        (row,) = await rows(storage)
+    place = f"signing_keys:private_key:{row.id}"
+    assert services.sealer.open(row.sealed_private_key, place=place)
+    moved = msgspec.structs.replace(
+        row, id="another", public_jwk={**row.public_jwk, "kid": "another"}
+    )
+    await add(storage, moved)
+    with pytest.raises(StartError):
+        await judged(StandInServices(storage, JwtOptions()), "")
+
+
+async def test_with_a_secret_no_key_pair_is_made_and_none_is_published(storage: Any) -> None:
+    async with JWT_TYPE.open(sharing(storage)) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        assert await opened.jwks() == []
+    assert await rows(storage) == []
+
+
+async def test_a_secret_signs_and_verifies(storage: Any, request_for_token: TokenRequest) -> None:
+    token = await minted(sharing(storage), request_for_token)
+    assert await judged(sharing(storage), token) == "s1"
+
+
+async def test_a_secret_may_hold_any_characters(
+    storage: Any, request_for_token: TokenRequest
+) -> None:
+    secret = "ünïcödé £ 密钥 " + SECRET
+    token = await minted(sharing(storage, secret), request_for_token)
+    assert await judged(sharing(storage, secret), token) == "s1"
+
+
+async def test_tokens_of_the_key_pair_hold_after_a_secret_was_set(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    token = await minted(services, request_for_token)
+    assert await judged(sharing(storage), token) == "s1"
+
+
+async def test_tokens_of_a_secret_do_not_hold_without_it(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    token = await minted(sharing(storage), request_for_token)
+    with pytest.raises(InvalidCredential, match="key"):
+        await judged(services, token)
+
+
+async def test_tokens_of_another_secret_do_not_hold(
+    storage: Any, request_for_token: TokenRequest
+) -> None:
+    token = await minted(sharing(storage, SECRET + "1"), request_for_token)
+    with pytest.raises(InvalidCredential, match="signature"):
+        await judged(sharing(storage), token)
+
+
+async def test_a_new_key_signs_as_soon_as_it_is_announced(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:  # JWT-10
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        before = await opened.mint(request_for_token)
+        row = generate(services.sealer, START)
+        await add(storage, row)
+        after = await opened.mint(request_for_token)
+        assert f'"kid":"{row.id}"' in _header(after)
+        assert f'"kid":"{row.id}"' not in _header(before)
+        for token in (before, after):
+            assert await opened.authenticate(Credential("bearer", token))
+        assert len(await opened.jwks()) == 2
+
+
+def _header(token: Secret) -> str:
+    from agentbox.model.formats.jose import decode_base64url
+
+    return decode_base64url(token.reveal().split(".")[0]).decode()
+
+
+async def test_a_key_that_another_process_made_is_found_when_first_seen(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        services.clock.move(10)
+        async with storage.transaction() as tx:  # and its notice was lost
+            await tx.signing_keys.add(generate(services.sealer, START))
+        token = await minted(StandInServices(storage, JwtOptions()), request_for_token)
+        assert await opened.authenticate(Credential("bearer", Secret(token)))
+
+
+async def test_a_retired_key_signs_no_more_and_verifies_until_then(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    from datetime import timedelta
+
+    old = msgspec.structs.replace(
+        generate(services.sealer, START), retired_at=START + timedelta(seconds=60)
+    )
+    token = await _signed_by(old, services, request_for_token)
+    await add(storage, old)
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        assert len(await rows(storage)) == 2
+        assert old.id not in _header(await opened.mint(request_for_token))
+        assert await opened.authenticate(Credential("bearer", Secret(token)))
+        services.clock.move(60)
+        with pytest.raises(InvalidCredential, match="key"):
+            await opened.authenticate(Credential("bearer", Secret(token)))
+        assert [key["kid"] for key in await opened.jwks()] != [old.id]
+        assert len(await opened.jwks()) == 1
+
+
+async def _signed_by(row: SigningKey, services: StandInServices, request: TokenRequest) -> str:
+    from agentbox_jwt.keys import load
+    from tests.plugins.access_tokens.forge import claims, es256
+
+    header = {"alg": "ES256", "typ": "at+jwt", "kid": row.id}
+    return es256(load(row, services.sealer).private, header, claims())
+
+
+async def test_notices_of_other_things_cost_no_read(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        services.storage.transactions = 0
+        async with storage.transaction() as tx:
+            tx.changed(Change("user", "u1"))
+            tx.changed(Change("session", "s1"))
+        await opened.mint(request_for_token)
+        assert services.storage.transactions == 0
+
+
+class Broken:
+    """A storage that does not answer."""
+
+    def transaction(self, *, read_only: bool = False) -> Any:
+        raise StorageError("gone")
+
+
+async def test_a_read_that_failed_is_made_again(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        row = generate(services.sealer, START)
+        await add(storage, row)
+        whole, services.storage = services.storage, Broken()
+        with pytest.raises(StorageError):
+            await opened.mint(request_for_token)
+        services.storage = whole
+        assert row.id in _header(await opened.mint(request_for_token))
+
+
+async def test_a_key_that_turns_out_bad_later_is_logged_and_the_others_stay(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        token = await opened.mint(request_for_token)
+        await add(
+            storage, msgspec.structs.replace(generate(services.sealer, START), algorithm="RS256")
+        )
+        assert await opened.authenticate(Credential("bearer", token))
+        assert [event for _, event, _ in services.log.lines] == ["signing_keys_refused"]
+
+
+async def test_without_a_key_that_signs_minting_says_unavailable(
+    services: StandInServices, request_for_token: TokenRequest
+) -> None:
+    from agentbox_jwt.keyring import KeyRing
+
+    with pytest.raises(Unavailable):
+        await JwtAuthenticator(services, _unopened(KeyRing(services))).mint(request_for_token)
+
+
+def _unopened(ring: Any) -> Any:
+    return ring
+
+
+def der(private: Any) -> bytes:
+    encoded: bytes = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return encoded
+
+
+P384 = der(ec.generate_private_key(ec.SECP384R1()))
+OTHER = der(ec.generate_private_key(ec.SECP256R1()))
+
+DISAGREEMENTS: list[dict[str, Any]] = [
+    {"algorithm": "RS256"},
+    {"algorithm": "HS256"},
+    {"algorithm": "none"},
+    {"algorithm": ""},
+    {"jwk": {"kty": "RSA"}},
+    {"jwk": {"kty": "oct"}},
+    {"jwk": {"kty": ...}},
+    {"jwk": {"crv": "P-384"}},
+    {"jwk": {"crv": "secp256k1"}},
+    {"jwk": {"crv": ...}},
+    {"jwk": {"alg": "ES384"}},
+    {"jwk": {"alg": "HS256"}},
+    {"jwk": {"use": "enc"}},
+    {"jwk": {"use": ""}},
+    {"jwk": {"key_ops": ["encrypt"]}},
+    {"jwk": {"key_ops": ["verify", "encrypt"]}},
+    {"jwk": {"key_ops": []}},
+    {"jwk": {"key_ops": ["sign"]}},
+    {"jwk": {"kid": "another"}},
+    {"jwk": {"d": "AAAA"}},
+    {"jwk": {"k": "AAAA"}},
+    {"jwk": {"x": ...}},
+    {"jwk": {"y": "AAAA"}},
+    {"private": b"rubbish"},
+    {"private": b""},
+    {"private": P384},
+    {"private": OTHER},
+]
+
+
+@pytest.mark.parametrize("wrong", DISAGREEMENTS, ids=lambda wrong: repr(wrong)[:60])
+async def test_a_key_that_disagrees_with_itself_stops_the_start(
+    services: StandInServices, storage: Any, wrong: dict[str, Any]
+) -> None:  # JWT-06
+    row = generate(services.sealer, START)
+    jwk = {n: v for n, v in ({**row.public_jwk} | wrong.get("jwk", {})).items() if v is not ...}
+    row = msgspec.structs.replace(row, public_jwk=jwk, algorithm=wrong.get("algorithm", "ES256"))
+    if "private" in wrong:
+        sealed = services.sealer.seal(wrong["private"], place=f"signing_keys:private_key:{row.id}")
+        row = msgspec.structs.replace(row, sealed_private_key=sealed)
+    await add(storage, row)
+    with pytest.raises(StartError, match=row.id):
+        await judged(services, "")
+
+
+async def test_a_key_that_names_its_operation_is_fine(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    row = generate(PlaceSealer(), START)
+    jwk: dict[str, Any] = {**row.public_jwk, "key_ops": ["verify"]}
+    await add(storage, msgspec.structs.replace(row, public_jwk=jwk))
+    assert row.id in _header(Secret(await minted(services, request_for_token)))
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", " ", "secret", "changeme", "a" * 64, "0123456789abcdef0123456789abcdef", SECRET[:31]],
+)
+def test_a_weak_secret_is_a_fault_that_does_not_show_it(secret: str) -> None:  # JWT-06
+    (fault,) = JwtOptions(secret=Secret(secret)).check()
+    assert fault.startswith("secret ")
+    assert len(secret) < 8 or secret not in fault
+
+
+def test_a_strong_secret_and_none_are_no_faults() -> None:
+    assert JwtOptions(secret=Secret(SECRET)).check() == []
+    assert JwtOptions().check() == []
+
+
+async def test_a_key_pair_is_not_taken_for_a_secret(storage: Any) -> None:  # JWT-02
+    key = ec.generate_private_key(ec.SECP256R1())
+    from cryptography.hazmat.primitives.serialization import PublicFormat
+
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    with pytest.raises(StartError, match=r"\[plugins.jwt\] secret"):
+        await judged(sharing(storage, pem), "")
