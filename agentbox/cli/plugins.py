@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Protocol
-
 import click
 import msgspec
 from msgspec import Struct
-from rich.console import Console
 from rich.table import Table
 
-from agentbox.core.startup import Assembly, assemble
+from agentbox.cli.invocation import Invocation
+from agentbox.core.startup import Assembly
 from agentbox.loader import PluginDescription
-
-
-class _Invocation(Protocol):
-    """What this command needs of the command line's own state."""
-
-    @property
-    def config_path(self) -> Path | None: ...
-
-    @property
-    def environ(self) -> Mapping[str, str]: ...
-
-    @property
-    def console(self) -> Console: ...
 
 
 class ChainLink(Struct, frozen=True):
@@ -47,9 +30,9 @@ class PluginList(Struct, frozen=True):
 @click.command("plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @click.pass_obj
-def plugins(invocation: _Invocation, as_json: bool) -> None:
+def plugins(invocation: Invocation, as_json: bool) -> None:
     """List installed and enabled plugins and the chain of authenticators."""
-    found = listing(assemble(invocation.config_path, invocation.environ, {}))
+    found = listing(invocation.assembly)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)))
         return
@@ -97,7 +80,7 @@ _IN_WORDS = {
 
 
 def _chain_table(chain: list[ChainLink]) -> Table:
-    table = Table(title="Authenticators, in the order they are asked", title_justify="left")
+    table = Table(title="Authenticators, in order", title_justify="left")
     for heading in ("", "id", "type", "plugin"):
         table.add_column(heading)
     for number, link in enumerate(chain, start=1):

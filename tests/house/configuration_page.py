@@ -1,0 +1,93 @@
+"""The tables of docs/configuration.md. `python -m tests.house.configuration_page` writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+from msgspec import NODEFAULT, inspect
+
+from agentbox.config.raw.environment import variable_of
+from agentbox.config.schema import SECTIONS, SHORT_NAMES
+from agentbox.config.wording import describe
+from agentbox.model.times import format_duration
+from agentbox.plugin import Options
+from tests.house.bundled_options import bundled_options
+from tests.house.tree import ROOT
+
+PAGE = ROOT / "docs/configuration.md"
+_SHORT = {dotted: name for name, dotted in SHORT_NAMES.items()}
+_TABLES = re.compile(r"(?<=<!-- tables -->\n).*?(?=<!-- end of tables -->)", re.DOTALL)
+
+# What options of bundled plugins mean, where their type does not say it itself.
+_MEANINGS = {
+    "plugins.sqlite.path": "The database, one file; its folder must exist.",
+    "plugins.password.memory_kib": "argon2id: KiB of memory of each hash.",
+    "plugins.password.iterations": "argon2id: passes of each hash.",
+    "plugins.password.parallelism": "argon2id: lanes of each hash.",
+    "plugins.password.threads": "Hashes at a time. Unset: as many as cores.",
+    "plugins.password.queue": "Logins that may wait for a free thread; beyond them 503.",
+    "plugins.password.minimum_length": "The shortest password, in characters.",
+    "plugins.password.strength": "The least zxcvbn score of a password.",
+    "plugins.jwt.secret": "Sign with HS256 and this secret, at least 32 bytes. Unset: ES256 with "
+    "keys made on the first start.",
+}
+
+
+def page() -> str:
+    """The page with its tables as the types have them now."""
+    text = PAGE.read_text()
+    assert _TABLES.search(text)
+    return _TABLES.sub(lambda _: tables(), text)
+
+
+def tables() -> str:
+    """One table for each section and each bundled plugin that has options."""
+    typed: dict[str, type[Options]] = {
+        **SECTIONS,
+        **{f"plugins.{name}": cls for name, cls in bundled_options().items()},
+    }
+    return "\n".join(
+        _table(section, cls) for section, cls in typed.items() if cls.__struct_fields__
+    )
+
+
+def _table(section: str, cls: type[Options]) -> str:
+    info = inspect.type_info(cls)
+    assert isinstance(info, inspect.StructType)
+    rows = [row for option in info.fields for row in _rows(section, option)]
+    head = ["| setting | variable | takes | default | meaning |", "|---|---|---|---|---|"]
+    return "\n".join([f"### `[{section}]`", "", *head, *rows]) + "\n"
+
+
+def _rows(section: str, option: inspect.Field) -> Iterator[str]:
+    dotted = f"{section}.{option.encode_name}"
+    long = variable_of(dotted)
+    names = f"`{_SHORT[dotted]}` or `{long}`" if dotted in _SHORT else f"`{long}`"
+    takes = describe(option.type).replace("|", "\\|")
+    cells = [f"`{option.encode_name}`", names, takes, _default(option), _meaning(dotted, option)]
+    yield f"| {' | '.join(cells)} |"
+
+
+def _meaning(dotted: str, option: inspect.Field) -> str:
+    if isinstance(option.type, inspect.Metadata):
+        extra = option.type.extra_json_schema or {}
+        if "description" in extra:
+            return str(extra["description"])
+    return _MEANINGS[dotted]
+
+
+def _default(option: inspect.Field) -> str:
+    value = option.default
+    if value is NODEFAULT:
+        return "needed" if option.required else "none"
+    if isinstance(value, timedelta):
+        return f"`{format_duration(value)}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "none" if value is None or value == () else f"`{value}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
