@@ -10,12 +10,14 @@ from aiohttp import web
 
 from agentbox.errors import PluginError
 from agentbox.plugin.routes import Route
-from agentbox.web.context import Lifecycle, Runtime
+from agentbox.web.context import Runtime
 from agentbox.web.hosts import AcceptedHosts
 from agentbox.web.middleware.authenticate import authenticate
 from agentbox.web.middleware.authorise import authorise
+from agentbox.web.middleware.cors import cors
 from agentbox.web.middleware.errors import errors
 from agentbox.web.middleware.observe import RequestIds, observe
+from agentbox.web.openapi import document_routes
 from agentbox.web.responses import Headers
 from agentbox.web.typed.body import DEADLINE, BodyReader
 from agentbox.web.typed.endpoint import Endpoint
@@ -26,30 +28,31 @@ _PARAMETER_PATTERN: Final = r"{\1:(?!\\.{1,2}$)[A-Za-z0-9._~-]{1,128}}"
 
 HEADERS: Final = web.AppKey("HEADERS", Headers)
 REQUEST_IDS: Final = web.AppKey("REQUEST_IDS", RequestIds)
-LIFECYCLE: Final = web.AppKey("LIFECYCLE", Lifecycle)
 
 
 def create_app(
     runtime: Runtime,
     routes: Sequence[Route],
     *,
-    lifecycle: Lifecycle | None = None,
     body_deadline: float = DEADLINE,
 ) -> web.Application:
     """The aiohttp application that serves `routes`, each with the access it states.
 
-    Middlewares, outermost first: observe, errors, authenticate, authorise. `body_deadline` is the
+    Middlewares, outermost first: observe, cors (only where origins are
+    configured), errors, authenticate, authorise. `body_deadline` is the
     total time in seconds for a body to come. Raises `PluginError` if two routes have one method
     and path.
     """
     server = runtime.settings.server
     headers = Headers(https=runtime.settings.public_url.startswith("https:"))
     bodies = BodyReader(deadline=body_deadline)
-    endpoints = [Endpoint(route, headers, bodies) for route in routes]
-    ids, lifecycle = RequestIds(), lifecycle or Lifecycle()
+    served = served_routes(runtime, routes)
+    endpoints = [Endpoint(route, headers, bodies) for route in served]
+    ids = RequestIds()
     app = web.Application(
         middlewares=[
-            observe(ids, lifecycle),
+            observe(ids, runtime),
+            *([cors(server.cors_origins, headers)] if server.cors_origins else []),
             errors(headers),
             authenticate(
                 {endpoint.handle: endpoint for endpoint in endpoints},
@@ -59,9 +62,14 @@ def create_app(
             authorise(runtime),
         ]
     )
-    app[HEADERS], app[REQUEST_IDS], app[LIFECYCLE] = headers, ids, lifecycle
+    app[HEADERS], app[REQUEST_IDS] = headers, ids
     _add_routes(app, endpoints)
     return app
+
+
+def served_routes(runtime: Runtime, routes: Sequence[Route]) -> list[Route]:
+    """All rows that the server answers to: `routes`, and the documents where they are on."""
+    return [*routes, *(document_routes(routes) if runtime.settings.docs else [])]
 
 
 def _add_routes(app: web.Application, endpoints: Iterable[Endpoint]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
-from agentbox.model.evidence import Authentication, Credential
+from agentbox.model.evidence import Credential
 from agentbox.model.principal import Principal
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ class Recognition(Protocol):
     async def recognise(self, credential: Credential) -> Principal:
         """Raises `InvalidToken`, `AuthenticatorUnavailable` or `Unavailable`."""
 
-    async def recognise_expired(self, credential: Credential) -> Principal | Authentication:
-        """As `recognise`, but a token that only ran out gives its `Authentication`."""
+    async def recognise_expired(self, credential: Credential) -> Principal:
+        """As `recognise`; a token that only ran out holds too."""
 
 
 class Time(Protocol):
@@ -35,6 +35,9 @@ class Time(Protocol):
 
 class Runtime(Protocol):
     """The part of the runtime that the web layer uses."""
+
+    draining: bool
+    """Set while the server is about to stop: it serves, but is not ready."""
 
     @property
     def settings(self) -> Settings: ...
@@ -49,28 +52,18 @@ class Runtime(Protocol):
     def recognition(self) -> Recognition: ...
 
 
-class Lifecycle:
-    """Whether the server is about to stop; the readiness probe and kept connections ask this."""
-
-    __slots__ = ("draining",)
-
-    def __init__(self) -> None:
-        self.draining = False
-
-
 class RequestContext:
     """What is known of one request; made by `observe`, filled on the way in.
 
     One object for all middlewares, so that a copy of the request still shares it.
     """
 
-    __slots__ = ("endpoint", "expired", "principal", "request_id")
+    __slots__ = ("endpoint", "principal", "request_id")
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         self.endpoint: Endpoint | None = None
         self.principal: Principal | None = None
-        self.expired: Authentication | None = None
 
 
 CONTEXT = web.RequestKey("CONTEXT", RequestContext)

@@ -14,7 +14,7 @@ from agentbox.core.logs import LogHandle
 from agentbox.plugin.routes import Route
 from agentbox.web.access_log import AccessLogger
 from agentbox.web.app import HEADERS, REQUEST_IDS, create_app
-from agentbox.web.context import Lifecycle, Runtime
+from agentbox.web.context import Runtime
 from agentbox.web.protocol import Connection, Connections
 from agentbox.web.typed.body import DEADLINE
 
@@ -49,7 +49,7 @@ class Server:
     """Serves `routes` on one address: `start`, `begin_drain`, `stop`.
 
     `access_log` is where access lines go; None writes none. `on_bound` is called with the address
-    once connections are accepted. `lifecycle.draining` is what a readiness probe asks.
+    once connections are accepted. `runtime.draining` is what a readiness probe asks.
     """
 
     def __init__(
@@ -61,7 +61,6 @@ class Server:
         port: int | None = None,
         access_log: LogHandle | None = None,
         on_bound: Callable[[Address], None] | None = None,
-        lifecycle: Lifecycle | None = None,
         body_deadline: float = DEADLINE,
         grace: float = GRACE,
     ) -> None:
@@ -69,8 +68,8 @@ class Server:
         self._host = settings.host if host is None else host
         self._port = settings.port if port is None else port
         self._on_bound = on_bound
-        self.lifecycle = lifecycle or Lifecycle()
-        app = create_app(runtime, routes, lifecycle=self.lifecycle, body_deadline=body_deadline)
+        self._runtime = runtime
+        app = create_app(runtime, routes, body_deadline=body_deadline)
         self._runner = _Runner(app, access_log, shutdown_timeout=grace)
 
     async def start(self) -> Address:
@@ -85,7 +84,7 @@ class Server:
 
     def begin_drain(self) -> None:
         """Go on serving, but be not ready, and ask clients to close their connections."""
-        self.lifecycle.draining = True
+        self._runtime.draining = True
 
     async def stop(self) -> None:
         """Close the listener, let requests in flight finish, close all connections."""

@@ -9,8 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from agentbox.errors import InvalidRequest, MethodNotAllowed
-from agentbox.model.principal import Principal
-from agentbox.web.context import CONTEXT, Recognition, RequestContext
+from agentbox.web.context import CONTEXT, Recognition
 from agentbox.web.credentials import credential_of
 from agentbox.web.hosts import AcceptedHosts
 from agentbox.web.typed.endpoint import Endpoint
@@ -44,7 +43,7 @@ def authenticate(
         if not endpoint.public:
             credential = credential_of(request.headers)
             if endpoint.access.allow_expired:
-                _note(context, await recognition.recognise_expired(credential))
+                context.principal = await recognition.recognise_expired(credential)
             else:
                 context.principal = await recognition.recognise(credential)
         return await handler(request)
@@ -59,10 +58,3 @@ def _check_host(request: web.Request, hosts: AcceptedHosts) -> None:
         authority = request.raw_path.partition("://")[2].partition("/")[0]
         if authority and authority not in hosts:
             raise InvalidRequest("The request's address does not name this server.")
-
-
-def _note(context: RequestContext, recognised: Any) -> None:
-    if isinstance(recognised, Principal):
-        context.principal = recognised
-    else:
-        context.expired = recognised

@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from agentbox.errors import SessionRequired
 from agentbox.model.access import decisions
 from agentbox.web.context import CONTEXT, Runtime
 
@@ -15,8 +14,7 @@ def authorise(runtime: Runtime) -> Middleware:
 
     The rules and their order stand in `agentbox.model.access.decisions`: 403
     `password_change_required`, `insufficient_role`, `session_required`, `insufficient_scope`,
-    `insufficient_user_authentication`. Public routes and unknown paths pass. An expired token on
-    a route that takes one must be a session's.
+    `insufficient_user_authentication`. Public routes and unknown paths pass.
     """
     scopes, clock = runtime.scopes, runtime.clock
 
@@ -32,8 +30,6 @@ def authorise(runtime: Runtime) -> Middleware:
                 scopes=scopes,
                 now=clock.now(),
             )
-        elif context.expired is not None and context.expired.credential.kind != "session":
-            raise SessionRequired
         return await handler(request)
 
     return middleware

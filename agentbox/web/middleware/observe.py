@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from agentbox.web.context import CONTEXT, Lifecycle, RequestContext
+from agentbox.web.context import CONTEXT, RequestContext, Runtime
 from agentbox.web.responses import REQUEST_ID
 
 _is_safe: Final = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
@@ -33,7 +33,7 @@ class RequestIds:
         return f"{self._process}-{next(self._numbers):x}"
 
 
-def observe(ids: RequestIds, lifecycle: Lifecycle) -> Middleware:
+def observe(ids: RequestIds, runtime: Runtime) -> Middleware:
     """Every request gets a `RequestContext` with a request id; every answer says that id.
 
     - The client's `X-Request-Id` is kept if it is at most 64 safe characters, else replaced.
@@ -46,7 +46,7 @@ def observe(ids: RequestIds, lifecycle: Lifecycle) -> Middleware:
         request[CONTEXT] = RequestContext(request_id)
         answer = await handler(request)
         answer.headers[REQUEST_ID] = request_id
-        if lifecycle.draining:
+        if runtime.draining:
             answer.force_close()
         return answer
 

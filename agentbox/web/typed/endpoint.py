@@ -51,7 +51,6 @@ class Endpoint:
                     request.remote, request.headers.get(hdrs.USER_AGENT), context.request_id
                 ),
                 request_id=context.request_id,
-                expired=context.expired,
             )
         )
         return self._answer(result)
