@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from agentbox.errors import InvalidCredential, StartError, StorageError, Unavailable
 from agentbox.model.evidence import Credential
+from agentbox.model.formats.jose import decode_base64url
 from agentbox.model.secret import Secret
 from agentbox.model.signing_keys import SigningKey
 from agentbox.plugin import Change, TokenRequest
 from agentbox_jwt.authenticator import JwtAuthenticator
 from agentbox_jwt.descriptor import JWT_TYPE, JwtOptions
-from agentbox_jwt.keys import generate
+from agentbox_jwt.keyring import KeyRing
+from agentbox_jwt.keys import generate, load
+from tests.plugins.access_tokens.forge import claims, es256
 from tests.plugins.stand_in import START, PlaceSealer, StandInServices
 
+LATER = START + timedelta(seconds=1)
 SECRET = "a-q9vK2mZ7xW4tB8nR1cY6uE3sH5jL0pD"
 
 
@@ -138,7 +148,7 @@ async def test_a_new_key_signs_as_soon_as_it_is_announced(
     async with JWT_TYPE.open(services) as opened:
         assert isinstance(opened, JwtAuthenticator)
         before = await opened.mint(request_for_token)
-        row = generate(services.sealer, START)
+        row = generate(services.sealer, LATER)
         await add(storage, row)
         after = await opened.mint(request_for_token)
         assert f'"kid":"{row.id}"' in _header(after)
@@ -149,8 +159,6 @@ async def test_a_new_key_signs_as_soon_as_it_is_announced(
 
 
 def _header(token: Secret) -> str:
-    from agentbox.model.formats.jose import decode_base64url
-
     return decode_base64url(token.reveal().split(".")[0]).decode()
 
 
@@ -161,7 +169,7 @@ async def test_a_key_that_another_process_made_is_found_when_first_seen(
         assert isinstance(opened, JwtAuthenticator)
         services.clock.move(10)
         async with storage.transaction() as tx:  # and its notice was lost
-            await tx.signing_keys.add(generate(services.sealer, START))
+            await tx.signing_keys.add(generate(services.sealer, LATER))
         token = await minted(StandInServices(storage, JwtOptions()), request_for_token)
         assert await opened.authenticate(Credential("bearer", Secret(token)))
 
@@ -169,8 +177,6 @@ async def test_a_key_that_another_process_made_is_found_when_first_seen(
 async def test_a_retired_key_signs_no_more_and_verifies_until_then(
     services: StandInServices, storage: Any, request_for_token: TokenRequest
 ) -> None:
-    from datetime import timedelta
-
     old = msgspec.structs.replace(
         generate(services.sealer, START), retired_at=START + timedelta(seconds=60)
     )
@@ -189,9 +195,6 @@ async def test_a_retired_key_signs_no_more_and_verifies_until_then(
 
 
 async def _signed_by(row: SigningKey, services: StandInServices, request: TokenRequest) -> str:
-    from agentbox_jwt.keys import load
-    from tests.plugins.access_tokens.forge import claims, es256
-
     header = {"alg": "ES256", "typ": "at+jwt", "kid": row.id}
     return es256(load(row, services.sealer).private, header, claims())
 
@@ -221,7 +224,7 @@ async def test_a_read_that_failed_is_made_again(
 ) -> None:
     async with JWT_TYPE.open(services) as opened:
         assert isinstance(opened, JwtAuthenticator)
-        row = generate(services.sealer, START)
+        row = generate(services.sealer, LATER)
         await add(storage, row)
         whole, services.storage = services.storage, Broken()
         with pytest.raises(StorageError):
@@ -246,14 +249,9 @@ async def test_a_key_that_turns_out_bad_later_is_logged_and_the_others_stay(
 async def test_without_a_key_that_signs_minting_says_unavailable(
     services: StandInServices, request_for_token: TokenRequest
 ) -> None:
-    from agentbox_jwt.keyring import KeyRing
-
+    ring = KeyRing(services)  # never opened, so no key was made
     with pytest.raises(Unavailable):
-        await JwtAuthenticator(services, _unopened(KeyRing(services))).mint(request_for_token)
-
-
-def _unopened(ring: Any) -> Any:
-    return ring
+        await JwtAuthenticator(services, ring).mint(request_for_token)
 
 
 def der(private: Any) -> bytes:
@@ -295,28 +293,35 @@ DISAGREEMENTS: list[dict[str, Any]] = [
 ]
 
 
+def altered(row: SigningKey, wrong: dict[str, Any]) -> SigningKey:
+    jwk = {n: v for n, v in ({**row.public_jwk} | wrong.get("jwk", {})).items() if v is not ...}
+    row = msgspec.structs.replace(row, public_jwk=jwk, algorithm=wrong.get("algorithm", "ES256"))
+    if "private" not in wrong:
+        return row
+    sealed = PlaceSealer().seal(wrong["private"], place=f"signing_keys:private_key:{row.id}")
+    return msgspec.structs.replace(row, sealed_private_key=sealed)
+
+
 @pytest.mark.parametrize("wrong", DISAGREEMENTS, ids=lambda wrong: repr(wrong)[:60])
+def test_a_key_that_disagrees_with_itself_is_not_loaded(wrong: dict[str, Any]) -> None:  # JWT-06
+    row = altered(generate(PlaceSealer(), START), wrong)
+    with pytest.raises(StartError, match=row.id):
+        load(row, PlaceSealer())
+
+
+@pytest.mark.parametrize("wrong", [{"algorithm": "RS256"}, {"jwk": {"use": "enc"}}], ids=repr)
 async def test_a_key_that_disagrees_with_itself_stops_the_start(
     services: StandInServices, storage: Any, wrong: dict[str, Any]
 ) -> None:  # JWT-06
-    row = generate(services.sealer, START)
-    jwk = {n: v for n, v in ({**row.public_jwk} | wrong.get("jwk", {})).items() if v is not ...}
-    row = msgspec.structs.replace(row, public_jwk=jwk, algorithm=wrong.get("algorithm", "ES256"))
-    if "private" in wrong:
-        sealed = services.sealer.seal(wrong["private"], place=f"signing_keys:private_key:{row.id}")
-        row = msgspec.structs.replace(row, sealed_private_key=sealed)
+    row = altered(generate(services.sealer, START), wrong)
     await add(storage, row)
     with pytest.raises(StartError, match=row.id):
         await judged(services, "")
 
 
-async def test_a_key_that_names_its_operation_is_fine(
-    services: StandInServices, storage: Any, request_for_token: TokenRequest
-) -> None:
-    row = generate(PlaceSealer(), START)
-    jwk: dict[str, Any] = {**row.public_jwk, "key_ops": ["verify"]}
-    await add(storage, msgspec.structs.replace(row, public_jwk=jwk))
-    assert row.id in _header(Secret(await minted(services, request_for_token)))
+def test_a_key_that_names_its_operation_is_fine() -> None:
+    row = altered(generate(PlaceSealer(), START), {"jwk": {"key_ops": ["verify"]}})
+    assert load(row, PlaceSealer()).id == row.id
 
 
 @pytest.mark.parametrize(
@@ -336,8 +341,6 @@ def test_a_strong_secret_and_none_are_no_faults() -> None:
 
 async def test_a_key_pair_is_not_taken_for_a_secret(storage: Any) -> None:  # JWT-02
     key = ec.generate_private_key(ec.SECP256R1())
-    from cryptography.hazmat.primitives.serialization import PublicFormat
-
     pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     with pytest.raises(StartError, match=r"\[plugins.jwt\] secret"):
         await judged(sharing(storage, pem), "")
