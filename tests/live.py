@@ -14,8 +14,7 @@ from agentbox.core.clock import DatabaseClock
 from agentbox.core.runtime import Runtime, open_runtime
 from agentbox.core.startup import assemble
 from agentbox.plugin.routes import Route
-from agentbox.web.documents import document_routes
-from agentbox.web.routes import core_routes
+from agentbox.web.routes import route_table
 from agentbox.web.server import Server
 
 ADMIN_PASSWORD = "walnut-ember-quarry-71"
@@ -155,13 +154,7 @@ async def live_server(
     }
     assembly = assemble(config, settings, {})
     async with open_runtime(assembly, serving=True, clock=clock) as runtime:
-        table = [
-            *core_routes(runtime),
-            *runtime.plugin_routes,
-            *document_routes(runtime),
-            *routes,
-        ]
-        server = Server(runtime, table, host="127.0.0.1", port=0)
+        server = Server(runtime, [*route_table(runtime), *routes], host="127.0.0.1", port=0)
         address = await server.start()
         try:
             async with aiohttp.ClientSession(address.url) as session:

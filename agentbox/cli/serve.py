@@ -17,8 +17,7 @@ from agentbox.core.logs import LogHandle, configure
 from agentbox.core.runtime import Runtime, open_runtime
 from agentbox.core.startup import Assembly
 from agentbox.errors import StartError
-from agentbox.web.documents import document_routes
-from agentbox.web.routes import core_routes
+from agentbox.web.routes import route_table
 from agentbox.web.server import Address, Server
 
 _log = structlog.get_logger("agentbox")
@@ -66,7 +65,7 @@ async def _serve(assembly: Assembly, log: LogHandle) -> None:
     async with open_runtime(assembly, serving=True) as runtime:
         server = Server(
             runtime,
-            [*core_routes(runtime), *runtime.plugin_routes, *document_routes(runtime)],
+            route_table(runtime),
             access_log=log if settings.server.access_log else None,
             on_bound=_announce,
         )
@@ -86,7 +85,8 @@ async def _until(stop: asyncio.Queue[signal.Signals], runtime: Runtime, server: 
     received = await stop.get()
     runtime.draining = True
     server.begin_drain()
-    delay = runtime.settings.drain_seconds if received is signal.SIGTERM else 0.0
+    configured = runtime.settings.drain_delay.total_seconds()
+    delay = configured if received is signal.SIGTERM else 0.0
     _log.info("draining", signal=received.name, seconds=delay)
     try:
         async with asyncio.timeout(delay):

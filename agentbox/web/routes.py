@@ -41,6 +41,7 @@ from agentbox.web.handlers.api_keys import ApiKeyHandlers
 from agentbox.web.handlers.auth import AuthHandlers
 from agentbox.web.handlers.system import SystemHandlers
 from agentbox.web.handlers.users import UserHandlers
+from agentbox.web.openapi.pages import document_routes
 
 API = "/api/v1"
 
@@ -67,8 +68,14 @@ EDIT_ERRORS: tuple[type[Problem], ...] = (
 )
 
 
+def route_table(runtime: Runtime) -> Sequence[Route]:
+    """Every route that the server answers: ours, the plugins', and the documents if they are on."""
+    routes = [*core_routes(runtime), *runtime.plugin_routes]
+    return [*routes, *document_routes(routes)] if runtime.settings.docs else routes
+
+
 def core_routes(runtime: Runtime) -> Sequence[Route]:
-    """Our own rows; the server adds those of the plugins, the documents and nothing else."""
+    """Our own rows."""
     return [
         *_auth_routes(AuthHandlers(runtime)),
         *_user_routes(UserHandlers(runtime)),

@@ -1,0 +1,75 @@
+"""`python -m bench`: everything, as one table of ratios."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from pathlib import Path
+
+from bench import logins, requests, servers
+from bench.load import require_wrk
+
+
+def main() -> None:
+    """Print the figures; `--write` keeps them in a file too."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    require_wrk()
+    lines = [
+        f"Python {platform.python_version()}, {platform.machine()}, 64 connections, "
+        f"{options.rounds} rounds of {options.seconds} s, medians",
+        "",
+        *_request_lines(options.rounds, options.seconds),
+        "",
+        *_login_lines(options.rounds, options.seconds),
+        "",
+        *_start_lines(options.rounds),
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if options.write:
+        options.write.write_text(text)
+
+
+def _request_lines(rounds: int, seconds: int) -> list[str]:
+    results = requests.run(rounds, seconds)
+    base = results[0].round
+    heading = f"{'GET /api/v1/auth/me':30} {'CPU us':>8} {'ratio':>6} {'goal':>5}"
+    lines = [f"{heading} {'p50 ms':>7} {'ratio':>6} {'p99 ms':>7} {'ratio':>6} {'req/s':>7}"]
+    for result in results:
+        took = result.round
+        goal = f"{result.goal:.2f}" if result.goal else "-"
+        lines.append(
+            f"{result.name:30} {took.cpu_us:8.1f} {base.cpu_us / took.cpu_us:6.2f} {goal:>5} "
+            f"{took.p50_ms:7.2f} {base.p50_ms / took.p50_ms:6.2f} "
+            f"{took.p99_ms:7.2f} {base.p99_ms / took.p99_ms:6.2f} {took.rate:7.0f}"
+        )
+    return lines
+
+
+def _login_lines(rounds: int, seconds: int) -> list[str]:
+    took = logins.run(seconds, rounds)
+    return [
+        f"logins {took.logins:.1f}/s, argon2 alone {took.verifications:.1f}/s: "
+        f"ratio {took.logins / took.verifications:.2f} (goal 0.90)",
+        f"/healthz p99 while logins saturate: {took.healthz_p99_ms:.1f} ms (goal under 50)",
+    ]
+
+
+def _start_lines(rounds: int) -> list[str]:
+    ready, memory = [], []
+    for _ in range(rounds):
+        with servers.agentbox("0,1") as server:
+            ready.append(server.seconds_to_ready)
+            memory.append(server.memory_mib())
+    return [
+        f"cold start to ready: {sorted(ready)[rounds // 2]:.2f} s (goal under 1.5)",
+        f"memory after the first start: {max(memory):.0f} MiB (goal under 90)",
+    ]
+
+
+if __name__ == "__main__":
+    main()

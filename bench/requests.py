@@ -1,0 +1,81 @@
+"""A key-checked and a JWT-checked GET /api/v1/auth/me against bare aiohttp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from statistics import median
+from typing import NamedTuple
+
+from bench import servers
+from bench.load import Round, measure
+from bench.servers import Running
+
+SERVER_CPU, CLIENT_CPU = "0", "1"
+ME = "/api/v1/auth/me"
+
+NO_LINES = {"AGENTBOX_SERVER__ACCESS_LOG": "false"}
+NO_CACHE = {**NO_LINES, "AGENTBOX_SERVER__CREDENTIAL_CACHE": "0"}
+
+
+class Case(NamedTuple):
+    """What is asked, of which server, and the goal for the ratio of CPU (0: none is set)."""
+
+    name: str
+    server: Running
+    url: str
+    headers: Mapping[str, str]
+    goal: float
+
+
+class Result(NamedTuple):
+    """Medians over the rounds of one case."""
+
+    name: str
+    goal: float
+    round: Round
+
+
+def run(rounds: int, seconds: int) -> list[Result]:
+    """All cases, in turn, `rounds` times; the first result is the baseline's."""
+    with ExitStack() as stack:
+        cases = list(_cases(stack))
+        for case in cases:  # warm up, and fail early
+            measure(case.server, case.url, case.headers, seconds=1, cpus=CLIENT_CPU)
+        taken: dict[str, list[Round]] = {case.name: [] for case in cases}
+        for _ in range(rounds):
+            for case in cases:
+                taken[case.name].append(
+                    measure(case.server, case.url, case.headers, seconds=seconds, cpus=CLIENT_CPU)
+                )
+        return [Result(case.name, case.goal, _median(taken[case.name])) for case in cases]
+
+
+def _cases(stack: ExitStack) -> Iterator[Case]:
+    lines = stack.enter_context(servers.agentbox(SERVER_CPU))
+    quiet = stack.enter_context(servers.agentbox(SERVER_CPU, **NO_LINES))
+    uncached = stack.enter_context(servers.agentbox(SERVER_CPU, **NO_CACHE))
+    size = len(servers.get(quiet.url + ME, **_key(quiet)))
+    baseline = stack.enter_context(servers.bare(size, SERVER_CPU))
+    yield Case("bare aiohttp", baseline, baseline.url, {}, 0)
+    yield Case("API key, access lines on", lines, lines.url + ME, _key(lines), 0.40)
+    yield Case("API key, access lines off", quiet, quiet.url + ME, _key(quiet), 0.45)
+    yield Case("JWT, access lines on", lines, lines.url + ME, _token(lines), 0.40)
+    yield Case("JWT, access lines off", quiet, quiet.url + ME, _token(quiet), 0.45)
+    yield Case("JWT verified each time", uncached, uncached.url + ME, _token(uncached), 0.15)
+    yield Case("API key looked up each time", uncached, uncached.url + ME, _key(uncached), 0)
+
+
+def _token(server: Running) -> dict[str, str]:
+    credentials = {"username": "admin", "password": servers.PASSWORD}
+    signed_in = servers.post(f"{server.url}/api/v1/auth/login", credentials)
+    return {"Authorization": f"Bearer {signed_in['token']}"}
+
+
+def _key(server: Running) -> dict[str, str]:
+    made = servers.post(f"{server.url}/api/v1/api-keys", {"name": "bench"}, **_token(server))
+    return {"X-API-Key": made["key"]}
+
+
+def _median(rounds: list[Round]) -> Round:
+    return Round(*(median(values) for values in zip(*rounds, strict=True)))
