@@ -41,7 +41,6 @@ from agentbox.web.handlers.api_keys import ApiKeyHandlers
 from agentbox.web.handlers.auth import AuthHandlers
 from agentbox.web.handlers.system import SystemHandlers
 from agentbox.web.handlers.users import UserHandlers
-from agentbox.web.openapi.pages import document_routes
 
 API = "/api/v1"
 
@@ -69,9 +68,8 @@ EDIT_ERRORS: tuple[type[Problem], ...] = (
 
 
 def route_table(runtime: Runtime) -> Sequence[Route]:
-    """Every route that the server answers: ours, the plugins', and the documents if they are on."""
-    routes = [*core_routes(runtime), *runtime.plugin_routes]
-    return [*routes, *document_routes(routes)] if runtime.settings.docs else routes
+    """Ours and the plugins'; the server adds the documents made from them."""
+    return [*core_routes(runtime), *runtime.plugin_routes]
 
 
 def core_routes(runtime: Runtime) -> Sequence[Route]:
