@@ -65,7 +65,7 @@ class Caller:
 
     async def request(self, method: str, path: str, **options: Any) -> Answer:
         """One request; `path` is under /api/v1 unless it starts with another root."""
-        root = path.startswith(("/healthz", "/readyz", "/.well-known", "/openapi", "/docs", "/api"))
+        root = path.startswith(("/healthz", "/readyz", "/.well-known", "/openapi", "/docs", "/api/"))
         headers = self.headers | dict(options.pop("headers", {}))
         async with self._session.request(
             method, path if root else f"/api/v1{path}", headers=headers, **options
