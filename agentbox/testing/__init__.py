@@ -1,0 +1,16 @@
+"""For authors of plugins: conformance suites and samples, as a pytest plugin.
+
+Write `pytest_plugins = ["agentbox.testing"]` in your top-level conftest.py. It needs pytest and
+pytest-asyncio.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("agentbox.testing.storage")
+
+from agentbox.testing.hooks import pytest_runtest_makereport  # noqa: E402
+from agentbox.testing.storage import StorageFactory, StorageSuite  # noqa: E402
+
+__all__ = ["StorageFactory", "StorageSuite", "pytest_runtest_makereport"]

@@ -1,0 +1,86 @@
+"""Nothing but errors of `agentbox.errors` leaves a backend."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from agentbox.errors import AgentboxError, StorageError
+from agentbox.plugin.storage import Storage
+from agentbox.testing.samples import (
+    a_digest,
+    a_password,
+    a_session,
+    a_user,
+    an_api_key,
+    an_event,
+)
+from agentbox.testing.storage.harness import (
+    StorageFactory,
+    StorageTests,
+    in_transaction,
+    migrated,
+)
+
+
+class ErrorTests(StorageTests):
+    """Errors."""
+
+    async def test_a_database_that_does_not_answer_can_t_be_opened(
+        self, factory: StorageFactory
+    ) -> None:
+        with pytest.raises(StorageError):
+            async with factory.unreachable().open():
+                pass
+
+    async def test_a_database_that_does_not_answer_can_t_be_migrated(
+        self, factory: StorageFactory
+    ) -> None:
+        with pytest.raises(AgentboxError):
+            await asyncio.to_thread(factory.unreachable().migrate, factory.folders)
+
+    async def test_an_open_database_answers(self, storage: Storage) -> None:
+        await storage.ping()
+
+    @pytest.mark.parametrize("read_only", [True, False])
+    async def test_a_closed_storage_says_so(self, factory: StorageFactory, read_only: bool) -> None:
+        storage = await migrated(factory)
+        async with storage.open():
+            pass
+
+        with pytest.raises(StorageError):
+            async with storage.transaction(read_only=read_only) as tx:
+                await tx.users.get("user-1")
+        with pytest.raises(StorageError):
+            await storage.ping()
+        with pytest.raises(StorageError):
+            await storage.now()
+
+    async def test_what_belongs_to_nobody_is_refused(self, storage: Storage) -> None:
+        for add in (
+            lambda tx: tx.passwords.put(a_password("nobody")),
+            lambda tx: tx.sessions.add(a_session(user_id="nobody")),
+            lambda tx: tx.api_keys.add(an_api_key(user_id="nobody"), a_digest()),
+        ):
+            with pytest.raises(AgentboxError):
+                await in_transaction(storage, add)
+
+    async def test_what_no_database_takes_is_refused(self, storage: Storage) -> None:
+        for add in (
+            lambda tx: tx.audit.add(an_event("half a pair", target="\ud800")),
+            lambda tx: tx.markers.claim("half a pair", "\udfff"),
+            lambda tx: tx.users.get("\ud800"),
+            lambda tx: tx.users.add(a_user("naive", created_at=datetime(2026, 3, 1))),
+        ):
+            with pytest.raises(AgentboxError):
+                await in_transaction(storage, add)
+
+    async def test_an_error_leaves_the_storage_usable(self, storage: Storage) -> None:
+        with pytest.raises(AgentboxError):
+            await in_transaction(storage, lambda tx: tx.users.get("\ud800"))
+
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+        await storage.ping()

@@ -1,0 +1,156 @@
+"""Of many who do the same at once, exactly one succeeds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import pytest_asyncio
+
+from agentbox.errors import Conflict
+from agentbox.model.access.roles import Role
+from agentbox.model.users import UserFilter
+from agentbox.plugin.storage import Page, Storage, Transaction
+from agentbox.testing.samples import (
+    HOUR,
+    NOON,
+    TICK,
+    a_digest,
+    a_login_flow,
+    a_password,
+    a_session,
+    a_user,
+    an_api_key,
+)
+from agentbox.testing.storage.harness import StorageFactory, StorageTests
+
+RACERS = 16
+
+Step = Callable[[Transaction, int], Awaitable[object]]
+
+
+async def _race(storages: Sequence[Storage], step: Step) -> list[object]:
+    """What each of `RACERS` transactions, spread over the storages, got."""
+
+    async def run(number: int) -> object:
+        async with storages[number % len(storages)].transaction() as tx:
+            return await step(tx, number)
+
+    return await asyncio.gather(*(run(number) for number in range(RACERS)), return_exceptions=True)
+
+
+class RaceTests(StorageTests):
+    """Two instances on one database, as two processes are, and many tasks in each."""
+
+    @pytest_asyncio.fixture
+    async def both(self, storage: Storage, factory: StorageFactory) -> AsyncIterator[list[Storage]]:
+        other = factory.make()
+        async with other.open():
+            yield [storage, other]
+
+    async def test_one_of_many_gets_a_username(self, both: list[Storage]) -> None:
+        got = await _race(both, lambda tx, n: tx.users.add(a_user(str(n), username="bob")))
+
+        assert got.count(None) == 1
+        assert [type(answer) for answer in got].count(Conflict) == RACERS - 1
+
+    async def test_one_of_many_ends_a_session(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.sessions.add(a_session())
+
+        got = await _race(both, lambda tx, n: tx.sessions.end("session-1", NOON + n * TICK))
+
+        assert sorted(map(str, got)) == ["False"] * (RACERS - 1) + ["True"]
+
+    async def test_one_of_many_revokes_a_key(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.api_keys.add(an_api_key(), a_digest())
+
+        got = await _race(both, lambda tx, n: tx.api_keys.revoke("key-1", NOON + n * TICK))
+
+        assert sorted(map(str, got)) == ["False"] * (RACERS - 1) + ["True"]
+
+    async def test_a_revoked_key_stays_revoked_beside_its_uses(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.api_keys.add(an_api_key(), a_digest())
+
+        async def use_or_revoke(tx: Transaction, number: int) -> None:
+            if number == RACERS // 2:
+                await tx.api_keys.revoke("key-1", NOON + HOUR)
+            else:
+                await tx.api_keys.touch({"key-1": NOON + number * TICK})
+
+        assert await _race(both, use_or_revoke) == [None] * RACERS
+
+        async with both[0].transaction(read_only=True) as tx:
+            key = await tx.api_keys.get("key-1")
+        assert key is not None
+        assert key.revoked_at == NOON + HOUR
+
+    async def test_one_of_many_takes_a_login_flow(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.login_flows.add(a_login_flow())
+
+        got = await _race(both, lambda tx, n: tx.login_flows.take("flow-1", NOON))
+
+        assert got.count(a_login_flow()) == 1
+        assert got.count(None) == RACERS - 1
+
+    async def test_one_of_many_claims_a_job(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+
+        got = await _race(both, lambda tx, n: tx.jobs.claim("job", NOON, NOON + HOUR))
+
+        assert got.count(None) == RACERS - 1
+
+    async def test_one_of_many_writes_a_marker(self, both: list[Storage]) -> None:
+        got = await _race(both, lambda tx, n: tx.markers.claim("name", str(n)))
+
+        assert sorted(map(str, got)) == ["False"] * (RACERS - 1) + ["True"]
+        async with both[0].transaction(read_only=True) as tx:
+            assert await tx.markers.get("name") == str(got.index(True))
+
+    async def test_one_of_many_upgrades_a_hash(self, both: list[Storage]) -> None:
+        old = a_password()
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.passwords.put(old)
+
+        got = await _race(
+            both, lambda tx, n: tx.passwords.upgrade("user-1", old.password_hash, f"new {n}")
+        )
+
+        assert sorted(map(str, got)) == ["False"] * (RACERS - 1) + ["True"]
+
+    async def test_a_rule_over_several_rows_holds_under_the_lock(self, both: list[Storage]) -> None:
+        admins = [a_user(str(n), role=Role.SUPER_ADMIN) for n in range(RACERS)]
+        async with both[0].transaction() as tx:
+            for admin in admins:
+                await tx.users.add(admin)
+
+        async def demote_unless_last(tx: Transaction, number: int) -> bool:
+            await tx.lock("super_admins")
+            if await tx.users.count(UserFilter(role=Role.SUPER_ADMIN)) == 1:
+                return False
+            return await tx.users.replace(a_user(str(number), role=Role.USER))
+
+        got = await _race(both, demote_unless_last)
+
+        assert sorted(map(str, got)) == ["False"] + ["True"] * (RACERS - 1)
+        async with both[0].transaction(read_only=True) as tx:
+            assert len(await tx.users.list(UserFilter(role=Role.SUPER_ADMIN), Page(9))) == 1
+
+    async def test_many_writers_all_get_their_turn(self, both: list[Storage]) -> None:
+        async def add(tx: Transaction, number: int) -> None:
+            await tx.users.add(a_user(str(number)))
+            await asyncio.sleep(0)
+            await tx.passwords.put(a_password(str(number)))
+
+        assert await _race(both, add) == [None] * RACERS
+
+        async with both[1].transaction(read_only=True) as tx:
+            assert await tx.users.count(UserFilter()) == RACERS

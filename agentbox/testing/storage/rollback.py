@@ -1,0 +1,125 @@
+"""Everything in a transaction, or nothing; and nobody sees the half of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from agentbox.errors import Conflict, StorageError
+from agentbox.model.jobs import Lease
+from agentbox.model.users import UserFilter
+from agentbox.plugin.storage import Storage
+from agentbox.testing.samples import HOUR, NOON, a_password, a_session, a_user, an_event
+from agentbox.testing.storage.harness import StorageTests
+
+
+class Refused(Exception):
+    """What a use case raises to undo what it has done."""
+
+
+async def _count(storage: Storage) -> int:
+    async with storage.transaction(read_only=True) as tx:
+        return await tx.users.count(UserFilter())
+
+
+class RollbackTests(StorageTests):
+    """Transactions."""
+
+    async def test_an_exception_undoes_everything(self, storage: Storage) -> None:
+        with pytest.raises(Refused):
+            async with storage.transaction() as tx:
+                await tx.users.add(a_user())
+                await tx.passwords.put(a_password())
+                await tx.sessions.add(a_session())
+                await tx.audit.add(an_event())
+                await tx.markers.claim("name", "value")
+                raise Refused
+
+        async with storage.transaction(read_only=True) as tx:
+            assert await tx.users.get("user-1") is None
+            assert await tx.passwords.get("user-1") is None
+            assert await tx.sessions.get("session-1") is None
+            assert list(await tx.audit.last(9)) == []
+            assert await tx.markers.get("name") is None
+
+    async def test_a_conflict_undoes_what_came_before_it(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user("1", username="bob"))
+
+        with pytest.raises(Conflict):
+            async with storage.transaction() as tx:
+                await tx.users.add(a_user("2"))
+                await tx.users.add(a_user("3", username="bob"))
+
+        assert await _count(storage) == 1
+
+    async def test_cancellation_undoes_everything(self, storage: Storage) -> None:
+        inside = asyncio.Event()
+
+        async def write() -> None:
+            async with storage.transaction() as tx:
+                await tx.users.add(a_user())
+                inside.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(write())
+        await inside.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+        assert await _count(storage) == 0
+
+    async def test_after_a_rollback_others_can_write(self, storage: Storage) -> None:
+        with pytest.raises(Refused):
+            async with storage.transaction() as tx:
+                await tx.users.add(a_user())
+                raise Refused
+
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+        assert await _count(storage) == 1
+
+    async def test_nobody_sees_what_is_not_committed(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            assert await _count(storage) == 0
+        assert await _count(storage) == 1
+
+    async def test_a_reading_transaction_sees_one_state(self, storage: Storage) -> None:
+        async with storage.transaction(read_only=True) as reading:
+            assert await reading.users.count(UserFilter()) == 0
+            async with storage.transaction() as tx:
+                await tx.users.add(a_user())
+            assert await reading.users.count(UserFilter()) == 0
+            assert await reading.users.get("user-1") is None
+
+    async def test_a_reading_transaction_can_t_write(self, storage: Storage) -> None:
+        with pytest.raises(StorageError):
+            async with storage.transaction(read_only=True) as tx:
+                await tx.users.add(a_user())
+
+        assert await _count(storage) == 0
+
+    async def test_a_transaction_is_over_when_it_is_over(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            pass
+
+        with pytest.raises(StorageError):
+            await tx.users.add(a_user())
+        assert await _count(storage) == 0
+
+    async def test_a_job_that_lost_its_lease_writes_nothing(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            stale = await tx.jobs.claim("job", NOON, NOON + HOUR)
+            held = await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR)
+
+        async with storage.transaction(lease=held) as tx:
+            await tx.users.add(a_user("written"))
+        for lost in (stale, Lease("no-such-job", 1)):
+            with pytest.raises(StorageError):
+                async with storage.transaction(lease=lost) as tx:
+                    await tx.users.add(a_user("lost"))
+
+        assert await _count(storage) == 1

@@ -1,0 +1,65 @@
+"""Times: exact to the microsecond, aware, UTC, and of one clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from agentbox.plugin.storage import Storage
+from agentbox.testing.samples import HOUR, NOON, TICK, a_login_flow, a_session, a_user
+from agentbox.testing.storage.harness import StorageTests
+
+FAR = (
+    datetime(1, 1, 2, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(1970, 1, 1, tzinfo=UTC),
+    datetime(2038, 1, 19, 3, 14, 8, 1, tzinfo=UTC),
+    datetime(9999, 12, 30, 23, 59, 59, 999999, tzinfo=UTC),
+)
+
+
+class TimeTests(StorageTests):
+    """Times."""
+
+    @pytest.mark.parametrize("instant", FAR, ids=str)
+    async def test_an_instant_comes_back_exactly(self, storage: Storage, instant: datetime) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user(created_at=instant, last_login=instant + TICK))
+            user = await tx.users.get("user-1")
+
+        assert user is not None
+        assert user.created_at == instant
+        assert user.last_login == instant + TICK
+        assert user.created_at.utcoffset() == timedelta(0)
+
+    async def test_another_offset_is_the_same_instant(self, storage: Storage) -> None:
+        east = NOON.astimezone(timezone(timedelta(hours=5, minutes=45)))
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user(created_at=east))
+            user = await tx.users.get("user-1")
+
+        assert user is not None
+        assert user.created_at == NOON
+        assert user.created_at.utcoffset() == timedelta(0)
+
+    async def test_a_microsecond_decides(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.login_flows.add(a_login_flow(expires_at=NOON + HOUR))
+            assert await tx.login_flows.take("flow-1", NOON + HOUR) is None
+            assert await tx.login_flows.take("flow-1", NOON + HOUR - TICK) is not None
+
+    async def test_the_clock_goes_on_and_is_aware(self, storage: Storage) -> None:
+        first = await storage.now()
+        second = await storage.now()
+
+        assert first.utcoffset() == timedelta(0)
+        assert timedelta(0) <= second - first < timedelta(minutes=1)
+
+    async def test_times_are_those_passed_in(self, storage: Storage) -> None:
+        ended = NOON - 10 * HOUR
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.sessions.add(a_session())
+            await tx.sessions.end("session-1", ended)
+            assert await tx.sessions.get("session-1") == a_session(ended_at=ended)
