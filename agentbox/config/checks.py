@@ -44,7 +44,7 @@ def check_server(server: ServerSettings, faults: Faults) -> ServerSettings:
     """`[server]` with addresses in lower case and without a slash at the end."""
     if not is_listen_host(server.host):
         faults.append(
-            ("host", f"{server.host!r} is not an IP address or a host name, without port")
+            ("host", f"{server.host!r} is not an IP address or a host name, without a port")
         )
     _within(faults, "drain_delay", server.drain_delay, timedelta(0), timedelta(minutes=10))
     cache = server.credential_cache

@@ -95,7 +95,7 @@ class Converter:
             if reason := later_setting(setting):
                 self.fault(node.origin, setting, reason)
                 continue
-            guess = did_you_mean(name, names).replace("mean ", f"mean {dotted}.")
+            guess = did_you_mean(name, names, prefix=f"{dotted}.")
             self.fault(node.origin, setting, f"there is no such setting{guess}")
         return children
 

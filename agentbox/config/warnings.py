@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agentbox.config.addresses import host_of
-from agentbox.config.raw.tree import at, origin_of, text_of
-from agentbox.config.schema import Settings, is_loopback
+from agentbox.config.raw.tree import Table, at, origin_of
+from agentbox.config.schema import SECTIONS, Settings, is_loopback
 from agentbox.config.sources import Sources
 from agentbox.model.secret import Secret
+from agentbox.plugin.options import Options
 
 
 def find_warnings(settings: Settings, sources: Sources) -> tuple[str, ...]:
@@ -35,30 +36,35 @@ def _at_rest(sources: Sources) -> list[str]:
 
 def _exposed(settings: Settings, sources: Sources) -> list[str]:
     """Files with secrets that anybody on the machine may read (OP-03)."""
-    leaves = list(sources.root.leaves())
-    plugins = {block.id: block.plugin for block in settings.authenticators}
-    for table in sources.authenticators:
-        plugin = plugins.get(text_of(table, "id") or "", "")
-        leaves += [(("plugins", plugin, *path), leaf) for path, leaf in table.leaves()]
     found = []
-    for path, leaf in leaves:
-        exposed = leaf.origin.exposed or (leaf.content is not None and leaf.content.exposed)
-        if exposed and _holds_secret(settings, path):
-            file = leaf.origin.file or leaf.raw
-            found.append(
-                f"{file} holds a secret ({'.'.join(path)}) and anybody on this machine may read "
-                "it; run: chmod o-r on it."
-            )
+    for dotted, options, table in _typed(settings, sources):
+        for path, leaf in table.leaves():
+            exposed = leaf.origin.exposed or (leaf.content is not None and leaf.content.exposed)
+            if exposed and (name := _secret_at(options, path)):
+                file = leaf.origin.file or leaf.raw
+                found.append(
+                    f"{file} holds a secret ({dotted}.{name}) and anybody on this machine may "
+                    f"read it; run: chmod o-r {file}"
+                )
     return found
 
 
-def _holds_secret(settings: Settings, path: tuple[str, ...]) -> bool:
-    here: Any = settings
-    if path[0] == "plugins" and len(path) > 2:
-        here, path = settings.plugin_options.get(path[1]), path[2:]
-    for name in path:
-        if isinstance(here, Mapping):
-            here = here.get(name)
-        else:
-            here = getattr(here, name, None) or getattr(here, name.removesuffix("_file"), None)
-    return isinstance(here, Secret)
+def _typed(settings: Settings, sources: Sources) -> Iterator[tuple[str, Options, Table]]:
+    """Each section, plugin and block: its dotted name, what it was typed to, what it was."""
+    for name in SECTIONS:
+        yield name, getattr(settings, name), sources.root.table(name)
+    for plugin, options in settings.plugin_options.items():
+        yield f"plugins.{plugin}", options, sources.root.table("plugins", plugin)
+    for block, table in zip(settings.authenticators, sources.authenticators, strict=False):
+        yield f"plugins.{block.plugin}", block.options, table
+
+
+def _secret_at(options: Options, path: tuple[str, ...]) -> str | None:
+    """The dotted name of the secret at `path`, None if there is none."""
+    for end in (path[-1], path[-1].removesuffix("_file")):
+        here: Any = options
+        for name in (*path[:-1], end):
+            here = here.get(name) if isinstance(here, Mapping) else getattr(here, name, None)
+        if isinstance(here, Secret):
+            return ".".join((*path[:-1], end))
+    return None

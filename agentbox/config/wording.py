@@ -11,7 +11,7 @@ from msgspec import inspect
 
 from agentbox.model.secret import Secret
 
-_PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
+_PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*):\S*@")  # rather too much than too little
 _LONGEST = 60
 
 
@@ -113,8 +113,8 @@ def _form(info: inspect.StrType) -> str:
     return " and".join(told)
 
 
-def did_you_mean(name: str, names: Iterable[str], suffix: str = "") -> str:
+def did_you_mean(name: str, names: Iterable[str], *, prefix: str = "", suffix: str = "") -> str:
     """`; did you mean X?` as the end of a sentence, or nothing where no name comes close."""
     by_lower = {known.lower(): known for known in names}
     close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return f"; did you mean {by_lower[close[0]]}{suffix}?" if close else ""
+    return f"; did you mean {prefix}{by_lower[close[0]]}{suffix}?" if close else ""

@@ -109,8 +109,11 @@ def _read_variable(result: Variables, environ: Mapping[str, str], name: str) -> 
 
 
 def _guess(name: str) -> str:
+    """What may have been meant; the common beginning and end don't make names alike."""
+    known = [each.removeprefix(PREFIX) for each in (CONFIG_VARIABLE, *_KNOWN)]
     suffix = "_FILE" if name.endswith("_FILE") else ""
-    return did_you_mean(name.removesuffix("_FILE"), (CONFIG_VARIABLE, *_KNOWN), suffix)
+    stem = name.removeprefix(PREFIX).removesuffix("_FILE")
+    return did_you_mean(stem, known, prefix=PREFIX, suffix=suffix)
 
 
 def _take(result: Variables, name: str, dotted: str, value: str) -> None:

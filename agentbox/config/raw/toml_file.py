@@ -34,13 +34,15 @@ def read_settings_file(path: Path) -> FileSettings:
     except UnicodeDecodeError:
         result.faults.append(f"{path}: the settings file is not UTF-8 text.")
     except tomllib.TOMLDecodeError as error:
-        result.faults.append(_syntax(path, str(error)))
+        result.faults.append(_syntax(path, str(error), text))
     else:
         _Reader(path, scan(text), exposed, result).read(parsed)
     return result
 
 
-def _syntax(path: Path, message: str) -> str:
+def _syntax(path: Path, message: str, text: str) -> str:
+    last = f" (at line {len(text.rstrip().splitlines())})"
+    message = message.replace(" (at end of document)", last)
     what, _, where = message.partition(" (at line ")
     line, _, column = where.rstrip(")").partition(", column ")
     place = f"{path}:{line}" if line.isdigit() else str(path)
