@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 from msgspec import Struct
-from rich.console import Console
 
-from agentbox.config import find_warnings
-from agentbox.core.startup import Assembly, assemble
+from agentbox.cli.invocation import Invocation
 from agentbox.errors import ConfigurationError, StartError
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-class _Invocation(Protocol):
-    """What this command needs of the command line's own state."""
-
-    @property
-    def config_path(self) -> Path | None: ...
-
-    @property
-    def environ(self) -> Mapping[str, str]: ...
-
-    @property
-    def console(self) -> Console: ...
+    from agentbox.core.startup import Assembly
 
 
 class CheckReport(Struct, frozen=True):
@@ -45,7 +33,7 @@ def check(context: click.Context, as_json: bool) -> None:
 
     Prints every fault and exits with 1 if there is one. No database is looked at or made.
     """
-    invocation: _Invocation = context.obj
+    invocation: Invocation = context.obj
     report, assembly = _judge(invocation)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report)))
@@ -55,15 +43,14 @@ def check(context: click.Context, as_json: bool) -> None:
         context.exit(1)
 
 
-def _judge(invocation: _Invocation) -> tuple[CheckReport, Assembly | None]:
+def _judge(invocation: Invocation) -> tuple[CheckReport, Assembly | None]:
     try:
-        assembly = assemble(invocation.config_path, invocation.environ, {})
+        assembly = invocation.assembly
     except ConfigurationError as error:
         return CheckReport(ok=False, faults=error.faults), None
     except StartError as error:
         return CheckReport(ok=False, faults=(str(error),)), None
-    warnings = find_warnings(assembly.settings, assembly.sources)
-    return CheckReport(ok=True, warnings=warnings), assembly
+    return CheckReport(ok=True, warnings=tuple(assembly.warnings)), assembly
 
 
 def _print(report: CheckReport, assembly: Assembly | None, console: Console) -> None:

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Protocol
-
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agentbox.cli.invocation import Invocation
 from agentbox.config import Row, effective
-from agentbox.core.startup import assemble
-
-
-class _Invocation(Protocol):
-    """What this command needs of the command line's own state."""
-
-    @property
-    def config_path(self) -> Path | None: ...
-
-    @property
-    def environ(self) -> Mapping[str, str]: ...
-
-    @property
-    def console(self) -> Console: ...
 
 
 @click.group("config")
@@ -37,12 +19,12 @@ def config() -> None:
 @config.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @click.pass_obj
-def show(invocation: _Invocation, as_json: bool) -> None:
+def show(invocation: Invocation, as_json: bool) -> None:
     """Print every setting, its value and where it came from.
 
     Secrets are shown as "(set)", and URLs without their password.
     """
-    assembly = assemble(invocation.config_path, invocation.environ, {})
+    assembly = invocation.assembly
     rows = effective(assembly.settings, assembly.sources)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(rows)))

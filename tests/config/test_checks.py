@@ -97,7 +97,7 @@ def test_hosts_are_kept_in_lower_case(place) -> None:
     assert place.settings().server.hosts == ("a.example:81", "[::1]:82", "10.0.0.5")
 
 
-# --- cors_origins (WB-03 as far as the setting goes) ---
+# --- cors_origins ---
 
 
 @pytest.mark.parametrize("text", ["*", "null"])

@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import click
 import pytest
 from click.testing import CliRunner, Result
-from rich.console import Console
 
 from agentbox.cli.check import check
 from agentbox.cli.config import config
+from agentbox.cli.invocation import Invocation
 from agentbox.cli.secret import secret
 from agentbox.errors import ConfigurationError
 
@@ -26,20 +25,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
 
     def invoke(*arguments: str, **environ: str) -> Result:
-        runner = CliRunner()
-        invocation = _Invocation(environ)
-        return runner.invoke(COMMANDS, arguments, obj=invocation)
+        return CliRunner().invoke(COMMANDS, arguments, obj=Invocation(None, environ))
 
     return invoke
-
-
-class _Invocation(SimpleNamespace):
-    def __init__(self, environ: dict[str, str]) -> None:
-        super().__init__(config_path=None, environ=environ)
-
-    @property
-    def console(self) -> Console:
-        return Console(width=200)  # made when asked for, so that it writes where click looks
 
 
 def test_check_says_ok(run) -> None:
@@ -56,6 +44,25 @@ def test_check_opens_and_makes_nothing(run, tmp_path: Path) -> None:
 
 
 # JWT-06
+@pytest.mark.parametrize(
+    "weak",
+    ["changeme" * 8, "0" * 32, "q8Zr2Wv5Tn1Yx7Lk", "your-secret-key-at-least-32-bytes"],
+)
+def test_check_refuses_a_weak_secret_and_never_shows_it(run, weak: str) -> None:
+    result = run("check", AGENTBOX_JWT_SECRET=weak)
+    shown = ("AGENTBOX_JWT_SECRET" in result.output, weak in result.output)
+    assert (result.exit_code, *shown) == (1, True, False)
+
+
+# JWT-06
+@pytest.mark.parametrize("name", ["AGENTBOX_JWT_SECRET", "AGENTBOX_PLUGINS__JWT__SECRET"])
+def test_check_refuses_an_empty_secret(run, name: str) -> None:
+    assert run("check", **{name: ""}).output == (
+        f"{name} (plugins.jwt.secret): is set but empty; give it a value or unset it.\n"
+        "1 fault; agentbox would not start.\n"
+    )
+
+
 def test_check_names_the_setting_of_a_weak_secret_and_not_its_value(run) -> None:
     result = run("check", AGENTBOX_JWT_SECRET="your-256-bit-secret")
     assert (result.exit_code, result.output) == (
