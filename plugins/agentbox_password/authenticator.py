@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from agentbox.errors import LoginFailed, Overloaded, StorageError, WeakPassword
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
 from agentbox.model.names import canonical_email, canonical_username
@@ -19,6 +23,9 @@ from agentbox.plugin import (
 from agentbox_password.argon2id import Argon2id, Verdict
 from agentbox_password.pool import BoundedPool
 from agentbox_password.text import to_hash
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _NOBODY = ""
 
@@ -69,17 +76,21 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
         given = to_hash(password.reveal())
         if given is None:
             raise WeakPassword("A password has 1 to 1024 bytes and no NUL.")
-        self._services.count("hashes")
-        return await self._pool.run(self._argon2id.hash, given)
+        return await self._in_pool(self._argon2id.hash, given)
 
     async def matches(self, password_hash: str, password: Secret) -> bool:
         """Whether the password has that hash; False for a hash that can't be read."""
         return (await self._judge(password_hash, to_hash(password.reveal()))).matches
 
     async def _judge(self, stored: str | None, given: bytes | None) -> Verdict:
-        verdict = await self._pool.run(self._argon2id.judge, stored, given)
+        return await self._in_pool(self._argon2id.judge, stored, given)
+
+    def _in_pool(
+        self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        future = self._pool.submit(work, *args, **kwargs)
         self._services.count("hashes")
-        return verdict
+        return future
 
     async def _find(self, name: str) -> tuple[User | None, str | None]:
         """The user and the hash; as many reads for nobody as for somebody."""
@@ -98,8 +109,7 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
     async def _upgrade(self, user_id: str, old_hash: str, given: bytes) -> None:
         """Keep the password under the current parameters; if that fails now, at the next login."""
         try:
-            self._services.count("hashes")
-            new_hash = await self._pool.run(self._argon2id.hash, given)
+            new_hash = await self._in_pool(self._argon2id.hash, given)
             async with self._services.storage.transaction() as tx:
                 await tx.passwords.upgrade(user_id, old_hash, new_hash)
         except (Overloaded, StorageError) as fault:

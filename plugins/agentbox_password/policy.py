@@ -42,7 +42,7 @@ class StrengthPolicy(PasswordPolicy):
         names = tuple(_names(context))
         if _folded(text) in {_folded(name) * times for name in names for times in (1, 2, 3)}:
             return [NAMED]
-        return await self._pool.run(_guessable, text, names, self._strength)
+        return await self._pool.submit(_guessable, text, names, self._strength)
 
 
 def _names(context: PasswordContext) -> Iterator[str]:
@@ -60,8 +60,10 @@ def _guessable(text: str, names: Sequence[str], strength: int) -> list[str]:
 
     if _folded(text) in RANKED_DICTIONARIES["passwords"]:
         return [COMMON]
-    # It keeps user_inputs in a global: one thread at a time, which the pool of one sees to.
-    score: int = zxcvbn(text[:_ESTIMATED], user_inputs=list(names))["score"]
+    # It fails on digits before a newline, and keeps user_inputs in a global: one thread at a time,
+    # which the pool of one sees to.
+    beginning = text[:_ESTIMATED].replace("\n", " ")
+    score: int = zxcvbn(beginning, user_inputs=list(names))["score"]
     return [GUESSABLE] if score < strength else []
 
 

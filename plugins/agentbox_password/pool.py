@@ -37,14 +37,14 @@ class BoundedPool:
         """Drop what waits, let what runs end."""
         await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
 
-    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` returns or raises. Raises `Overloaded` at once if the queue is full."""
+    def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """What `work` will return or raise. Raises `Overloaded` at once if the queue is full."""
         if not self._places.acquire(blocking=False):
             raise Overloaded(retry_after=1)
         future = self._executor.submit(work, *args, **kwargs)
         # A cancelled request leaves its thread at work: the place is free when that has ended.
         future.add_done_callback(self._leave)
-        return await asyncio.wrap_future(future)
+        return asyncio.wrap_future(future)
 
     def _leave(self, future: Future[Any]) -> None:
         self._places.release()
