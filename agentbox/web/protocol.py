@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
 from agentbox.errors import HeadersTooLarge, Internal, InvalidRequest, Problem
 from agentbox.web.context import CONTEXT
@@ -34,6 +35,24 @@ class Connection(web.RequestHandler):
         super().__init__(manager, **options)
         self._headers = headers
         self._ids = ids
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a request whose own body turns out to be badly framed is told at once.
+
+        aiohttp queues that error as the answer to a next request, and the one that waits for its
+        body would wait until its deadline.
+        """
+        super().data_received(data)
+        request = self._current_request
+        if request is not None and self._messages and isinstance(self._messages[-1][0], _ErrInfo):
+            request.content.set_exception(RequestPayloadError("badly framed"))
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Note the class of an exception that ended a connection; its text may quote a secret."""
+        raised = kw.get("exc_info")
+        expected = isinstance(raised, (ConnectionError, RequestPayloadError))
+        report = _log.debug if expected else _log.error
+        report("connection_failed", exception=type(raised).__name__)
 
     def handle_error(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from agentbox.errors import InvalidRequest, MethodNotAllowed
@@ -21,7 +21,7 @@ def authenticate(
     """Finds the endpoint and the principal, in this order:
 
     1. Host: one of ours, else 400 `invalid_request`, also for unknown paths; probes answer to
-       any Host. An address in the request line must be ours too.
+       any Host. An address in the request line must be ours too, the version HTTP/1.0 or 1.1.
     2. Path and method: 404 and 405, whatever credential was sent.
     3. A public route: no credential is even looked at.
     4. The credential: none 401 `unauthorized`, two 400, one is judged by the core: a principal,
@@ -33,7 +33,7 @@ def authenticate(
         match = request.match_info
         endpoint = endpoints.get(match.handler)
         if endpoint is None or not endpoint.probe:
-            _check_host(request, hosts)
+            _check_head(request, hosts)
         if endpoint is None:
             if request.method in {"CONNECT", "TRACE"}:
                 raise MethodNotAllowed
@@ -51,10 +51,19 @@ def authenticate(
     return middleware
 
 
-def _check_host(request: web.Request, hosts: AcceptedHosts) -> None:
+def _check_head(request: web.Request, hosts: AcceptedHosts) -> None:
+    if request.version != HttpVersion11:
+        _check_old_version(request)
     if request.headers.get(hdrs.HOST, "") not in hosts:
         raise InvalidRequest("The Host header does not name this server.")
     if request.raw_path[:1] != "/" and request.raw_path != "*":
         authority = request.raw_path.partition("://")[2].partition("/")[0]
         if authority and authority not in hosts:
             raise InvalidRequest("The request's address does not name this server.")
+
+
+def _check_old_version(request: web.Request) -> None:
+    if request.version != HttpVersion10:
+        raise InvalidRequest("The request is not HTTP/1.0 or HTTP/1.1.")
+    if hdrs.TRANSFER_ENCODING in request.headers:  # RFC 9112 section 6.1: treat it as faulty
+        raise InvalidRequest("A request in HTTP/1.0 has no transfer encoding.")

@@ -13,7 +13,7 @@ from agentbox.errors import Problem
 from agentbox.model.access.roles import Role
 from agentbox.plugin.routes import Route
 from agentbox.web.errors import status_of
-from agentbox.web.openapi.schemas import ProblemSchema, Schemas
+from agentbox.web.openapi.schemas import ProblemDetails, Schemas
 
 API_VERSION: Final = "1"
 """The version of the HTTP API, not of the program, which nobody needs to know."""
@@ -147,7 +147,7 @@ def _problems(route: Route, schemas: Schemas) -> dict[str, Any]:
     by_status: dict[int, list[str]] = defaultdict(list)
     for kind in dict.fromkeys(_kinds(route)):
         by_status[status_of(kind)].append(f"`{kind.code}`: {kind.title}.")
-    content = {"application/problem+json": {"schema": schemas.reference(ProblemSchema)}}
+    content = {"application/problem+json": {"schema": schemas.reference(ProblemDetails)}}
     return {
         str(status): {
             "description": "\n".join(texts),

@@ -15,14 +15,14 @@ from agentbox.plugin.routes import Route
 _TEMPLATE = "#/components/schemas/{name}"
 
 
-class FaultSchema(Struct, frozen=True):
+class ProblemFault(Struct, frozen=True):
     """One fault of a body (a JSON Pointer into it) or of a query (`/` and the parameter)."""
 
     pointer: str
     detail: str
 
 
-class ProblemSchema(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every error (RFC 9457). `error` is the stable code; `message` repeats `detail`."""
 
     type: str
@@ -32,7 +32,7 @@ class ProblemSchema(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str
     message: str
     request_id: str
-    errors: list[FaultSchema] = []
+    errors: list[ProblemFault] = []
 
 
 class Schemas:
@@ -69,7 +69,7 @@ class Schemas:
 
 
 def _types(routes: Sequence[Route]) -> Iterable[type[Struct]]:
-    yield ProblemSchema
+    yield ProblemDetails
     for route in routes:
         yield from (kind for kind in (route.body, route.query, route.response) if kind is not None)
 

@@ -43,6 +43,8 @@ class BodyReader:
             raise PayloadTooLarge
         if not request.can_read_body:
             raise MalformedBody("This needs a body in JSON.")
+        if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").lower() != "chunked":
+            raise InvalidRequest("The only transfer encoding that is read is chunked.")
         _check_media_type(request)
         await _continue(request)
         return parse(await self._bytes(request), kind)
