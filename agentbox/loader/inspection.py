@@ -6,6 +6,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterable
+from types import ModuleType
 from typing import Final
 
 import pluggy
@@ -124,5 +125,9 @@ def _meant(name: str) -> str:
 def _defined_in(module: object, value: object) -> bool:
     if not inspect.isroutine(value):
         return False
-    home = getattr(module, "__name__", None) or type(module).__module__
-    return getattr(value, "__module__", None) == home
+    home = module.__name__ if isinstance(module, ModuleType) else _class_of(module).__module__
+    return f"{getattr(value, '__module__', '')}.".startswith(f"{home}.")
+
+
+def _class_of(plugin: object) -> type:
+    return plugin if isinstance(plugin, type) else type(plugin)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agentbox.loader import HOOKS
-from tests.loader.conftest import InstallPlugin
-from tests.loader.test_loading import only_fault
+from agentbox.loader import HOOKS, load
+from tests.loader.conftest import Install, InstallPlugin
+from tests.loader.test_loading import faults, only_fault
 
 
 def test_a_misspelt_hook_is_told_with_the_nearest_one(plugin: InstallPlugin, store: str) -> None:
@@ -75,8 +75,6 @@ def test_a_parameter_that_the_hook_has_not_is_refused(plugin: InstallPlugin, sto
 
 
 def test_each_fault_of_one_plugin_is_told(plugin: InstallPlugin, store: str) -> None:
-    from tests.loader.test_loading import faults
-
     plugin("@hookimpl\nasync def agentbox_jobs(): return []\ndef agentbox_job(): return []")
 
     assert len(faults("store", "ex")) == 2
@@ -85,8 +83,6 @@ def test_each_fault_of_one_plugin_is_told(plugin: InstallPlugin, store: str) -> 
 def test_functions_imported_from_elsewhere_are_not_mistaken_for_hooks(
     plugin: InstallPlugin, store: str
 ) -> None:
-    from agentbox.loader import load
-
     plugin("from agentbox.plugin.spec import agentbox_routes")
 
     assert load(["store", "ex"]).names == ("store", "ex")
@@ -98,3 +94,21 @@ def test_a_module_that_breaks_when_it_is_looked_at_is_told(
     plugin("def __dir__(): raise RuntimeError('no')")
 
     assert "looking at ex_plugin raised RuntimeError: no" in only_fault("store", "ex")
+
+
+@pytest.mark.parametrize("target", ["objects:Plugin", "objects:plugin"])
+def test_a_hook_without_its_mark_is_seen_in_classes_and_objects_too(
+    distribution: Install, store: str, target: str
+) -> None:
+    source = """
+    class Plugin:
+        AGENTBOX_API = 1
+
+        @staticmethod
+        def agentbox_jobs(): return []
+
+    plugin = Plugin()
+    """
+    distribution("agentbox-ex", {"ex": target}, objects=source)
+
+    assert "hook agentbox_jobs: the function is not marked" in only_fault("store", "ex")

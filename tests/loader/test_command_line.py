@@ -1,0 +1,94 @@
+"""What an operator sees of plugins: the list, and why the server does not start."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.loader.conftest import HEAD, Install
+from tests.process import agentbox, environment
+
+BROKEN = {
+    "raises": "raise RuntimeError('no')",
+    "exits": "raise SystemExit(0)",
+    "outdated": "AGENTBOX_API = 0",
+    "misspelt": HEAD + "@hookimpl\ndef agentbox_rout(services): return []",
+    "wrong": HEAD + "@hookimpl\ndef agentbox_authenticator_types(): return 7",
+}
+
+
+def run(
+    folder: Path, *arguments: str, enabled: str, site: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A command with these plugins enabled, and with `site` on the path."""
+    path = [str(site)] if site else []
+    settings = environment(
+        AGENTBOX_PLUGINS__ENABLED=enabled,
+        PYTHONPATH=os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")]),
+    )
+    return agentbox(folder, *arguments, env=settings)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_plugin_stops_the_start_with_its_name(
+    distribution: Install, tmp_path: Path, name: str
+) -> None:  # PL-01
+    site = distribution(
+        f"agentbox-{name}", {name: f"{name}_plugin"}, **{f"{name}_plugin": BROKEN[name]}
+    )
+
+    done = run(tmp_path, "serve", "--port", "0", enabled=f"sqlite,password,jwt,{name}", site=site)
+
+    assert done.returncode == 3
+    assert f"Plugin '{name}' of agentbox-{name} 1.0" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_plugin_stops_the_start_with_its_name(tmp_path: Path) -> None:  # PL-01
+    done = run(tmp_path, "serve", "--port", "0", enabled="sqlite,password,jwt,apikeys")
+
+    assert done.returncode == 3
+    assert "Plugin 'apikeys' is enabled and not installed. Did you mean 'apikey'?" in done.stderr
+
+
+def test_a_server_that_did_not_start_left_no_database(tmp_path: Path) -> None:
+    run(tmp_path, "serve", "--port", "0", enabled="sqlite,password,jwt,apikeys")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_list_has_the_chain_in_the_order_of_the_configuration(tmp_path: Path) -> None:
+    done = run(tmp_path, "plugins", "--json", enabled="apikey,sqlite,jwt,password")
+
+    listed = json.loads(done.stdout)
+    assert [link["id"] for link in listed["authenticators"]] == ["apikey", "jwt", "password"]
+    assert [plugin["name"] for plugin in listed["plugins"]] == [
+        "apikey",
+        "sqlite",
+        "jwt",
+        "password",
+    ]
+
+
+def test_the_list_says_what_is_installed_and_not_enabled(tmp_path: Path) -> None:
+    done = run(tmp_path, "plugins", "--json", enabled="sqlite,password,jwt")
+
+    apikey = json.loads(done.stdout)["plugins"][-1]
+    assert (apikey["name"], apikey["enabled"]) == ("apikey", False)
+
+
+def test_the_list_opens_nothing(tmp_path: Path) -> None:
+    run(tmp_path, "plugins", enabled="sqlite,password,jwt,apikey")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_list_can_be_read_by_people(tmp_path: Path) -> None:
+    done = run(tmp_path, "plugins", enabled="sqlite,password,jwt,apikey")
+
+    words = done.stdout.split()
+    assert {"Plugins", "sqlite", "agentbox-server", "storage", "migrations"} <= set(words)
