@@ -65,7 +65,9 @@ class Caller:
 
     async def request(self, method: str, path: str, **options: Any) -> Answer:
         """One request; `path` is under /api/v1 unless it starts with another root."""
-        root = path.startswith(("/healthz", "/readyz", "/.well-known", "/openapi", "/docs", "/api/"))
+        root = path.startswith(
+            ("/healthz", "/readyz", "/.well-known", "/openapi", "/docs", "/api/")
+        )
         headers = self.headers | dict(options.pop("headers", {}))
         async with self._session.request(
             method, path if root else f"/api/v1{path}", headers=headers, **options
@@ -141,17 +143,21 @@ class Live:
 async def live_server(
     folder: Path,
     *,
-    environ: Mapping[str, str] | None = None,
+    environ: Mapping[str, str | None] | None = None,
     clock: DatabaseClock | None = None,
     routes: Sequence[Route] = (),
     config: Path | None = None,
 ) -> AsyncIterator[Live]:
-    """A server on a free port with its database in `folder`, closed at the end."""
-    settings = {
+    """A server on a free port with its database in `folder`, closed at the end.
+
+    A variable that `environ` gives as None is not set.
+    """
+    given = {
         "AGENTBOX_DB_PATH": str(folder / "agentbox.db"),
         "AGENTBOX_ADMIN_PASSWORD": ADMIN_PASSWORD,
         **(environ or {}),
     }
+    settings = {name: value for name, value in given.items() if value is not None}
     assembly = assemble(config, settings, {})
     async with open_runtime(assembly, serving=True, clock=clock) as runtime:
         server = Server(runtime, [*route_table(runtime), *routes], host="127.0.0.1", port=0)
