@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentbox.testing import StorageFactory, StorageSuite
-from tests.storage.conftest import sqlite_factory
+from tests.storage.database import sqlite_factory
 
 
 class TestSqlite(StorageSuite):
