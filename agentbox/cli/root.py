@@ -60,9 +60,8 @@ def root(ctx: click.Context, config_path: Path | None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command; its exit status: 0 done, 1 refused, 2 used wrongly, 3 can't start."""
     try:
-        root.main(args=list(arguments), prog_name="agentbox", standalone_mode=False)
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
+        # A command's ctx.exit(n) comes back as n; our commands return nothing else.
+        status = root.main(args=list(arguments), prog_name="agentbox", standalone_mode=False)
     except click.Abort:
         click.echo("Aborted.", err=True)
         return 1
@@ -77,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
         return 3
     finally:
         sys.stdout.flush()
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 def _told(problem: Problem) -> str:

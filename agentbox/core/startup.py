@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentbox.config.schema import Settings
-from agentbox.config.settings import build_settings
+from agentbox.config.settings import build_settings, find_faults
 from agentbox.config.sources import Sources, read_sources
 from agentbox.config.warnings import find_warnings
 from agentbox.errors import ConfigurationError, PluginError
@@ -36,7 +36,7 @@ def assemble(
     try:
         plugins = load(sources.enabled)
     except PluginError as error:
-        raise ConfigurationError([*sources.faults, *error.faults]) from error
+        raise ConfigurationError([*find_faults(sources, {}, {}), *error.faults]) from error
     types = {kind.name: plugin for plugin, kind in plugins.authenticator_types}
     settings = build_settings(sources, plugins.option_types, types)
     return Assembly(settings, plugins, sources, find_warnings(settings, sources))

@@ -132,6 +132,7 @@ def test_commands_work_without_a_server(tmp_path: Path) -> None:
         (("key", "create", "admin", "--scope", "all"), "", 1, "'all' is not a scope"),
         (("key", "revoke", "nothing"), "", 1, "There is no such API key."),
         (("no-such-command",), "", 2, "No such command"),
+        (("--config", "nowhere.toml", "serve"), "", 3, "nowhere.toml"),
     ],
 )
 def test_a_refusal_is_one_plain_sentence(
@@ -202,6 +203,12 @@ def test_help_reads_well(tmp_path: Path, group: str) -> None:
     assert text.startswith("Usage: agentbox")
     commands = text.partition("Commands:")[2].strip().splitlines()
     assert all(len(line.split(maxsplit=1)) == 2 for line in commands), text
+
+
+def test_check_reports_faults_and_exits_with_one(tmp_path: Path) -> None:
+    result = agentbox(tmp_path, "check", env=environment(AGENTBOX_PORT="abc"))
+    assert result.returncode == 1
+    assert "AGENTBOX_PORT" in result.stdout
 
 
 def test_check_opens_nothing(tmp_path: Path) -> None:
