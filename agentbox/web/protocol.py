@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
@@ -68,6 +68,7 @@ class Connection(web.RequestHandler):
         report = _log.error if isinstance(problem, Internal) else _log.debug
         report("request_refused", problem=problem.code, exception=type(exc).__name__)
         answer = self._answer(request, problem)
+        answer.headers[hdrs.CONNECTION] = "close"
         answer.force_close()
         return answer
 
