@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agentbox.errors import StartError, Unavailable
 from agentbox.model.secret import Secret
@@ -34,10 +34,10 @@ class KeyRing:
     async def open(self) -> None:
         """Read the keys; make one if none signs. Raises `StartError` for keys that don't fit."""
         self._services.storage.on_change(self._note)
-        await self._read()
+        await self._read(strict=True)
         if self._shared is None and self._newest() is None:
             await self._make()
-            await self._read()
+            await self._read(strict=True)
 
     async def find(self, key_id: str) -> Key | None:
         """The key with exactly this id, if it still verifies."""
@@ -45,7 +45,7 @@ class KeyRing:
         if (key := self._get(key_id)) is None and self._may_ask_again():
             async with self._lock:
                 if self._may_ask_again():
-                    await self._try_read()
+                    await self._read()
             key = self._get(key_id)
         if key is None or not key.verifies(self._services.clock.now()):
             return None
@@ -88,25 +88,30 @@ class KeyRing:
         if self._stale:
             async with self._lock:
                 if self._stale:
-                    await self._try_read()
+                    await self._read()
 
-    async def _try_read(self) -> None:
-        """Read; keys that don't fit are reported, and those read before stay."""
-        try:
-            await self._read()
-        except StartError as fault:
-            self._services.log.error("signing_keys_refused", reason=str(fault))
-
-    async def _read(self) -> None:
-        self._stale = False
+    async def _read(self, *, strict: bool = False) -> None:
+        was_stale, self._stale = self._stale, False
         self._read_at = self._services.clock.monotonic()
         try:
             async with self._services.storage.transaction(read_only=True) as tx:
                 rows = await tx.signing_keys.list()
         except BaseException:
-            self._stale = True
+            self._stale = was_stale
             raise
-        self._rows = {row.id: (row, self._load(row)) for row in rows}
+        self._rows = dict(self._entries(rows, strict))
+
+    def _entries(
+        self, rows: Sequence[SigningKey], strict: bool
+    ) -> Iterator[tuple[str, tuple[SigningKey, Key]]]:
+        for row in rows:
+            try:
+                yield row.id, (row, self._load(row))
+            except StartError as fault:
+                # At the start it stops the start; later, one bad key must not hide the others.
+                if strict:
+                    raise
+                self._services.log.error("signing_key_refused", key=row.id, reason=str(fault))
 
     def _load(self, row: SigningKey) -> Key:
         known = self._rows.get(row.id)

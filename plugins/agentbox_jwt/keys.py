@@ -44,7 +44,7 @@ _PUBLIC_JWK: Mapping[str, tuple[object, ...]] = {
 }
 
 
-class Key(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class Key(Struct, frozen=True, kw_only=True):
     """A key record: what signs, what verifies, and what may be published of it."""
 
     id: str

@@ -36,7 +36,7 @@ SHOWN = [
 
 
 @pytest.mark.parametrize("show", SHOWN)
-def test_no_way_of_showing_it_shows_it(show: object) -> None:  # OB-01
+def test_no_way_of_showing_it_shows_it(show: object) -> None:
     assert callable(show)
     assert "canary" not in show(Secret("canary"))
 

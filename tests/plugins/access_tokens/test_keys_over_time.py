@@ -9,12 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 
 from agentbox.errors import InvalidCredential, StartError, StorageError, Unavailable
 from agentbox.model.evidence import Credential
@@ -27,7 +21,7 @@ from agentbox_jwt.descriptor import JWT_TYPE, JwtOptions
 from agentbox_jwt.keyring import KeyRing
 from agentbox_jwt.keys import generate, load
 from tests.plugins.access_tokens.forge import claims, es256
-from tests.plugins.stand_in import START, PlaceSealer, StandInServices
+from tests.plugins.stand_in import START, StandInServices
 
 LATER = START + timedelta(seconds=1)
 SECRET = "a-q9vK2mZ7xW4tB8nR1cY6uE3sH5jL0pD"
@@ -75,7 +69,7 @@ async def test_a_later_start_uses_the_same_key(
     assert len(await rows(storage)) == 1
 
 
-async def test_eight_starts_at_once_make_one_key(storage: Any) -> None:  # ST-07
+async def test_eight_starts_at_once_make_one_key(storage: Any) -> None:
     async def start() -> None:
         async with JWT_TYPE.open(StandInServices(storage, JwtOptions())):
             await asyncio.sleep(0)
@@ -86,7 +80,7 @@ async def test_eight_starts_at_once_make_one_key(storage: Any) -> None:  # ST-07
 
 async def test_the_private_key_is_sealed_to_its_row(
     services: StandInServices, storage: Any
-) -> None:  # ST-11
+) -> None:
     async with JWT_TYPE.open(services):
         (row,) = await rows(storage)
     place = f"signing_keys:private_key:{row.id}"
@@ -144,7 +138,7 @@ async def test_tokens_of_another_secret_do_not_hold(
 
 async def test_a_new_key_signs_as_soon_as_it_is_announced(
     services: StandInServices, storage: Any, request_for_token: TokenRequest
-) -> None:  # JWT-10
+) -> None:
     async with JWT_TYPE.open(services) as opened:
         assert isinstance(opened, JwtAuthenticator)
         before = await opened.mint(request_for_token)
@@ -233,6 +227,24 @@ async def test_a_read_that_failed_is_made_again(
         assert row.id in _header(await opened.mint(request_for_token))
 
 
+async def test_while_the_database_is_gone_known_keys_go_on_verifying(
+    services: StandInServices, request_for_token: TokenRequest
+) -> None:
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        token = await opened.mint(request_for_token)
+        services.clock.move(10)
+        services.storage = Broken()
+        made_up = es256(
+            ec.generate_private_key(ec.SECP256R1()),
+            {"alg": "ES256", "typ": "at+jwt", "kid": "made up"},
+            claims(),
+        )
+        with pytest.raises(StorageError):
+            await opened.authenticate(Credential("bearer", Secret(made_up)))
+        assert await opened.authenticate(Credential("bearer", token))
+
+
 async def test_a_key_that_turns_out_bad_later_is_logged_and_the_others_stay(
     services: StandInServices, storage: Any, request_for_token: TokenRequest
 ) -> None:
@@ -243,7 +255,7 @@ async def test_a_key_that_turns_out_bad_later_is_logged_and_the_others_stay(
             storage, msgspec.structs.replace(generate(services.sealer, START), algorithm="RS256")
         )
         assert await opened.authenticate(Credential("bearer", token))
-        assert [event for _, event, _ in services.log.lines] == ["signing_keys_refused"]
+        assert [event for _, event, _ in services.log.lines] == ["signing_key_refused"]
 
 
 async def test_without_a_key_that_signs_minting_says_unavailable(
@@ -252,95 +264,3 @@ async def test_without_a_key_that_signs_minting_says_unavailable(
     ring = KeyRing(services)  # never opened, so no key was made
     with pytest.raises(Unavailable):
         await JwtAuthenticator(services, ring).mint(request_for_token)
-
-
-def der(private: Any) -> bytes:
-    encoded: bytes = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    return encoded
-
-
-P384 = der(ec.generate_private_key(ec.SECP384R1()))
-OTHER = der(ec.generate_private_key(ec.SECP256R1()))
-
-DISAGREEMENTS: list[dict[str, Any]] = [
-    {"algorithm": "RS256"},
-    {"algorithm": "HS256"},
-    {"algorithm": "none"},
-    {"algorithm": ""},
-    {"jwk": {"kty": "RSA"}},
-    {"jwk": {"kty": "oct"}},
-    {"jwk": {"kty": ...}},
-    {"jwk": {"crv": "P-384"}},
-    {"jwk": {"crv": "secp256k1"}},
-    {"jwk": {"crv": ...}},
-    {"jwk": {"alg": "ES384"}},
-    {"jwk": {"alg": "HS256"}},
-    {"jwk": {"use": "enc"}},
-    {"jwk": {"use": ""}},
-    {"jwk": {"key_ops": ["encrypt"]}},
-    {"jwk": {"key_ops": ["verify", "encrypt"]}},
-    {"jwk": {"key_ops": []}},
-    {"jwk": {"key_ops": ["sign"]}},
-    {"jwk": {"kid": "another"}},
-    {"jwk": {"d": "AAAA"}},
-    {"jwk": {"k": "AAAA"}},
-    {"jwk": {"x": ...}},
-    {"jwk": {"y": "AAAA"}},
-    {"private": b"rubbish"},
-    {"private": b""},
-    {"private": P384},
-    {"private": OTHER},
-]
-
-
-def altered(row: SigningKey, wrong: dict[str, Any]) -> SigningKey:
-    jwk = {n: v for n, v in ({**row.public_jwk} | wrong.get("jwk", {})).items() if v is not ...}
-    row = msgspec.structs.replace(row, public_jwk=jwk, algorithm=wrong.get("algorithm", "ES256"))
-    if "private" not in wrong:
-        return row
-    sealed = PlaceSealer().seal(wrong["private"], place=f"signing_keys:private_key:{row.id}")
-    return msgspec.structs.replace(row, sealed_private_key=sealed)
-
-
-@pytest.mark.parametrize("wrong", DISAGREEMENTS, ids=lambda wrong: repr(wrong)[:60])
-def test_a_key_that_disagrees_with_itself_is_not_loaded(wrong: dict[str, Any]) -> None:  # JWT-06
-    row = altered(generate(PlaceSealer(), START), wrong)
-    with pytest.raises(StartError, match=row.id):
-        load(row, PlaceSealer())
-
-
-@pytest.mark.parametrize("wrong", [{"algorithm": "RS256"}, {"jwk": {"use": "enc"}}], ids=repr)
-async def test_a_key_that_disagrees_with_itself_stops_the_start(
-    services: StandInServices, storage: Any, wrong: dict[str, Any]
-) -> None:  # JWT-06
-    row = altered(generate(services.sealer, START), wrong)
-    await add(storage, row)
-    with pytest.raises(StartError, match=row.id):
-        await judged(services, "")
-
-
-def test_a_key_that_names_its_operation_is_fine() -> None:
-    row = altered(generate(PlaceSealer(), START), {"jwk": {"key_ops": ["verify"]}})
-    assert load(row, PlaceSealer()).id == row.id
-
-
-@pytest.mark.parametrize(
-    "secret",
-    ["", " ", "secret", "changeme", "a" * 64, "0123456789abcdef0123456789abcdef", SECRET[:31]],
-)
-def test_a_weak_secret_is_a_fault_that_does_not_show_it(secret: str) -> None:  # JWT-06
-    (fault,) = JwtOptions(secret=Secret(secret)).check()
-    assert fault.startswith("secret ")
-    assert len(secret) < 8 or secret not in fault
-
-
-def test_a_strong_secret_and_none_are_no_faults() -> None:
-    assert JwtOptions(secret=Secret(SECRET)).check() == []
-    assert JwtOptions().check() == []
-
-
-async def test_a_key_pair_is_not_taken_for_a_secret(storage: Any) -> None:  # JWT-02
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    with pytest.raises(StartError, match=r"\[plugins.jwt\] secret"):
-        await judged(sharing(storage, pem), "")

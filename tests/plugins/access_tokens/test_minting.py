@@ -127,7 +127,7 @@ async def test_only_the_authorization_header_is_looked_at(
 
 async def test_a_truncated_token_is_refused(
     issuer: Issuer, request_for_token: TokenRequest
-) -> None:  # JWT-12
+) -> None:
     token = (await issuer.jwt.mint(request_for_token)).reveal()
     for cut in range(1, 11):
         with pytest.raises(InvalidCredential):
@@ -144,11 +144,11 @@ async def test_every_changed_character_is_noticed(
             await issuer.judge(token[:place] + other + token[place + 1 :])
 
 
-async def test_a_key_is_not_shown_by_accident(issuer: Issuer) -> None:  # OB-01
+async def test_a_key_is_not_shown_by_accident(issuer: Issuer) -> None:
     assert repr(issuer.key) == f"Key({issuer.key.id!r}, 'ES256')"
 
 
-async def test_a_refusal_says_a_word_and_nothing_of_the_token(issuer: Issuer) -> None:  # OB-01
+async def test_a_refusal_says_a_word_and_nothing_of_the_token(issuer: Issuer) -> None:
     with pytest.raises(InvalidCredential) as caught:
         await issuer.jwt.authenticate(Credential("bearer", Secret("eyJ.canary.x")))
     assert caught.value.reason == "malformed"

@@ -176,7 +176,7 @@ async def test_no_file_of_the_database_holds_the_secret(
 
 async def test_a_refusal_holds_nothing_of_the_key(
     authenticator: ApiKeyAuthenticator, key: NewKey
-) -> None:  # OB-01
+) -> None:
     with pytest.raises(InvalidCredential) as caught:
         await authenticator.authenticate(bearer(with_other_secret(key, 40)))
     assert key.id not in repr(caught.value)

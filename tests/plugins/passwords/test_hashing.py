@@ -89,7 +89,7 @@ OLD = [
 ]
 
 
-@pytest.mark.parametrize("old", OLD, ids=lambda old: old[:28])
+@pytest.mark.parametrize("old", OLD, ids=lambda old: old.rpartition(",")[0])
 async def test_a_login_renews_a_hash_of_other_parameters(
     passwords: LocalPasswords, storage: Any, context: LoginContext, old: str
 ) -> None:
@@ -197,7 +197,7 @@ def test_judging_costs_the_same_whatever_is_stored(
 ) -> None:  # PW-02
     argon2id = Argon2id(memory_kib=19_456, iterations=2, parallelism=1)
     usual = cost(argon2id, argon2id.hash(RIGHT.reveal().encode()), b"x")
-    assert usual / 1.5 < cost(argon2id, stored_hash, password) < usual * 1.5
+    assert usual / 2 < cost(argon2id, stored_hash, password) < usual * 2
 
 
 async def test_the_loop_goes_on_while_a_password_is_hashed(

@@ -91,7 +91,7 @@ async def test_places_are_free_again_when_work_has_failed(pool: BoundedPool) -> 
 
 async def test_a_cancelled_request_keeps_its_place_while_its_thread_works(
     pool: BoundedPool, gate: Gate
-) -> None:  # PW-05, ST-04
+) -> None:  # PW-05
     running = [asyncio.ensure_future(pool.submit(gate.work)) for _ in range(2)]
     await entered(gate, 2)
     for task in running:

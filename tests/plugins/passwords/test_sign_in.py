@@ -96,7 +96,7 @@ async def test_the_case_of_a_username_does_not_matter(
 )
 async def test_a_name_that_nobody_has_is_not_ours(
     passwords: LocalPasswords, context: LoginContext, alice: AddUser, name: str
-) -> None:  # PW-07
+) -> None:
     await alice()
     assert await passwords.verify(context, name, RIGHT) == NotMine()
 
@@ -189,7 +189,7 @@ async def test_whoever_asks_pays_one_hash_and_one_read(
     name: str,
     password: Secret,
     fields: dict[str, Any],
-) -> None:  # PW-01, PW-02
+) -> None:  # PW-02
     await alice(**fields)
     with contextlib.suppress(LoginFailed):
         await passwords.verify(context, name, password)

@@ -151,12 +151,12 @@ def test_the_estimator_is_not_loaded_before_it_is_needed() -> None:
 
 
 @example("0000000\n")  # zxcvbn's patterns end in $, which takes a newline for the end
-@settings(max_examples=scaled(200), deadline=None)
+@settings(max_examples=scaled(200), derandomize=True, deadline=None)
 @given(st.text(min_size=8, max_size=16) | st.text("aA1!@$0é٣２\n 9/.-", min_size=8, max_size=16))
 def test_no_text_breaks_the_estimator(text: str) -> None:
     assert _guessable(text, ("agentbox", "alice"), 3) in ([], [COMMON], [GUESSABLE])
 
 
-async def test_faults_hold_nothing_of_the_password(policy: PasswordPolicy) -> None:  # OB-01
+async def test_faults_hold_nothing_of_the_password(policy: PasswordPolicy) -> None:
     for text in ("canary", "canarycanary", "canary" * 200):
         assert "canary" not in "".join(await faults(policy, text))
