@@ -76,7 +76,7 @@ def test_a_toml_block_is_settings_that_hold(block: Block, tmp_path: Path) -> Non
 
 def test_no_block_is_of_a_kind_that_nobody_checks() -> None:
     """Console and shell blocks are run by the tests of the page they stand on."""
-    checked = {"python", "toml", "console", "sh", "text", ""}
+    checked = {"python", "toml", "console", "bash", "sh", "text", ""}
 
     assert [_id(block) for block in OWN if block.language not in checked] == []
 
