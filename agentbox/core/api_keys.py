@@ -218,7 +218,7 @@ def _environments(maker: Actor, role: Role, new: NewApiKey, scopes: ScopeSet) ->
         if new.no_environments or own is None:
             require_unlimited_for(scopes)
             return None
-        return Permission.VIEWER if not _limited(maker) else own
+        return own if _limited(maker) and role is not Role.VIEWER else Permission.VIEWER
     if role is Role.VIEWER and asked is not Permission.VIEWER:
         raise PermissionExceedsRole("A viewer's key can do no more than view.")
     if own is None or asked.rank > own.rank:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from agentbox.config.schema import AdminSettings
 from agentbox.core.changes import SYSTEM, Work
 from agentbox.core.passwords import FIRST_START, Passwords
@@ -22,6 +24,8 @@ from agentbox.plugin.storage import Storage
 
 _PASSWORD_LENGTH = 24
 """Base62 characters: 142 bits."""
+
+_log = structlog.get_logger("agentbox.first_start")
 
 Deliver = Callable[[str, Secret], None]
 """Hands a generated password to the operator: (username, password)."""
@@ -89,6 +93,24 @@ class InitialPassword:
             )
             sys.stderr.flush()
             return
+        try:
+            self._write(password)
+        except OSError as error:
+            raise StartError(
+                f"The first password can't be written to {self.path}: {error.strerror}. "
+                "Set AGENTBOX_ADMIN_PASSWORD, or start on a terminal once."
+            ) from error
+        sys.stderr.write(f"First start: the password of {username} is in {self.path}\n")
+        sys.stderr.flush()
+
+    def forget(self) -> None:
+        """Remove the file, once the password has been changed; a file that stays is reported."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("initial_password_file_stays", path=str(self.path), error=error.strerror)
+
+    def _write(self, password: Secret) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         descriptor = os.open(self.path, flags, 0o600)
         try:
@@ -97,9 +119,3 @@ class InitialPassword:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        sys.stderr.write(f"First start: the password of {username} is in {self.path}\n")
-        sys.stderr.flush()
-
-    def forget(self) -> None:
-        """Remove the file, once a password has been changed."""
-        self.path.unlink(missing_ok=True)

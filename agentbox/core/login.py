@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from agentbox.errors import (
     SessionRequired,
     Unavailable,
 )
-from agentbox.model.evidence import Authentication, CredentialRef, Identity
+from agentbox.model.evidence import LOCAL_ISSUER, Authentication, CredentialRef, Identity
 from agentbox.model.ids import new_id
 from agentbox.model.principal import Operator, Origin, Principal
 from agentbox.model.secret import Secret
@@ -43,7 +43,7 @@ from agentbox.plugin.authenticator import (
 )
 from agentbox.plugin.policy import LoginPolicy, TokenClaims
 from agentbox.plugin.services import Clock, Sealer
-from agentbox.plugin.storage import Change, Storage
+from agentbox.plugin.storage import Change, Storage, Transaction
 
 CLIENT_ID = "agentbox"
 FLOW_LIFETIME = timedelta(minutes=10)
@@ -66,6 +66,9 @@ class NamedMethod(NamedTuple):
 
     id: str
     method: LoginMethod
+
+
+Step = Callable[[LoginMethod], Awaitable[LoginAnswer]]
 
 
 class LoginParts(Struct, frozen=True, kw_only=True):
@@ -111,7 +114,7 @@ class Login:
         context = LoginContext(now=self._clock.now(), origin=origin)
         data = PasswordLogin(username, password)
         for named in self._parts.methods:
-            answer = await self._ask(named, named.method.begin(context, data))
+            answer = await self._ask(named, lambda m: m.begin(context, data))
             if not isinstance(answer, NotMine):
                 return await self._go_on(named, answer, context)
         _log.info("login_refused", reason="nobody_knows_it")
@@ -134,7 +137,7 @@ class Login:
         if named is None:
             raise InvalidCredentials
         state = self._sealer.open(waiting.sealed_state, place=_flow_place(flow_id))
-        answer = await self._ask(named, named.method.advance(context, state, data))
+        answer = await self._ask(named, lambda m: m.advance(context, state, data))
         return await self._go_on(named, answer, context)
 
     async def end(self, caller: Principal, origin: Origin) -> None:
@@ -147,15 +150,18 @@ class Login:
                 work.changed(Change("session", session_id))
                 await work.record("session.end", f"session:{session_id}")
 
-    async def _ask(self, named: NamedMethod, answer: Awaitable[LoginAnswer]) -> LoginAnswer:
+    async def _ask(self, named: NamedMethod, step: Step) -> LoginAnswer:
         try:
-            given = await self._dispatcher.call(named.id, answer, deadline=LOGIN_DEADLINE)
+            return await self._dispatcher.call(
+                named.id,
+                lambda: step(named.method),
+                gives=(Verified, Challenge, NotMine),
+                refusals=(LoginFailed,),
+                deadline=LOGIN_DEADLINE,
+            )
         except LoginFailed as failure:
             _log.info("login_refused", reason=failure.reason, method=named.id)
             raise InvalidCredentials from failure
-        if not isinstance(given, (Verified, Challenge, NotMine)):
-            raise self._dispatcher.broke(named.id, f"a login gave {type(given).__name__}")
-        return given
 
     async def _go_on(
         self, named: NamedMethod, answer: LoginAnswer, context: LoginContext
@@ -167,15 +173,23 @@ class Login:
         identity = answer.identity
         user = await self._user_of(identity)
         for policy in self._parts.policies:
-            try:
-                await self._dispatcher.call(
-                    type(policy).__name__, policy.check_login(context, user, identity)
-                )
-            except LoginFailed as failure:
-                _log.info("login_refused", reason=failure.reason, user_id=user.id)
-                raise InvalidCredentials from failure
+            await self._judge(policy, context, user, identity)
         session = await self._begin_session(user, identity, context)
         return await self._mint(user, session)
+
+    async def _judge(
+        self, policy: LoginPolicy, context: LoginContext, user: User, identity: Identity
+    ) -> None:
+        try:
+            await self._dispatcher.call(
+                type(policy).__name__,
+                lambda: policy.check_login(context, user, identity),
+                gives=type(None),
+                refusals=(LoginFailed,),
+            )
+        except LoginFailed as failure:
+            _log.info("login_refused", reason=failure.reason, user_id=user.id)
+            raise InvalidCredentials from failure
 
     async def _incomplete(
         self, named: NamedMethod, challenge: Challenge, context: LoginContext
@@ -232,6 +246,8 @@ class Login:
             )
             if not await tx.users.note_login(user.id, now):
                 raise InvalidCredentials  # disabled while the password was being checked
+            if await _password_changed(tx, identity):
+                raise InvalidCredentials  # so the one that was checked is the old one
             await tx.sessions.add(session)
             work = Work(tx, now, Operator(f"user:{user.id}"), origin)
             await work.record("session.begin", f"session:{session.id}")
@@ -254,8 +270,9 @@ class Login:
             issued_at=now,
             expires_at=expires_at,
         )
+        request = await self._with_claims(request, user)
         token = await self._dispatcher.call(
-            type(issuer).__name__, issuer.mint(await self._with_claims(request, user))
+            type(issuer).__name__, lambda: issuer.mint(request), gives=Secret
         )
         lifetime = int((expires_at - now).total_seconds())
         signed_in = msgspec.structs.replace(user, last_login=session.created_at)
@@ -264,12 +281,25 @@ class Login:
     async def _with_claims(self, request: TokenRequest, user: User) -> TokenRequest:
         extra: dict[str, str | int | bool] = {}
         for source in self._parts.claims:
-            extra |= await self._dispatcher.call(
-                type(source).__name__, source.claims(request, user)
-            )
+            extra |= await self._claims_of(source, request, user)
         if not extra:
             return request
         return msgspec.structs.replace(request, extra_claims=extra)
+
+    async def _claims_of(
+        self, source: TokenClaims, request: TokenRequest, user: User
+    ) -> Mapping[str, str | int | bool]:
+        return await self._dispatcher.call(
+            type(source).__name__, lambda: source.claims(request, user), gives=Mapping
+        )
+
+
+async def _password_changed(tx: Transaction, identity: Identity) -> bool:
+    """Whether a local password was set after it was judged; its change ended all sessions."""
+    if identity.issuer != LOCAL_ISSUER or identity.auth_time is None:
+        return False
+    record = await tx.passwords.get(identity.subject)
+    return record is not None and record.updated_at > identity.auth_time
 
 
 def _flow_id(flow: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from agentbox.config.schema import Settings
 from agentbox.core.login import NamedMethod
+from agentbox.core.recognition.dispatch import enter
 from agentbox.core.recognition.recognition import ChainLink
 from agentbox.errors import PluginError, StartError
 from agentbox.loader import Plugins
@@ -96,23 +98,17 @@ async def open_abilities(
     abilities = Abilities()
     types = {kind.name: kind for _, kind in plugins.authenticator_types}
     for block in settings.authenticators:
-        context = types[block.type].open(services_for(block.id, block.options))
-        abilities.take(block.id, await _enter(stack, context, block.id, block.plugin))
+        services = services_for(block.id, block.options)
+        make = partial(types[block.type].open, services)
+        what = f"The authenticator {block.id!r} of plugin {block.plugin!r}"
+        abilities.take(block.id, await enter(stack, make, what))
     for plugin, kind in plugins.policy_types:
         options = settings.plugin_options.get(plugin, NoOptions())
-        context = kind.open(services_for(plugin, options))
-        abilities.take(kind.name, await _enter(stack, context, kind.name, plugin))
+        make = partial(kind.open, services_for(plugin, options))
+        what = f"The policy {kind.name!r} of plugin {plugin!r}"
+        abilities.take(kind.name, await enter(stack, make, what))
     abilities.check()
     return abilities
-
-
-async def _enter(stack: AsyncExitStack, context: object, name: str, plugin: str) -> object:
-    if not (hasattr(context, "__aenter__") and hasattr(context, "__aexit__")):
-        raise PluginError(
-            f"{plugin}: open() of {name} gave {type(context).__name__}, not an async context "
-            "manager. Decorate it with contextlib.asynccontextmanager."
-        )
-    return await stack.enter_async_context(context)
 
 
 def plugin_scopes(routes: Iterable[Route]) -> Iterator[ScopeRule]:

@@ -56,11 +56,7 @@ class Passwords:
         context = PasswordContext(username=username, email=email)
         faults: list[str] = []
         for policy in self._policies:
-            faults += await self._dispatcher.call(
-                type(policy).__name__,
-                policy.check_password(password, context),
-                deadline=LOGIN_DEADLINE,
-            )
+            faults += await self._ask(policy, password, context)
         if faults:
             raise WeakPassword(
                 " ".join(faults), errors=[FieldFault("/password", fault) for fault in faults]
@@ -116,16 +112,37 @@ class Passwords:
             raise InvalidPassword
         return user
 
+    async def _ask(
+        self, policy: PasswordPolicy, password: Secret, context: PasswordContext
+    ) -> Sequence[str]:
+        """The faults a policy finds; a policy that breaks, or says anything else, refuses."""
+        name = type(policy).__name__
+        faults = await self._dispatcher.call(
+            name,
+            lambda: policy.check_password(password, context),
+            gives=(list, tuple),
+            deadline=LOGIN_DEADLINE,
+        )
+        if not all(isinstance(fault, str) for fault in faults):
+            raise self._dispatcher.broke(name, "check_password gave faults that are no sentences")
+        return faults
+
     async def _hash(self, password: Secret) -> str:
         hasher = self._the_hasher()
         return await self._dispatcher.call(
-            type(hasher).__name__, hasher.hash(password), deadline=LOGIN_DEADLINE
+            type(hasher).__name__,
+            lambda: hasher.hash(password),
+            gives=str,
+            deadline=LOGIN_DEADLINE,
         )
 
     async def _matches(self, password_hash: str, password: Secret) -> bool:
         hasher = self._the_hasher()
         return await self._dispatcher.call(
-            type(hasher).__name__, hasher.matches(password_hash, password), deadline=LOGIN_DEADLINE
+            type(hasher).__name__,
+            lambda: hasher.matches(password_hash, password),
+            gives=bool,
+            deadline=LOGIN_DEADLINE,
         )
 
     def _the_hasher(self) -> PasswordHasher:

@@ -67,16 +67,19 @@ class _SealingKey:
         return self._aead.decrypt(nonce, text, place.encode())
 
 
-def parse_secrets(text: str) -> list[bytes]:
-    """Comma-separated base64 of 32 bytes each. Raises `StartError` without showing the value."""
+def parse_secrets(text: str, *, source: str = "AGENTBOX_SECRET_KEY") -> list[bytes]:
+    """Comma-separated base64 of 32 bytes each.
+
+    Raises `StartError` that names the source and does not show the value.
+    """
     try:
         secrets = [base64.b64decode(part.strip(), validate=True) for part in text.split(",")]
     except (binascii.Error, ValueError):
         secrets = []
     if not secrets or any(len(secret) != 32 for secret in secrets):
         raise StartError(
-            "The root secret (AGENTBOX_SECRET_KEY, or the key file beside the database) must be "
-            "base64 of 32 random bytes; `agentbox secret new` makes one."
+            f"The root secret in {source} must be base64 of 32 random bytes. For a new database "
+            "`agentbox secret new` makes one; an old one needs the secret it was made with."
         )
     return secrets
 
@@ -94,27 +97,28 @@ def root_secret(configured: Secret | None, storage: Storage) -> RootSecret:
             f"The storage {storage.name} needs AGENTBOX_SECRET_KEY, the same on every replica. "
             "Make one with: agentbox secret new"
         )
-    return RootSecret(parse_secrets(_read_or_make(path)))
+    return RootSecret(parse_secrets(_read_or_make(path), source=f"the key file {path}"))
 
 
 def _read_or_make(path: Path) -> str:
     try:
+        if not path.exists():
+            _make(path)
         return path.read_text("ascii")
-    except FileNotFoundError:
-        pass
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(
-            f"The key file {path.name} can't be read: {error.__class__.__name__}."
-        ) from None
-    _make(path)
-    return path.read_text("ascii")
+    except UnicodeDecodeError:
+        raise StartError(f"The key file {path} can't be read: it is not ASCII.") from None
+    except OSError as error:
+        raise StartError(f"The key file {path} can't be read or made: {error.strerror}.") from None
 
 
 def _make(path: Path) -> None:
-    """Write the file whole or not at all, so that kill -9 leaves no half key: link, then unlink."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    """Write the file whole or not at all, so that kill -9 leaves no half key: link, then unlink.
+
+    The draft's name is random: in containers two processes may have one process id.
+    """
+    draft = path.with_name(f"{path.name}.{os.urandom(8).hex()}.new")
     text = base64.b64encode(os.urandom(32)) + b"\n"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
         os.write(descriptor, text)
@@ -150,4 +154,11 @@ async def verify_root_secret(storage: Storage, secret: RootSecret) -> None:
         async with storage.transaction() as tx:
             await tx.markers.claim("root_secret", sealed)
             there = await tx.markers.get("root_secret")
-    secret.open(base64.b64decode(there or ""), place=_CHECK_PLACE)
+    secret.open(_decoded(there or ""), place=_CHECK_PLACE)
+
+
+def _decoded(marker: str) -> bytes:
+    try:
+        return base64.b64decode(marker)
+    except binascii.Error:
+        return b""  # nothing opens it

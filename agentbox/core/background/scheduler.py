@@ -115,7 +115,7 @@ class Scheduler:
         task.add_done_callback(lambda _: self._running.pop(job.name, None))
 
     async def _run(self, job: Job, run: ClaimedRun) -> None:
-        outcome, following = "ok", run.due + job.interval
+        outcome = "ok"
         try:
             async with asyncio.timeout(job.timeout.total_seconds()):
                 await job.run(run)
@@ -124,17 +124,24 @@ class Scheduler:
             _log.error("job_timed_out", job=job.name, seconds=job.timeout.total_seconds())
         except BaseException as error:  # noqa: BLE001  a job may raise anything; it must not end the process
             if is_own_cancellation(error):
-                outcome, following = "cancelled", run.due
+                outcome = "cancelled"
             else:
                 outcome = "failed"
                 _log.error("job_failed", job=job.name, error=type(error).__name__, exc_info=error)
         self._counters.add(f"jobs.{job.name}.{outcome}")
-        await self._finish(run, following)
+        now = self._clock.now()
+        await self._finish(run, now if outcome == "cancelled" else next_tick(run.due, job, now))
 
     async def _finish(self, run: ClaimedRun, following: datetime) -> None:
-        """Give the lease back; runs that were missed are not made up for."""
+        """Give the lease back."""
         try:
             async with self._storage.transaction() as tx:
-                await tx.jobs.finish(run.lease, max(following, self._clock.now()))
+                await tx.jobs.finish(run.lease, following)
         except StorageError as error:
             _log.warning("job_not_finished", job=run.lease.name, error=str(error))
+
+
+def next_tick(due: datetime, job: Job, now: datetime) -> datetime:
+    """The first multiple of the interval after `now`; runs that were missed are not made up for."""
+    missed = max((now - due) // job.interval, 0)
+    return due + (missed + 1) * job.interval

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,10 +12,11 @@ import structlog
 
 from agentbox.core.counters import Counters
 from agentbox.errors import (
+    AgentboxError,
     AuthenticatorUnavailable,
-    InvalidCredential,
-    LoginFailed,
+    PluginError,
     Problem,
+    StartError,
     StorageError,
 )
 from agentbox.plugin.services import Clock
@@ -40,12 +42,12 @@ class _Breaker:
 
 
 class Dispatcher:
-    """Awaits one plugin object's method.
+    """Awaits one method of one plugin's object, and judges the kind of its answer.
 
-    What a plugin may raise (`InvalidCredential`, `LoginFailed`, a `Problem`, `StorageError`) passes
-    through. Anything else, a time-out included, is logged and counted, and becomes
-    `AuthenticatorUnavailable`: a broken plugin ends the chain, no weaker one is asked. After five
-    failures in a row the plugin is left alone for five seconds.
+    What any plugin may raise (a `Problem`, `StorageError`) and what this method may raise besides
+    (`refusals`) passes through. Anything else, a time-out included, is logged and counted, and
+    becomes `AuthenticatorUnavailable`: a broken plugin ends the chain, no weaker one is asked.
+    After five failures in a row the plugin is left alone for five seconds.
     """
 
     def __init__(self, clock: Clock, counters: Counters) -> None:
@@ -54,24 +56,31 @@ class Dispatcher:
         self._breakers: dict[str, _Breaker] = {}
 
     async def call(
-        self, name: str, awaitable: Awaitable[T], *, deadline: float = REQUEST_DEADLINE
+        self,
+        name: str,
+        method: Callable[[], Awaitable[T]],
+        *,
+        gives: type | tuple[type, ...],
+        refusals: tuple[type[AgentboxError], ...] = (),
+        deadline: float = REQUEST_DEADLINE,
     ) -> T:
-        """What the awaitable gives, within `deadline` seconds."""
+        """What `method` gives within `deadline` seconds, an instance of `gives`."""
         breaker = self._breakers.setdefault(name, _Breaker())
         if self._clock.monotonic() < breaker.open_until:
-            _close(awaitable)
             raise AuthenticatorUnavailable(retry_after=int(OPEN_FOR))
         try:
             async with asyncio.timeout(deadline):
-                answer = await awaitable
-        except (InvalidCredential, LoginFailed, Problem, StorageError):
-            breaker.failures = 0
-            raise
+                answer = await method()
         except BaseException as error:
+            if isinstance(error, (Problem, StorageError, *refusals)):
+                breaker.failures = 0
+                raise
             if is_own_cancellation(error):
                 raise
             self._failed(name, breaker, error)
             raise AuthenticatorUnavailable from error
+        if not isinstance(answer, gives):
+            raise self.broke(name, f"{type(answer).__name__} is not an answer")
         breaker.failures = 0
         return answer
 
@@ -91,15 +100,31 @@ class Dispatcher:
         _log.error("plugin_failed", plugin=name, error=type(error).__name__, exc_info=error)
 
 
+async def enter(stack: AsyncExitStack, make: Callable[[], object], what: str) -> object:
+    """What is inside the async context manager that `make` gives; closed with the stack.
+
+    A plugin's `open` may raise `StartError` and `StorageError`; all else becomes `PluginError`.
+    """
+    try:
+        context = make()
+        if isinstance(context, AbstractAsyncContextManager):
+            return await stack.enter_async_context(context)
+    except BaseException as error:
+        if isinstance(error, (StartError, StorageError)) or is_own_cancellation(error):
+            raise
+        raise PluginError(
+            f"{what} could not be opened: {type(error).__name__}: {error}. "
+            "Correct its configuration, or ask its author."
+        ) from error
+    raise PluginError(
+        f"{what}: open() gave {type(context).__name__}, not an async context manager. "
+        "Decorate it with contextlib.asynccontextmanager."
+    )
+
+
 def is_own_cancellation(error: BaseException) -> bool:
     """A cancellation by the core; a plugin that raises CancelledError itself is merely broken."""
     task = asyncio.current_task()
     return (
         isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
     ) or isinstance(error, (KeyboardInterrupt, GeneratorExit))
-
-
-def _close(awaitable: Awaitable[object]) -> None:
-    """Drop a coroutine that is not going to be awaited, without the interpreter's warning."""
-    if asyncio.iscoroutine(awaitable):
-        awaitable.close()

@@ -12,6 +12,7 @@ from agentbox.core.counters import Counters
 from agentbox.core.recognition.caches import FactCache, FactKey, StateCache, StateKey
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
+from agentbox.core.recognition.soundness import is_sound
 from agentbox.core.recognition.state import SubjectState, load_state, principal_of, user_id_of
 from agentbox.errors import ExpiredCredential, InvalidCredential, InvalidToken
 from agentbox.model.access.scopes import ScopeTable
@@ -115,7 +116,10 @@ class Recognition:
             raise self._refused("nobody_claims_it")
         try:
             answer = await self._dispatcher.call(
-                link.id, link.authenticator.authenticate(credential)
+                link.id,
+                lambda: link.authenticator.authenticate(credential),
+                gives=Authentication,
+                refusals=(InvalidCredential,),
             )
         except InvalidCredential as refusal:
             if isinstance(refusal, ExpiredCredential) and expired_too:
@@ -123,8 +127,8 @@ class Recognition:
             if link.authenticator.cacheable:
                 self._facts.refuse(key)
             raise self._refused(refusal.reason, authenticator=link.id) from refusal
-        if not isinstance(answer, Authentication):
-            raise self._dispatcher.broke(link.id, f"authenticate gave {type(answer).__name__}")
+        if not is_sound(answer):
+            raise self._dispatcher.broke(link.id, "an Authentication with fields of other kinds")
         if link.authenticator.cacheable:
             self._facts.keep(key, answer)
         return answer
