@@ -12,6 +12,7 @@ from types import UnionType
 from agentbox import errors, plugin
 from agentbox.loader import HOOKS
 from agentbox.plugin import spec
+from tests.house.routes_page import routes_page
 from tests.house.tree import ROOT
 
 HOOK_SECTIONS = ("When", "With what", "Return", "If you get it wrong", "Order", "Since")
@@ -120,6 +121,7 @@ def _one_line(kind: type) -> str:
 GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
     "docs/plugins/hooks.md": hooks_page,
+    "docs/routes.md": routes_page,
     "tests/data/public-surface.txt": public_surface,
 }
 

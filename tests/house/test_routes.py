@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from agentbox.core.runtime import open_runtime
-from agentbox.core.startup import assemble
 from agentbox.model.access.route import Access
 from agentbox.model.access.scopes import SCOPES
 from agentbox.plugin.routes import Route
-from agentbox.web.app import served_routes
 from agentbox.web.errors import STATUS
-from agentbox.web.routes import route_table
+from tests.house.routes_page import table
 
 PUBLIC_ROUTES = {
     "POST /api/v1/auth/login",
@@ -33,22 +26,6 @@ PUBLIC_ROUTES = {
 """All that anybody may call without a credential, on loopback."""
 
 PROBES = {"GET /healthz", "GET /readyz", "GET /api/v1/health"}
-
-
-@cache
-def table() -> tuple[Route, ...]:
-    """Every row that a server with the default plugins answers to."""
-
-    async def opened(folder: Path) -> tuple[Route, ...]:
-        settings = {
-            "AGENTBOX_DB_PATH": str(folder / "agentbox.db"),
-            "AGENTBOX_ADMIN_PASSWORD": "walnut-ember-quarry-71",
-        }
-        async with open_runtime(assemble(None, settings, {}), serving=False) as runtime:
-            return tuple(served_routes(runtime, route_table(runtime)))
-
-    with TemporaryDirectory() as folder:
-        return asyncio.run(opened(Path(folder)))
 
 
 def label(route: Route) -> str:
