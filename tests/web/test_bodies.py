@@ -71,7 +71,7 @@ async def test_an_encoded_body_is_415_and_never_unpacked(live: Live) -> None:  #
     assert answer.status == 415
 
 
-async def test_a_slow_body_is_cut_at_the_deadline() -> None:  # IV-02 as far as bodies go
+async def test_a_slow_body_is_cut_at_the_deadline() -> None:
     async with serving(body_deadline=0.05) as live:
         head = b"POST /items HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         [answer] = await live.send(head + b'Content-Length: 12\r\n\r\n{"na')
