@@ -1,4 +1,4 @@
-"""A host's services for one plugin at a time: a clock that stands still, a real sealer and log."""
+"""A host's services for one plugin at a time: a clock that stands still, a log that keeps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agentbox.errors import StartError
+from agentbox.core.root_secret import RootSecret
 from agentbox.model.formats.api_key import KeyFormat
 from agentbox.plugin import Change, Options, Transaction
 
@@ -31,17 +31,7 @@ class StandingClock:
         self.instant += timedelta(seconds=seconds)
 
 
-class PlaceSealer:
-    """Binds to the place, as the real one does; hides nothing."""
-
-    def seal(self, plaintext: bytes, *, place: str) -> bytes:
-        return place.encode() + b"|" + plaintext
-
-    def open(self, sealed: bytes, *, place: str) -> bytes:
-        written, _, plaintext = sealed.partition(b"|")
-        if written != place.encode():
-            raise StartError("sealed for another place")
-        return plaintext
+SEALER = RootSecret([bytes(range(32))])
 
 
 class Log:
@@ -77,7 +67,7 @@ class StandInServices:
     def __init__(self, storage: Any, options: Options) -> None:
         self.storage: Any = CountedStorage(storage)
         self.clock = StandingClock()
-        self.sealer = PlaceSealer()
+        self.sealer = SEALER
         self.log = Log()
         self.options: Any = options
         self.instance_id = "the-instance"

@@ -19,7 +19,7 @@ from agentbox.model.secret import Secret
 from agentbox.model.signing_keys import SigningKey
 from agentbox_jwt.descriptor import JWT_TYPE, JwtOptions
 from agentbox_jwt.keys import generate, load
-from tests.plugins.stand_in import START, PlaceSealer, StandInServices
+from tests.plugins.stand_in import SEALER, START, StandInServices
 
 SECRET = "a-q9vK2mZ7xW4tB8nR1cY6uE3sH5jL0pD"
 
@@ -73,7 +73,7 @@ def altered(row: SigningKey, wrong: dict[str, Any]) -> SigningKey:
     row = msgspec.structs.replace(row, public_jwk=jwk, algorithm=wrong.get("algorithm", "ES256"))
     if "private" not in wrong:
         return row
-    sealed = PlaceSealer().seal(wrong["private"], place=f"signing_keys:private_key:{row.id}")
+    sealed = SEALER.seal(wrong["private"], place=f"signing_keys:private_key:{row.id}")
     return msgspec.structs.replace(row, sealed_private_key=sealed)
 
 
@@ -83,9 +83,9 @@ def shown(wrong: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("wrong", DISAGREEMENTS, ids=shown)
 def test_a_key_that_disagrees_with_itself_is_not_loaded(wrong: dict[str, Any]) -> None:  # JWT-06
-    row = altered(generate(PlaceSealer(), START), wrong)
+    row = altered(generate(SEALER, START), wrong)
     with pytest.raises(StartError, match=row.id):
-        load(row, PlaceSealer())
+        load(row, SEALER)
 
 
 @pytest.mark.parametrize("wrong", [{"algorithm": "RS256"}, {"jwk": {"use": "enc"}}], ids=repr)
@@ -100,8 +100,8 @@ async def test_a_key_that_disagrees_with_itself_stops_the_start(
 
 
 def test_a_key_that_names_its_operation_is_fine() -> None:
-    row = altered(generate(PlaceSealer(), START), {"jwk": {"key_ops": ["verify"]}})
-    assert load(row, PlaceSealer()).id == row.id
+    row = altered(generate(SEALER, START), {"jwk": {"key_ops": ["verify"]}})
+    assert load(row, SEALER).id == row.id
 
 
 @pytest.mark.parametrize(

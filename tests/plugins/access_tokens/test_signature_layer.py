@@ -24,7 +24,7 @@ from agentbox.errors import StartError
 from agentbox.model.formats.jose import MalformedJws, parse
 from agentbox.model.signing_keys import SigningKey
 from agentbox_jwt.keys import Key, load, signature_holds
-from tests.plugins.stand_in import START, PlaceSealer
+from tests.plugins.stand_in import SEALER, START
 
 VECTORS = Path(__file__).parents[2] / "data" / "wycheproof" / "json_web_signature_test.json"
 GROUPS = json.loads(VECTORS.read_text())["testGroups"]
@@ -45,7 +45,7 @@ def key_of(group: Mapping[str, Any]) -> Key:
     if jwk["kty"] == "EC":
         private: Any = ECAlgorithm.from_jwk(jwk)
         der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        sealed = PlaceSealer().seal(der, place=f"signing_keys:private_key:{jwk['kid']}")
+        sealed = SEALER.seal(der, place=f"signing_keys:private_key:{jwk['kid']}")
     return load(
         SigningKey(
             id=jwk["kid"],
@@ -54,7 +54,7 @@ def key_of(group: Mapping[str, Any]) -> Key:
             sealed_private_key=sealed,
             created_at=START,
         ),
-        PlaceSealer(),
+        SEALER,
     )
 
 
