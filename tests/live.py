@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from agentbox.core.clock import DatabaseClock
 from agentbox.core.runtime import Runtime, open_runtime
@@ -68,10 +69,12 @@ class Caller:
         root = path.startswith(
             ("/healthz", "/readyz", "/.well-known", "/openapi", "/docs", "/api/")
         )
+        return await self.raw(method, path if root else f"/api/v1{path}", **options)
+
+    async def raw(self, method: str, address: str | URL, **options: Any) -> Answer:
+        """One request to an address that is taken as it is."""
         headers = self.headers | dict(options.pop("headers", {}))
-        async with self._session.request(
-            method, path if root else f"/api/v1{path}", headers=headers, **options
-        ) as response:
+        async with self._session.request(method, address, headers=headers, **options) as response:
             text = await response.text(errors="replace")
             body = (
                 await response.json(content_type=None) if "json" in response.content_type else None

@@ -31,6 +31,7 @@ def canonical_email(text: str) -> str | None:
             check_deliverability=False,
             allow_smtputf8=False,
             allow_quoted_local=False,
+            strict=True,  # RFC 5321 section 4.5.3.1.1: a local part has at most 64 octets
             test_environment=True,
         )
     except (EmailNotValidError, ValueError):

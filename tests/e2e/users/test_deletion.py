@@ -1,0 +1,75 @@
+"""Deleting a user ends everything that hung on it, and nothing of it comes back."""
+
+from __future__ import annotations
+
+from tests.e2e.people import People
+from tests.live import USER_PASSWORD, Live
+
+
+async def test_tokens_and_keys_of_a_deleted_user_end_at_once(live: Live, people: People) -> None:
+    # JWT-11
+    somebody = people.other_user
+    key = await somebody.key()
+
+    assert (await people.admin.caller.delete(somebody.path)).status == 204
+
+    for caller in (somebody.caller, live.with_key(key), live.with_token(key)):
+        answer = await caller.get("/auth/me")
+        assert (answer.status, answer.error) == (401, "invalid_token")
+
+
+async def test_the_same_name_made_again_revives_nothing(live: Live, people: People) -> None:
+    # JWT-13
+    somebody = people.other_user
+    key, record = await live.make_key(somebody.caller)
+    await people.admin.caller.patch(somebody.path, {"email": "somebody@example.com"})
+    await people.admin.caller.delete(somebody.path)
+
+    again = await live.make_user(somebody.username, email="somebody@example.com")
+
+    assert again["id"] != somebody.id
+    assert (await somebody.caller.get("/auth/me")).status == 401
+    assert (await live.with_key(key).get("/auth/me")).status == 401
+    fresh = await live.sign_in(somebody.username, USER_PASSWORD)
+    assert (await fresh.get("/api-keys")).body == {"api_keys": [], "total": 0}
+    assert (await fresh.get(f"/api-keys/{record['id']}")).status == 404
+    assert (await people.admin.caller.get(somebody.path)).status == 404
+
+
+async def test_the_old_id_is_an_unknown_one(people: People) -> None:
+    somebody = people.other_user
+    await people.admin.caller.delete(somebody.path)
+
+    for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
+        options = {} if body is None else {"json": body}
+        answer = await people.admin.caller.request(method, somebody.path, **options)
+        assert (answer.status, answer.error) == (404, "not_found")
+    listed = (await people.admin.caller.get("/users")).body
+    assert somebody.id not in {user["id"] for user in listed["users"]}
+
+
+async def test_a_deleted_user_cannot_sign_in(live: Live, people: People) -> None:
+    await people.admin.caller.delete(people.other_user.path)
+
+    body = {"username": people.other_user.username, "password": USER_PASSWORD}
+    answer = await live.anonymous.post("/auth/login", body)
+
+    assert (answer.status, answer.error) == (401, "invalid_credentials")
+
+
+async def test_an_answer_to_delete_has_no_body(people: People) -> None:
+    answer = await people.admin.caller.delete(people.other_user.path)
+
+    assert (answer.status, answer.text) == (204, "")
+    assert "Content-Type" not in answer.headers
+
+
+async def test_the_makers_of_keys_of_others_are_nobody_when_they_go(
+    live: Live, people: People
+) -> None:
+    admin_key = await people.other_admin.key(scopes=["users:read"])
+    assert (await live.with_key(admin_key).get("/users")).status == 200
+
+    await people.first.caller.delete(people.other_admin.path)
+
+    assert (await live.with_key(admin_key).get("/users")).status == 401
