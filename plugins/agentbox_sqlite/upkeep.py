@@ -63,7 +63,7 @@ class Upkeep:
             self._version = version
             self._tell((ALL_CHANGED,))
 
-    async def checkpoint(self, limit: int = WAL_LIMIT) -> None:
+    async def checkpoint(self, limit: int) -> None:
         """Write the WAL back if it has `limit` bytes and no command is at work."""
         if self._wal_size() >= limit and self._lock.try_acquire():
             try:
@@ -78,7 +78,7 @@ class Upkeep:
             await asyncio.sleep(INTERVAL)
             try:
                 await self.look()
-                await self.checkpoint()
+                await self.checkpoint(WAL_LIMIT)
             except StorageError as error:
                 # Said once, not four times a second; the disk may be full for hours.
                 if not self._failing and self._log is not None:

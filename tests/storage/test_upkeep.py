@@ -1,0 +1,126 @@
+"""What a server does beside its work."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from agentbox.plugin.storage import ALL_CHANGED, Change
+from agentbox.testing.samples import a_user, an_event
+from agentbox_sqlite import upkeep
+from agentbox_sqlite.files import FileLock
+from agentbox_sqlite.schema import own_folders
+from agentbox_sqlite.storage import SqliteStorage
+from tests.storage.database import open_sqlite
+
+
+class Log:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def debug(self, event: str, **values: Any) -> None:
+        self.lines.append((event, values))
+
+    info = warning = error = debug
+
+
+async def test_the_start_says_which_sqlite_and_who_checkpoints(database: Path) -> None:
+    # ST-05
+    log = Log()
+    storage = SqliteStorage(database, log)
+    storage.migrate(own_folders())
+    async with storage.open():
+        pass
+
+    expected = {"sqlite": sqlite3.sqlite_version, "checkpointers": "single"}
+    assert log.lines == [("sqlite_opened", expected)]
+
+
+async def test_nothing_checkpoints_by_itself(sqlite: SqliteStorage) -> None:
+    # ST-05: on the writer and on every reader
+    assert sqlite._writer is not None
+    assert sqlite._readers is not None
+    for connection in (sqlite._writer._connection, *(c for c, _ in sqlite._readers._all)):
+        assert list(await connection.execute_fetchall("PRAGMA wal_autocheckpoint")) == [(0,)]
+
+
+async def test_commits_wait_for_the_disk(sqlite: SqliteStorage) -> None:
+    # ST-01: WAL and synchronous=FULL (2)
+    assert sqlite._writer is not None
+    connection = sqlite._writer._connection
+    assert list(await connection.execute_fetchall("PRAGMA journal_mode")) == [("wal",)]
+    assert list(await connection.execute_fetchall("PRAGMA synchronous")) == [(2,)]
+
+
+async def test_another_process_s_commit_drops_everything_once(
+    sqlite: SqliteStorage, database: Path
+) -> None:
+    heard: asyncio.Queue[Change] = asyncio.Queue()
+    sqlite.on_change(heard.put_nowait)
+
+    async with open_sqlite(database, brief=True) as command:
+        async with command.transaction() as tx:
+            await tx.users.add(a_user())
+
+    assert await asyncio.wait_for(heard.get(), 5) == ALL_CHANGED
+
+
+async def test_one_s_own_commits_tell_only_what_they_say(sqlite: SqliteStorage) -> None:
+    heard: list[Change] = []
+    sqlite.on_change(heard.append)
+    async with sqlite.transaction() as tx:
+        await tx.users.add(a_user())
+
+    await asyncio.sleep(2.5 * upkeep.INTERVAL)
+
+    assert heard == []
+
+
+async def test_a_grown_wal_is_written_back(sqlite: SqliteStorage, database: Path) -> None:
+    wal = database.with_name("agentbox.db-wal")
+    await _grow(sqlite, wal)
+
+    async with asyncio.timeout(10):
+        while wal.stat().st_size > 0:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_grown_wal_waits_for_a_command(sqlite: SqliteStorage, database: Path) -> None:
+    # ST-05
+    wal = database.with_name("agentbox.db-wal")
+    lock = FileLock(database)
+    assert lock.try_acquire()
+    await _grow(sqlite, wal)
+    await asyncio.sleep(2.5 * upkeep.INTERVAL)
+    assert wal.stat().st_size > 0
+
+    lock.release()
+
+    async with asyncio.timeout(10):
+        while wal.stat().st_size > 0:
+            await asyncio.sleep(0.02)
+
+
+async def test_an_idle_reader_does_not_hold_up_a_checkpoint(
+    sqlite: SqliteStorage, database: Path
+) -> None:
+    wal = database.with_name("agentbox.db-wal")
+    async with sqlite.transaction(read_only=True) as tx:
+        await tx.users.get("nobody")
+    await _grow(sqlite, wal)
+
+    async with asyncio.timeout(10):
+        while wal.stat().st_size > 0:
+            await asyncio.sleep(0.02)
+
+
+async def _grow(storage: SqliteStorage, wal: Path) -> None:
+    """Past the limit in one transaction, so that no look falls in between."""
+    async with storage.transaction() as tx:
+        for number in range(300):
+            await tx.audit.add(an_event(str(number), target="x" * 16_000))
+    assert wal.stat().st_size >= upkeep.WAL_LIMIT
