@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentbox.config.schema import Settings
@@ -18,8 +18,16 @@ from agentbox.core.changes import Changes
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
 from agentbox.core.first_start import InitialPassword, ensure_first_admin
+from agentbox.core.foundation import (
+    Foundation,
+    make_api_keys,
+    make_login,
+    make_passwords,
+    make_recognition,
+    make_users,
+)
 from agentbox.core.host_services import HostServices
-from agentbox.core.login import Login, LoginParts
+from agentbox.core.login import Login
 from agentbox.core.opening import Abilities, open_abilities, plugin_scopes
 from agentbox.core.passwords import Passwords
 from agentbox.core.recognition.dispatch import Dispatcher
@@ -33,7 +41,7 @@ from agentbox.loader import Plugins
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.formats.api_key import KeyFormat
 from agentbox.plugin.job import Job
-from agentbox.plugin.options import NoOptions, Options
+from agentbox.plugin.options import NoOptions
 from agentbox.plugin.routes import Route
 from agentbox.plugin.storage import Storage
 
@@ -82,7 +90,8 @@ def create_storage(assembly: Assembly) -> Storage:
     """The configured storage, not opened."""
     plugin, kind = assembly.plugins.storage_types[0]
     options = assembly.settings.plugin_options.get(plugin, NoOptions())
-    return kind.create(_services(assembly.settings, DatabaseClock(), Counters(), plugin, options))
+    services = _services(assembly.settings, DatabaseClock(), Counters())
+    return kind.create(services.for_plugin(plugin, options))
 
 
 def migrate(assembly: Assembly, storage: Storage) -> Sequence[str]:
@@ -112,39 +121,28 @@ async def open_runtime(
     secret = root_secret(settings.server.secret_key, storage)
     await asyncio.to_thread(migrate, assembly, storage)
     clock = clock or DatabaseClock()
-    counters = Counters()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(storage.open(brief=not serving))
         await clock.synchronise(storage)
         await verify_root_secret(storage, secret)
-        services = _services(settings, clock, counters, "core", NoOptions())
-        services = HostServices(
-            clock=clock,
-            public_url=settings.public_url,
-            api_key_format=services.api_key_format,
-            counters=counters,
-            opened_storage=storage,
-            root_secret=secret,
+        services = replace(
+            _services(settings, clock, Counters()), opened_storage=storage, root_secret=secret
         )
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
-        runtime = _assemble(assembly, storage, services, abilities)
+        runtime = _assemble(assembly, services, clock, abilities)
         await _first_start(runtime, settings, storage)
         if serving:
             await _serve(runtime, stack)
         yield runtime
 
 
-def _services(
-    settings: Settings, clock: DatabaseClock, counters: Counters, name: str, options: Options
-) -> HostServices:
+def _services(settings: Settings, clock: DatabaseClock, counters: Counters) -> HostServices:
     keys = settings.api_keys
     return HostServices(
         clock=clock,
         public_url=settings.public_url,
         api_key_format=KeyFormat(keys.prefix, keys.accepted_prefixes),
         counters=counters,
-        instance_id=name,
-        options=options,
     )
 
 
@@ -157,78 +155,44 @@ def _initial_password(storage: Storage) -> InitialPassword:
 
 
 def _assemble(
-    assembly: Assembly, storage: Storage, services: HostServices, abilities: Abilities
+    assembly: Assembly, services: HostServices, clock: DatabaseClock, abilities: Abilities
 ) -> Runtime:
-    settings, clock, counters = assembly.settings, services.clock, services.counters
-    assert isinstance(clock, DatabaseClock)  # noqa: S101  (ours; the Protocol is for plugins)
-    plugins = assembly.plugins
+    settings, plugins, storage = assembly.settings, assembly.plugins, services.storage
 
     def services_for(plugin: str) -> HostServices:
         return services.for_plugin(plugin, settings.plugin_options.get(plugin, NoOptions()))
 
-    routes = plugins.routes(services_for)
-    scopes = ScopeTable(plugin_scopes(route for _, route in routes))
-    events = EventQueue(plugins.tell, counters)
-    changes = Changes(storage, clock, scopes, events)
-    dispatcher = Dispatcher(clock, counters)
-    last_used = LastUsed(storage)
-    passwords = Passwords(
-        hasher=abilities.hasher,
-        policies=abilities.password_policies,
-        dispatcher=dispatcher,
-        storage=storage,
-        changes=changes,
-        forget_initial_password=_initial_password(storage).forget,
+    routes = [route for _, route in plugins.routes(services_for)]
+    scopes = ScopeTable(plugin_scopes(routes))
+    events = EventQueue(plugins.tell, services.counters)
+    foundation = Foundation(
+        settings=settings,
+        services=services,
+        abilities=abilities,
+        scopes=scopes,
+        dispatcher=Dispatcher(clock, services.counters),
+        changes=Changes(storage, clock, scopes, events),
+        events=events,
+        last_used=LastUsed(storage),
     )
+    passwords = make_passwords(foundation, _initial_password(storage).forget)
     return Runtime(
         settings=settings,
         plugins=plugins,
         storage=storage,
         clock=clock,
-        counters=counters,
+        counters=services.counters,
         scopes=scopes,
         abilities=abilities,
-        dispatcher=dispatcher,
-        recognition=Recognition(
-            chain=abilities.chain,
-            storage=storage,
-            clock=clock,
-            scopes=scopes,
-            dispatcher=dispatcher,
-            counters=counters,
-            last_used=last_used,
-            cache_seconds=settings.server.credential_cache.total_seconds(),
-        ),
+        recognition=make_recognition(foundation),
+        dispatcher=foundation.dispatcher,
         passwords=passwords,
-        login=Login(
-            LoginParts(
-                methods=abilities.methods,
-                policies=abilities.login_policies,
-                claims=abilities.claims,
-                issuer=abilities.issuer,
-                audience=settings.public_url,
-                access_expiry=settings.tokens.access_expiry,
-                session_max_age=settings.tokens.session_max_age,
-            ),
-            storage=storage,
-            clock=clock,
-            sealer=services.sealer,
-            dispatcher=dispatcher,
-            changes=changes,
-            events=events,
-        ),
-        users=Users(storage=storage, changes=changes, passwords=passwords, scopes=scopes),
-        api_keys=ApiKeys(
-            storage=storage,
-            changes=changes,
-            clock=clock,
-            scopes=scopes,
-            key_format=services.api_key_format,
-            max_lifetime=settings.api_keys.max_lifetime,
-        ),
-        last_used=last_used,
+        login=make_login(foundation),
+        users=make_users(foundation, passwords),
+        api_keys=make_api_keys(foundation),
+        last_used=foundation.last_used,
         events=events,
-        plugin_routes=[route for _, route in routes],
+        plugin_routes=routes,
         plugin_jobs=[job for _, job in plugins.jobs(services_for)],
     )
 

@@ -194,6 +194,17 @@ async def with_key(storage: Storage, user: User, scopes: Sequence[str], **key: A
     )
 
 
+class Told(EventQueue):
+    """Keeps what plugins would be told."""
+
+    def __init__(self, events: list[AuditEvent], counters: Counters) -> None:
+        super().__init__(lambda event: (), counters)
+        self._events = events
+
+    def put(self, event: AuditEvent) -> None:
+        self._events.append(event)
+
+
 @dataclass
 class World:
     """Use cases over one database."""
@@ -207,7 +218,7 @@ class World:
     hasher: PasswordHasher | None = field(default_factory=PlainHasher)
 
     def __post_init__(self) -> None:
-        self.queue = EventQueue(lambda event: (), self.counters)
+        self.queue = Told(self.events, self.counters)
         self.dispatcher = Dispatcher(self.clock, self.counters)
         self.changes = Changes(self.storage, self.clock, SCOPES, self.queue)
         self.passwords = Passwords(

@@ -1,0 +1,101 @@
+"""What the use cases stand on, and each of them put on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agentbox.config.schema import Settings
+from agentbox.core.api_keys import ApiKeys
+from agentbox.core.background.events import EventQueue
+from agentbox.core.changes import Changes
+from agentbox.core.host_services import HostServices
+from agentbox.core.login import Login, LoginParts
+from agentbox.core.opening import Abilities
+from agentbox.core.passwords import Passwords
+from agentbox.core.recognition.dispatch import Dispatcher
+from agentbox.core.recognition.last_used import LastUsed
+from agentbox.core.recognition.recognition import Recognition
+from agentbox.core.users import Users
+from agentbox.model.access.scopes import ScopeTable
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """Parts that several use cases share."""
+
+    settings: Settings
+    services: HostServices
+    abilities: Abilities
+    scopes: ScopeTable
+    dispatcher: Dispatcher
+    changes: Changes
+    events: EventQueue
+    last_used: LastUsed
+
+
+def make_recognition(on: Foundation) -> Recognition:
+    """The verification function of the configured chain."""
+    return Recognition(
+        chain=on.abilities.chain,
+        storage=on.services.storage,
+        clock=on.services.clock,
+        scopes=on.scopes,
+        dispatcher=on.dispatcher,
+        counters=on.services.counters,
+        last_used=on.last_used,
+        cache_seconds=on.settings.server.credential_cache.total_seconds(),
+    )
+
+
+def make_passwords(on: Foundation, forget_initial_password: Callable[[], None]) -> Passwords:
+    """Passwords with the first enabled hasher and every enabled policy."""
+    return Passwords(
+        hasher=on.abilities.hasher,
+        policies=on.abilities.password_policies,
+        dispatcher=on.dispatcher,
+        storage=on.services.storage,
+        changes=on.changes,
+        forget_initial_password=forget_initial_password,
+    )
+
+
+def make_login(on: Foundation) -> Login:
+    """Signing in by the configured methods."""
+    tokens = on.settings.tokens
+    return Login(
+        LoginParts(
+            methods=on.abilities.methods,
+            policies=on.abilities.login_policies,
+            claims=on.abilities.claims,
+            issuer=on.abilities.issuer,
+            audience=on.settings.public_url,
+            access_expiry=tokens.access_expiry,
+            session_max_age=tokens.session_max_age,
+        ),
+        storage=on.services.storage,
+        clock=on.services.clock,
+        sealer=on.services.sealer,
+        dispatcher=on.dispatcher,
+        changes=on.changes,
+        events=on.events,
+    )
+
+
+def make_users(on: Foundation, passwords: Passwords) -> Users:
+    """The use cases around users."""
+    return Users(
+        storage=on.services.storage, changes=on.changes, passwords=passwords, scopes=on.scopes
+    )
+
+
+def make_api_keys(on: Foundation) -> ApiKeys:
+    """The use cases around API keys."""
+    return ApiKeys(
+        storage=on.services.storage,
+        changes=on.changes,
+        clock=on.services.clock,
+        scopes=on.scopes,
+        key_format=on.services.api_key_format,
+        max_lifetime=on.settings.api_keys.max_lifetime,
+    )
