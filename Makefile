@@ -45,5 +45,14 @@ $(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt pyproject.toml
 ci-deps: $(VENV)/.dev
 	.ci/packages
 
+# Pins every dependency with hashes; needs uv, which is not one of them.
+LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --quiet
+lock:
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) requirements/build.in -o requirements/build.txt
+	$(LOCK) pyproject.toml requirements/build.in --extra dev -c requirements/runtime.txt \
+		-c requirements/build.txt -o requirements/dev.txt
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -74,9 +74,11 @@ def route_table(runtime: Runtime) -> Sequence[Route]:
 
 def core_routes(runtime: Runtime) -> Sequence[Route]:
     """Our own rows."""
+    users = UserHandlers(runtime)
     return [
         *_auth_routes(AuthHandlers(runtime)),
-        *_user_routes(UserHandlers(runtime)),
+        *_users_routes(users),
+        *_user_routes(users),
         *_api_key_routes(ApiKeyHandlers(runtime)),
         *_system_routes(SystemHandlers(runtime)),
     ]
@@ -139,9 +141,7 @@ def _auth_routes(auth: AuthHandlers) -> list[Route]:
     ]
 
 
-def _user_routes(users: UserHandlers) -> list[Route]:
-    one = f"{API}/users/{{user_id}}"
-    edit_access = scoped(USERS_WRITE, self_scope=SELF_WRITE)
+def _users_routes(users: UserHandlers) -> list[Route]:
     return [
         Route(
             method="GET",
@@ -166,6 +166,13 @@ def _user_routes(users: UserHandlers) -> list[Route]:
             errors=(InsufficientRank, Conflict, WeakPassword, Overloaded, StorageFull),
             tag="users",
         ),
+    ]
+
+
+def _user_routes(users: UserHandlers) -> list[Route]:
+    one = f"{API}/users/{{user_id}}"
+    edit_access = scoped(USERS_WRITE, self_scope=SELF_WRITE)
+    return [
         Route(
             method="GET",
             path=one,
