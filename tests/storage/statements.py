@@ -1,0 +1,106 @@
+"""Every statement that the SQL kit can ever send, found without running it against anything."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import pkgutil
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from agentbox.model.access.roles import Role
+from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
+from agentbox.model.users import Status, UserFilter
+from agentbox.plugin import sql
+from agentbox.plugin.sql.api_keys import SqlApiKeyStore
+from agentbox.plugin.sql.users import SqlUserStore
+from agentbox.plugin.storage import Page
+from agentbox.testing.samples import NOON
+
+VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+
+
+def constants() -> dict[str, str]:
+    """The upper-case constants of the kit that are whole statements, by `module.NAME`."""
+    found = {}
+    for info in pkgutil.iter_modules(sql.__path__, sql.__name__ + "."):
+        for name, value in vars(importlib.import_module(info.name)).items():
+            if name.isupper() and isinstance(value, str) and value.lstrip().startswith(VERBS):
+                found[f"{info.name.rpartition('.')[2]}.{name}"] = value
+    return found
+
+
+class Recorder:
+    """A connection that keeps statements and answers nothing."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+
+    async def fetch(self, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
+        self.statements.append(sql)
+        return [[0]] if sql.startswith("SELECT count") else []
+
+    async def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self.statements.append(sql)
+
+    async def lock(self, name: str) -> None: ...
+
+    def instant(self, value: Any) -> datetime:
+        return NOON
+
+
+def user_filters() -> Iterable[UserFilter]:
+    """Every combination of filters that makes another statement."""
+    for role, status, search in itertools.product(
+        (None, Role.USER), (None, Status.ACTIVE), (None, "x")
+    ):
+        yield UserFilter(role=role, status=status, search=search)
+
+
+def key_filters() -> Iterable[ApiKeyFilter]:
+    """The same of keys; a list of roles is as long as there are roles, at most."""
+    roles = [None, *(tuple(Role)[:number] for number in range(len(Role) + 1))]
+    for user_id, state, owner_roles, also_of in itertools.product(
+        (None, "u"), (None, *ApiKeyState), roles, (None, "v")
+    ):
+        yield ApiKeyFilter(
+            now=NOON, user_id=user_id, state=state, owner_roles=owner_roles, also_of=also_of
+        )
+
+
+async def composed_lists() -> list[str]:
+    """Every list's statement."""
+    db = Recorder()
+    for users in user_filters():
+        await SqlUserStore(db).list(users, Page(10))
+    for keys in key_filters():
+        await SqlApiKeyStore(db).list(keys, Page(10))
+    return sorted(set(db.statements))
+
+
+async def composed_counts() -> list[str]:
+    """Every count's statement."""
+    db = Recorder()
+    for users in user_filters():
+        await SqlUserStore(db).count(users)
+    for keys in key_filters():
+        await SqlApiKeyStore(db).count(keys)
+    return sorted(set(db.statements))
+
+
+@cache
+def every_statement() -> frozenset[str]:
+    """Constants and compositions together."""
+    return frozenset([*constants().values(), *_run(composed_lists()), *_run(composed_counts())])
+
+
+def _run(work: Any) -> list[str]:
+    """The result of a coroutine that never waits for anything; works inside a running loop too."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: list[str] = done.value
+        return result
+    raise AssertionError("the recorder waits for nothing")

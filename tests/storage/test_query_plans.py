@@ -1,0 +1,64 @@
+"""No list and no look-up reads a whole table."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agentbox_sqlite.schema import own_folders
+from agentbox_sqlite.storage import SqliteStorage
+from tests.storage.statements import composed_lists, constants
+
+WHOLE = {
+    "records.SELECT_KEYS",  # a handful of rows, all of them wanted
+    "users.LIST",  # beginnings of the composed ones, which are tested as such
+    "users.COUNT",
+    "api_keys.LIST",
+    "api_keys.COUNT",
+}
+
+
+@pytest.fixture
+def connection(database: Path) -> Iterator[sqlite3.Connection]:
+    SqliteStorage(database).migrate(own_folders())
+    with closing(sqlite3.connect(database)) as connection:
+        yield connection
+
+
+def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
+    """SQLite's plan, one line a step."""
+    numbers = dict.fromkeys(re.findall(r"\$(\d+)", statement), "1")
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", numbers)]
+
+
+@pytest.mark.parametrize("name", sorted(set(constants()) - WHOLE))
+def test_a_statement_finds_its_rows_by_an_index(connection: sqlite3.Connection, name: str) -> None:
+    steps = plan(connection, constants()[name])
+
+    assert [step for step in steps if scans(step)] == []
+
+
+async def test_every_list_is_walked_in_the_order_of_an_index(
+    connection: sqlite3.Connection,
+) -> None:
+    lists = await composed_lists()
+
+    bad = {sql: steps for sql in lists if any(map(slow, steps := plan(connection, sql)))}
+
+    assert len(lists) > 50
+    assert bad == {}
+
+
+def scans(step: str) -> bool:
+    """True for a walk over a whole table; one along an index stops at the limit."""
+    return step.startswith("SCAN") and "USING INDEX" not in step
+
+
+def slow(step: str) -> bool:
+    """True also for a sort of all that was found."""
+    return scans(step) or "TEMP B-TREE" in step

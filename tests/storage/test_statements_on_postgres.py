@@ -1,0 +1,80 @@
+"""Every statement of the SQL kit is one that a real Postgres takes too."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from agentbox_sqlite.schema import own_folders
+from agentbox_sqlite.storage import SqliteStorage
+from tests.postgres import Postgres
+from tests.storage.statements import constants, every_statement
+
+SCHEMA = Path(__file__).parents[1] / "data" / "postgres-schema.sql"
+
+
+@pytest.fixture
+async def connection(postgres: Postgres) -> AsyncIterator[asyncpg.Connection]:
+    """A connection whose tables are gone afterwards."""
+    connection = await asyncpg.connect(postgres.dsn(), statement_cache_size=0)
+    outer = connection.transaction()
+    await outer.start()
+    await connection.execute(SCHEMA.read_text())
+    yield connection
+    await outer.rollback()
+    await connection.close()
+
+
+async def test_postgres_prepares_every_statement(connection: asyncpg.Connection) -> None:
+    refused = {}
+    for statement in sorted(every_statement()):
+        try:
+            async with connection.transaction():
+                await connection.prepare(statement)
+        except asyncpg.PostgresError as error:
+            refused[statement] = str(error)
+
+    assert refused == {}
+
+
+async def test_both_databases_have_the_same_columns(
+    connection: asyncpg.Connection, database: Path
+) -> None:
+    SqliteStorage(database).migrate(own_folders())
+    with closing(sqlite3.connect(database)) as sqlite:
+        ours = {
+            (table, column)
+            for (table,) in sqlite.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if not table.startswith(("_yoyo", "agentbox_migrations", "sqlite_"))
+            for _, column, *_ in sqlite.execute(f"PRAGMA table_info({table})")
+        }
+    theirs = {
+        (row["table_name"], row["column_name"])
+        for row in await connection.fetch(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = 'public'"
+        )
+    }
+
+    assert ours == theirs
+
+
+def test_the_kit_has_statements_of_every_kind() -> None:
+    assert {text.split()[0] for text in constants().values()} == {
+        "SELECT",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+    }
+    assert len(every_statement()) > 100
+
+
+def test_no_statement_is_of_one_database_alone() -> None:
+    forbidden = ("::", " ANY", "FOR UPDATE", "ILIKE", "?", "ROWID", "PRAGMA", "REPLACE INTO")
+
+    assert [s for s in every_statement() for word in forbidden if word in s.upper()] == []
