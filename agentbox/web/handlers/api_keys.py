@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec import UNSET
 
@@ -98,19 +98,24 @@ def known_scopes(names: list[str], table: ScopeTable) -> ScopeSet:
 
 
 def expiry(body: NewApiKeyBody, now: datetime) -> datetime | None:
-    """The instant asked for, whichever way it was said."""
+    """The instant asked for in UTC, whichever way it was said."""
     if body.expires_in is not UNSET and body.expires_at is not UNSET:
         raise ValidationFailed(errors=[FieldFault("/expires_in", "can't be given with expires_at")])
     if body.expires_in is not UNSET:
         return now + timedelta(days=body.expires_in)
-    return None if body.expires_at is UNSET else body.expires_at
+    if body.expires_at is UNSET:
+        return None
+    try:
+        return body.expires_at.astimezone(UTC)
+    except OverflowError:  # the year 10000 in UTC
+        raise ValidationFailed(errors=[FieldFault("/expires_at", "is out of range")]) from None
 
 
 def _check_labels(body: NewApiKeyBody) -> None:
     faults = [
         FieldFault(f"/{name}", "must not hold control characters")
         for name in ("name", "description")
-        if (text := getattr(body, name)) is not UNSET and not is_label(text, longest=1024)
+        if (text := getattr(body, name)) and not is_label(text, longest=1024)
     ]
     if faults:
         raise ValidationFailed(errors=faults)
