@@ -12,7 +12,7 @@ import structlog
 from agentbox.config.schema import AdminSettings
 from agentbox.core.changes import SYSTEM, Work
 from agentbox.core.passwords import FIRST_START, Passwords
-from agentbox.errors import StartError, WeakPassword
+from agentbox.errors import Problem, StartError, WeakPassword
 from agentbox.model.access.roles import Role
 from agentbox.model.ids import new_id, random_base62
 from agentbox.model.names import canonical_email
@@ -54,6 +54,11 @@ async def ensure_first_admin(
             f"AGENTBOX_ADMIN_PASSWORD ([admin] password) is too weak: {weak.detail} "
             "Set a better one, or leave it out to have one made."
         ) from weak
+    except Problem as problem:
+        raise StartError(
+            f"The first super_admin can't be given a password: {problem.detail} "
+            'Is "password" in [plugins] enabled? The log says more.'
+        ) from problem
     async with storage.transaction() as tx:
         await tx.lock("rights")
         now = clock.now()

@@ -40,7 +40,7 @@ class RootSecret:
             if key.made(sealed):
                 try:
                     return key.open(sealed, place)
-                except InvalidTag:
+                except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
                     break
         raise StartError(
             f"What is sealed at {place} can't be opened: the root secret is not the one that "

@@ -81,7 +81,7 @@ def test_promotion_gives_a_key_back_what_demotion_took() -> None:
     demoted = by_key(replace(user, role=Role.USER), key).scopes
     promoted = by_key(replace(user, role=Role.ADMIN), key).scopes
 
-    assert (demoted, promoted) == ({"self:read"}, before)
+    assert (demoted, promoted) == (frozenset({"self:read"}), before)
 
 
 def test_a_key_without_scopes_has_none() -> None:

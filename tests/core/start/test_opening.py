@@ -1,0 +1,140 @@
+"""Opening plugins: what they are sorted into, and what stops the start."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agentbox.config.schema import AuthenticatorBlock
+from agentbox.core.opening import Abilities, open_abilities, plugin_scopes
+from agentbox.errors import PluginError, StartError
+from agentbox.model.access.route import scoped
+from agentbox.plugin.authenticator import AuthenticatorType
+from agentbox.plugin.options import NoOptions
+from agentbox.plugin.policy import PolicyType
+from tests.core.recognition.chain import Answering
+
+Open = Callable[[Any], Any]
+
+
+def offering(open_one: Open, policy: Open | None = None) -> tuple[Any, Any]:
+    """Settings and plugins with one authenticator, and a policy perhaps."""
+    block = AuthenticatorBlock(id="mine", type="example", plugin="example", options=NoOptions())
+    settings = SimpleNamespace(authenticators=(block,), plugin_options={})
+    plugins = SimpleNamespace(
+        authenticator_types=[("example", AuthenticatorType(name="example", open=open_one))],
+        policy_types=[("example", PolicyType(name="example", open=policy))] if policy else [],
+    )
+    return settings, plugins
+
+
+async def opened(stack: AsyncExitStack, open_one: Open, policy: Open | None = None) -> Abilities:
+    settings, plugins = offering(open_one, policy)
+    return await open_abilities(settings, plugins, lambda name, options: name, stack)  # type: ignore[arg-type, return-value]
+
+
+@asynccontextmanager
+async def good(services: Any) -> AsyncIterator[object]:
+    yield Answering(None)
+
+
+def inside(thing: object) -> Open:
+    @asynccontextmanager
+    async def open_one(services: Any) -> AsyncIterator[object]:
+        yield thing
+
+    return open_one
+
+
+def raising_inside(error: BaseException) -> Open:
+    @asynccontextmanager
+    async def open_one(services: Any) -> AsyncIterator[object]:
+        raise error
+        yield
+
+    return open_one
+
+
+async def test_an_authenticator_goes_into_the_chain_under_its_id() -> None:
+    async with AsyncExitStack() as stack:
+        abilities = await opened(stack, good)
+
+    assert [link.id for link in abilities.chain] == ["mine"]
+
+
+async def test_what_was_opened_is_closed_with_the_stack() -> None:
+    closed: list[str] = []
+
+    @asynccontextmanager
+    async def open_one(services: Any) -> AsyncIterator[object]:
+        yield Answering(None)
+        closed.append("closed")
+
+    async with AsyncExitStack() as stack:
+        await opened(stack, open_one)
+
+    assert closed == ["closed"]
+
+
+# PL-01
+@pytest.mark.parametrize("thing", [None, "an authenticator", object(), Answering])
+async def test_an_object_without_an_ability_stops_the_start(thing: object) -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(PluginError, match="mine"):
+            await opened(stack, inside(thing))
+
+
+# PL-01
+@pytest.mark.parametrize("error", [ValueError("bad"), SystemExit(0), RecursionError()], ids=repr)
+async def test_an_open_that_raises_stops_the_start_and_is_named(error: BaseException) -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(PluginError, match=r"mine.*example"):
+            await opened(stack, raising_inside(error))
+
+
+# PL-01
+async def test_an_open_that_raises_when_called_is_no_different() -> None:
+    def open_one(services: Any) -> Any:
+        raise SystemExit(0)
+
+    async with AsyncExitStack() as stack:
+        with pytest.raises(PluginError, match=r"mine.*example"):
+            await opened(stack, open_one)
+
+
+async def test_what_a_plugin_says_about_its_start_is_told_as_it_is() -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(StartError, match=r"^set the url$"):
+            await opened(stack, raising_inside(StartError("set the url")))
+
+
+# PL-01
+@pytest.mark.parametrize("context", [None, 1, Answering(None)])
+async def test_an_open_that_gives_no_context_manager_stops_the_start(context: object) -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(PluginError, match="asynccontextmanager"):
+            await opened(stack, lambda services: context)
+
+
+async def test_a_policy_that_can_not_be_opened_stops_the_start() -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(PluginError, match=r"policy.*example"):
+            await opened(stack, good, raising_inside(ValueError("bad")))
+
+
+def test_a_plugins_scope_is_described_by_its_route() -> None:
+    routes: Any = [SimpleNamespace(access=scoped("example:poke"), summary="Poke it")]
+
+    assert [(rule.name, rule.description, rule.default) for rule in plugin_scopes(routes)] == [
+        ("example:poke", "Poke it", False)
+    ]
+
+
+def test_a_route_with_one_of_our_scopes_brings_no_scope() -> None:
+    routes: Any = [SimpleNamespace(access=scoped("users:write"), summary="Mine now")]
+
+    assert list(plugin_scopes(routes)) == []

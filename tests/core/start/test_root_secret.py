@@ -1,0 +1,292 @@
+"""The root secret: what it seals, which one counts, and how its file is made."""
+
+from __future__ import annotations
+
+import base64
+import multiprocessing
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentbox.core.root_secret import (
+    RootSecret,
+    parse_secrets,
+    root_secret,
+    verify_root_secret,
+)
+from agentbox.errors import StartError
+from agentbox.model.secret import Secret
+from agentbox.plugin.storage import Storage
+from agentbox_sqlite.storage import SqliteStorage
+
+ONE, TWO = b"1" * 32, b"2" * 32
+PLACE = "signing_keys:private:k1"
+
+
+def text(*secrets: bytes) -> str:
+    return ",".join(base64.b64encode(secret).decode() for secret in secrets)
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> SqliteStorage:
+    """A storage whose key file is not there yet."""
+    return SqliteStorage(tmp_path / "agentbox.db")
+
+
+def key_file_of(storage: SqliteStorage) -> Path:
+    assert storage.default_secret_path is not None
+    return storage.default_secret_path
+
+
+@pytest.fixture
+def key_file(closed: SqliteStorage) -> Path:
+    return key_file_of(closed)
+
+
+@pytest.fixture
+def wide_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_what_is_sealed_opens_at_its_place() -> None:
+    secret = RootSecret([ONE])
+
+    assert secret.open(secret.seal(b"text", place=PLACE), place=PLACE) == b"text"
+
+
+def test_what_is_sealed_does_not_show_its_text() -> None:
+    assert b"text" not in RootSecret([ONE]).seal(b"text", place=PLACE)
+
+
+def test_the_same_text_is_sealed_differently_each_time() -> None:
+    secret = RootSecret([ONE])
+
+    assert secret.seal(b"text", place=PLACE) != secret.seal(b"text", place=PLACE)
+
+
+# ST-11: bound to its row
+@pytest.mark.parametrize(
+    "place", ["signing_keys:private:k2", "signing_keys:public:k1", "login_flows:private:k1", ""]
+)
+def test_a_text_moved_to_another_row_does_not_open(place: str) -> None:
+    secret = RootSecret([ONE])
+    sealed = secret.seal(b"text", place=PLACE)
+
+    with pytest.raises(StartError):
+        secret.open(sealed, place=place)
+
+
+@pytest.mark.parametrize("at", range(0, 36, 5))
+def test_a_changed_text_does_not_open(at: int) -> None:
+    secret = RootSecret([ONE])
+    sealed = bytearray(secret.seal(b"text", place=PLACE))
+    sealed[at % len(sealed)] ^= 1
+
+    with pytest.raises(StartError):
+        secret.open(bytes(sealed), place=PLACE)
+
+
+@pytest.mark.parametrize("length", [0, 3, 4, 15, 16, 31])
+def test_a_truncated_text_does_not_open(length: int) -> None:
+    secret = RootSecret([ONE])
+    sealed = secret.seal(b"text", place=PLACE)
+
+    with pytest.raises(StartError):
+        secret.open(sealed[:length], place=PLACE)
+
+
+def test_another_secret_does_not_open() -> None:
+    with pytest.raises(StartError):
+        RootSecret([TWO]).open(RootSecret([ONE]).seal(b"text", place=PLACE), place=PLACE)
+
+
+def test_of_several_secrets_the_first_seals() -> None:
+    sealed = RootSecret([ONE, TWO]).seal(b"text", place=PLACE)
+
+    assert RootSecret([ONE]).open(sealed, place=PLACE) == b"text"
+
+
+def test_of_several_secrets_all_open() -> None:
+    sealed = RootSecret([TWO]).seal(b"text", place=PLACE)
+
+    assert RootSecret([ONE, TWO]).open(sealed, place=PLACE) == b"text"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "hunter2-hunter2", text(b"short"), text(ONE) + ",", "\x00", text(ONE + b"x")]
+)
+def test_what_is_no_secret_is_refused_without_being_shown(wrong: str) -> None:
+    with pytest.raises(StartError) as refused:
+        parse_secrets(wrong)
+
+    assert not wrong or wrong not in str(refused.value)
+
+
+def test_blanks_around_the_secrets_do_not_matter() -> None:
+    assert parse_secrets(f" {text(ONE)} , {text(TWO)}\n") == [ONE, TWO]
+
+
+async def test_the_database_is_bound_to_the_secret_it_was_made_with(storage: Storage) -> None:
+    await verify_root_secret(storage, RootSecret([ONE]))
+
+    with pytest.raises(StartError):
+        await verify_root_secret(storage, RootSecret([TWO]))
+
+
+async def test_the_same_secret_starts_it_again(storage: Storage) -> None:
+    await verify_root_secret(storage, RootSecret([ONE]))
+    await verify_root_secret(storage, RootSecret([TWO, ONE]))
+
+
+@pytest.mark.parametrize("marker", ["", "x", "AAAA", "not base64"])
+async def test_a_damaged_marker_stops_the_start(storage: Storage, marker: str) -> None:
+    async with storage.transaction() as tx:
+        await tx.markers.claim("root_secret", marker)
+
+    with pytest.raises(StartError):
+        await verify_root_secret(storage, RootSecret([ONE]))
+
+
+async def test_a_database_whose_key_file_is_gone_does_not_start(storage: SqliteStorage) -> None:
+    await verify_root_secret(storage, root_secret(None, storage))
+    key_file_of(storage).unlink()
+
+    with pytest.raises(StartError):
+        await verify_root_secret(storage, root_secret(None, storage))
+
+
+async def test_it_starts_again_once_the_key_file_is_back(storage: SqliteStorage) -> None:
+    await verify_root_secret(storage, root_secret(None, storage))
+    kept = key_file_of(storage).read_bytes()
+    key_file_of(storage).unlink()
+    with pytest.raises(StartError):
+        await verify_root_secret(storage, root_secret(None, storage))
+    key_file_of(storage).write_bytes(kept)
+
+    await verify_root_secret(storage, root_secret(None, storage))
+
+
+def test_a_configured_secret_makes_no_file(closed: SqliteStorage, key_file: Path) -> None:
+    root_secret(Secret(text(ONE)), closed)
+
+    assert not key_file.exists()
+
+
+def test_a_storage_without_a_place_for_it_wants_it_configured(closed: SqliteStorage) -> None:
+    closed.default_secret_path = None
+
+    with pytest.raises(StartError, match="AGENTBOX_SECRET_KEY"):
+        root_secret(None, closed)
+
+
+# ST-11: the key file is 0600
+@pytest.mark.usefixtures("wide_umask")
+def test_the_key_file_is_its_owners_alone(closed: SqliteStorage, key_file: Path) -> None:
+    root_secret(None, closed)
+
+    assert key_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_file_holds_the_secret_that_counts(closed: SqliteStorage, key_file: Path) -> None:
+    sealed = root_secret(None, closed).seal(b"text", place=PLACE)
+
+    assert RootSecret(parse_secrets(key_file.read_text())).open(sealed, place=PLACE) == b"text"
+
+
+def test_no_draft_is_left_beside_it(closed: SqliteStorage, key_file: Path) -> None:
+    root_secret(None, closed)
+
+    assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
+
+
+# ST-02
+@pytest.mark.parametrize("step", ["fchmod", "write", "fsync", "link"])
+def test_a_death_while_it_is_made_leaves_a_next_start_that_works(
+    closed: SqliteStorage, key_file: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", die)
+        patched.setattr(os, step, die)
+        with pytest.raises(Killed):
+            root_secret(None, closed)
+    root_secret(None, closed)
+
+    assert len(parse_secrets(key_file.read_text())) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"hunter2-hunter2-hunter2", b"\xff\xfe", b"AAAA\n"], ids=repr
+)
+def test_a_key_file_that_holds_no_secret_is_named_and_not_shown(
+    closed: SqliteStorage, key_file: Path, content: bytes
+) -> None:
+    key_file.write_bytes(content)
+
+    with pytest.raises(StartError) as refused:
+        root_secret(None, closed)
+    assert str(key_file) in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_key_file_that_is_a_folder_is_named(closed: SqliteStorage, key_file: Path) -> None:
+    key_file.mkdir()
+
+    with pytest.raises(StartError, match=r"agentbox\.db\.key"):
+        root_secret(None, closed)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="nowhere"):
+        root_secret(None, SqliteStorage(tmp_path / "nowhere" / "agentbox.db"))
+
+
+def _start(path: str, barrier: object, answers: object) -> None:
+    barrier.wait()  # type: ignore[attr-defined]
+    secret = root_secret(None, SqliteStorage(Path(path)))
+    answers.put(secret.seal(b"text", place=PLACE))  # type: ignore[attr-defined]
+
+
+# ST-07, as far as the root secret
+def test_of_processes_that_start_at_once_all_have_one_secret(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier, answers = context.Barrier(4), context.Queue()
+    path = tmp_path / "agentbox.db"
+    started = [context.Process(target=_start, args=(str(path), barrier, answers)) for _ in range(4)]
+    for process in started:
+        process.start()
+    sealed = [answers.get(timeout=60) for _ in started]
+    for process in started:
+        process.join(timeout=60)
+    mine = root_secret(None, SqliteStorage(path))
+
+    assert [mine.open(one, place=PLACE) for one in sealed] == [b"text"] * 4
+
+
+# In containers every process may be number 1.
+def test_processes_of_one_number_do_not_share_a_draft(
+    closed: SqliteStorage, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_link = os.link
+    seen: list[bytes] = []
+
+    def link_while_another_starts(draft: Path, path: Path) -> None:
+        monkeypatch.setattr(os, "link", real_link)
+        root_secret(None, closed)
+        seen.append(key_file.read_bytes())
+        real_link(draft, path)
+
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    monkeypatch.setattr(os, "link", link_while_another_starts)
+    root_secret(None, closed)
+
+    assert seen == [key_file.read_bytes()]
