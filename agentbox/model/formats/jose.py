@@ -11,6 +11,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -54,21 +57,36 @@ def parse(text: str) -> CompactJws:
     parts = text.split(".")
     if len(parts) != 3:
         raise MalformedJws("The token does not have three parts.")
-    header = _object(decode_base64url(parts[0]))
-    if any(name in header for name in _REFUSED_PARAMETERS):
-        raise MalformedJws("The header asks for something that is not implemented.")
-    algorithm = _text(header, "alg")
-    if algorithm is None:
-        raise MalformedJws("The header names no algorithm.")
+    header = _header(parts[0])
     return CompactJws(
-        algorithm=algorithm,
-        type=_text(header, "typ"),
-        key_id=_text(header, "kid"),
-        header=header,
+        algorithm=header.algorithm,
+        type=header.type,
+        key_id=header.key_id,
+        header=header.members,
         payload=decode_base64url(parts[1]),
         signing_input=f"{parts[0]}.{parts[1]}".encode("ascii"),
         signature=decode_base64url(parts[2]),
     )
+
+
+class _Header(NamedTuple):
+    algorithm: str
+    type: str | None
+    key_id: str | None
+    members: Mapping[str, object]
+
+
+# One key signs the tokens of a day, all with the same header: it is read once.
+@lru_cache(maxsize=64)
+def _header(part: str) -> _Header:
+    members = _object(decode_base64url(part))
+    if any(name in members for name in _REFUSED_PARAMETERS):
+        raise MalformedJws("The header asks for something that is not implemented.")
+    algorithm = _text(members, "alg")
+    if algorithm is None:
+        raise MalformedJws("The header names no algorithm.")
+    key_id, kind = _text(members, "kid"), _text(members, "typ")
+    return _Header(algorithm, kind, key_id, MappingProxyType(members))
 
 
 def parse_claims(payload: bytes) -> dict[str, object]:
