@@ -82,7 +82,7 @@ def check() -> None:
     found = loaded.storage.schema_status(loaded.migration_folders)
     loaded.console.print(_verdict(found))
     if not found.current:
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
 
 
 def _loaded() -> _Loaded:

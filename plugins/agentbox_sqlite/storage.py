@@ -17,6 +17,7 @@ checkpoints at a time, and no other process writes meanwhile:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -119,9 +120,11 @@ class SqliteStorage(Storage):
         try:
             async with self._connected() as (writer, readers):
                 yield
-                # Nobody else has the lock, so this is the one that may; it is not given back yet.
-                await readers.settle()
-                await writer.checkpoint(lambda: None)
+                # The lock is ours, and is not given back yet. What can't be written back now stays
+                # in the WAL, where it is safe; the command has done its work either way.
+                with contextlib.suppress(StorageError):
+                    await readers.settle()
+                    await writer.checkpoint(lambda: None)
         finally:
             lock.release()
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import ALL_CHANGED, Change
 from agentbox.testing.samples import a_user, an_event
 from agentbox_sqlite import upkeep
 from agentbox_sqlite.files import FileLock
 from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import SqliteStorage
+from tests.scale import scaled
 from tests.storage.database import open_sqlite
 
 
@@ -124,3 +129,32 @@ async def _grow(storage: SqliteStorage, wal: Path) -> None:
         for number in range(300):
             await tx.audit.add(an_event(str(number), target="x" * 16_000))
     assert wal.stat().st_size >= upkeep.WAL_LIMIT
+
+
+async def test_a_server_and_commands_together_keep_the_file_whole(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # ST-05: checkpoints all the time, on the server and by commands that come and go
+    monkeypatch.setattr(upkeep, "WAL_LIMIT", 1)
+    monkeypatch.setattr(upkeep, "INTERVAL", 0.005)
+    rounds = scaled(15)
+
+    async def serve(storage: SqliteStorage) -> None:
+        for number in range(rounds * 10):
+            async with storage.transaction() as tx:
+                await tx.users.add(a_user(f"server-{number}"))
+
+    async def command(number: int) -> None:
+        async with open_sqlite(database, brief=True) as storage, storage.transaction() as tx:
+            await tx.users.add(a_user(f"command-{number}"))
+
+    async with open_sqlite(database) as server:
+        writing = asyncio.create_task(serve(server))
+        for number in range(rounds):
+            await command(number)
+        await writing
+        async with server.transaction(read_only=True) as tx:
+            assert await tx.users.count(UserFilter()) == rounds * 11
+
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

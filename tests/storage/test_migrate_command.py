@@ -1,0 +1,151 @@
+"""`agentbox migrate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+
+from agentbox.cli.migrate import migrate
+from agentbox.errors import SchemaError
+from agentbox.plugin.migrations import MigrationFolder
+from agentbox_sqlite.schema import own_folders
+from agentbox_sqlite.storage import SqliteStorage
+
+FIRST = "agentbox-sqlite-0001-initial"
+
+
+class Loaded:
+    """What the root command hands over."""
+
+    def __init__(self, path: Path, folders: Sequence[MigrationFolder]) -> None:
+        self.storage = SqliteStorage(path)
+        self.migration_folders = folders
+
+    @property
+    def console(self) -> Console:
+        return Console(width=120)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[MigrationFolder]:
+    """The server's own folder, and one whose migration comes after those."""
+    folder = tmp_path / "later"
+    folder.mkdir()
+    (folder / "later-0001-table.sql").write_text("CREATE TABLE later (id text);\n")
+    (folder / "later-0001-table.rollback.sql").write_text("DROP TABLE later;\n")
+    return [*own_folders(), MigrationFolder(plugin="later", path=folder)]
+
+
+@pytest.fixture
+def loaded(database: Path, folders: list[MigrationFolder]) -> Loaded:
+    return Loaded(database, folders)
+
+
+def run(loaded: Loaded, *arguments: str) -> Result:
+    return CliRunner().invoke(migrate, arguments, obj=loaded, catch_exceptions=False)
+
+
+def test_up_names_what_it_applied_and_then_has_nothing_to_do(loaded: Loaded) -> None:
+    assert run(loaded, "up").output == f"Applied {FIRST}\nApplied later-0001-table\n"
+    assert run(loaded, "up").output == "There was nothing to do.\n"
+
+
+def test_check_fails_until_the_schema_is_current(loaded: Loaded) -> None:
+    before = run(loaded, "check")
+    assert before.exit_code == 1
+    assert before.output == "The schema is not current: 2 pending.\n"
+
+    run(loaded, "up")
+
+    assert run(loaded, "check").exit_code == 0
+
+
+def test_check_makes_no_database(loaded: Loaded, database: Path) -> None:
+    run(loaded, "check")
+
+    assert not database.exists()
+
+
+def test_status_is_a_table_for_people(loaded: Loaded) -> None:
+    SqliteStorage(loaded.storage.path).migrate(own_folders())
+
+    output = run(loaded, "status").output
+
+    assert FIRST in output
+    assert "pending" in output
+    assert "The schema is not current: 1 pending." in output
+
+
+def test_status_is_json_for_scripts(loaded: Loaded) -> None:
+    run(loaded, "up")
+
+    assert json.loads(run(loaded, "status", "--json").output) == {
+        "current": True,
+        "applied": [FIRST, "later-0001-table"],
+        "pending": [],
+        "ahead": [],
+        "drifted": [],
+        "out_of_order": [],
+        "orphaned": [],
+    }
+
+
+def test_status_shows_drift_and_orphans(
+    loaded: Loaded, folders: list[MigrationFolder], database: Path
+) -> None:
+    run(loaded, "up")
+    file = folders[-1].path / "later-0001-table.sql"
+    file.write_text(file.read_text() + "-- edited\n")
+
+    assert "drifted" in run(loaded, "status").output
+    assert "orphaned" in run(Loaded(database, own_folders()), "status").output
+
+
+def test_down_goes_back_to_the_one_named(loaded: Loaded) -> None:
+    run(loaded, "up")
+
+    assert run(loaded, "down", FIRST, "--yes").output == "Rolled back later-0001-table\n"
+    assert run(loaded, "check").exit_code == 1
+
+
+def test_down_all_goes_back_to_nothing(loaded: Loaded) -> None:
+    run(loaded, "up")
+
+    output = run(loaded, "down", "--all", "--yes").output
+
+    assert output == f"Rolled back later-0001-table\nRolled back {FIRST}\n"
+
+
+def test_down_asks_first(loaded: Loaded) -> None:
+    run(loaded, "up")
+
+    answer = CliRunner().invoke(migrate, ["down", "--all"], obj=loaded, input="n\n")
+
+    assert answer.exit_code == 1
+    assert "This deletes tables" in answer.output
+    assert run(loaded, "check").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", FIRST]])
+def test_down_wants_to_know_how_far(loaded: Loaded, arguments: list[str]) -> None:
+    answer = run(loaded, "down", "--yes", *arguments)
+
+    assert answer.exit_code == 2
+    assert "--all" in answer.output
+
+
+def test_down_from_a_newer_schema_is_refused(
+    loaded: Loaded, folders: list[MigrationFolder]
+) -> None:
+    # ST-06: a downgrade is refused with a message
+    run(loaded, "up")
+    for path in folders[-1].path.iterdir():
+        path.rename(path.with_name(path.name.replace("0001", "0000")))
+
+    with pytest.raises(SchemaError, match="ahead of this program"):
+        run(loaded, "down", "--all", "--yes")
