@@ -5,6 +5,7 @@ V, U, A, S are viewer, user, admin, super_admin. A row says what each of four ta
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, NamedTuple
 
 import pytest
@@ -166,8 +167,6 @@ async def test_an_edit_that_is_partly_beyond_the_rank_changes_nothing(people: Pe
 
 async def test_two_super_admins_who_demote_each_other_leave_one(live: Live, people: People) -> None:
     # AZ-05
-    import asyncio
-
     first, second, third = people.first, people.super_admin, people.other_super_admin
     await first.caller.patch(third.path, {"role": "user"})
     answers = await asyncio.gather(
