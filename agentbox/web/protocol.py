@@ -44,7 +44,9 @@ class Connection(web.RequestHandler):
         """
         super().data_received(data)
         request = self._current_request
-        if request is not None and self._messages and isinstance(self._messages[-1][0], _ErrInfo):
+        if request is None or request.content.is_eof() or not self._messages:
+            return
+        if isinstance(self._messages[-1][0], _ErrInfo):
             request.content.set_exception(RequestPayloadError("badly framed"))
 
     def log_exception(self, *args: Any, **kw: Any) -> None:

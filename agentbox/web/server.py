@@ -70,7 +70,8 @@ class Server:
         self._on_bound = on_bound
         self._runtime = runtime
         app = create_app(runtime, routes, body_deadline=body_deadline)
-        self._runner = _Runner(app, access_log, shutdown_timeout=grace)
+        # aiohttp waits this long for a handler, and as long again after it cut off its body.
+        self._runner = _Runner(app, access_log, shutdown_timeout=grace / 2)
 
     async def start(self) -> Address:
         """Listen. Raises OSError if the address can't be had."""

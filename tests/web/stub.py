@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -34,14 +35,21 @@ class StubClock:
 
 
 class StubRecognition:
-    """Knows the principals it was given by token; raises what it was given to raise."""
+    """Knows the principals it was given by token; raises what it was given to raise.
+
+    `asked` is set once it was asked; it answers when `free` is set.
+    """
 
     def __init__(self, known: dict[str, Principal | Exception]) -> None:
         self.known = known
         self.seen: list[Credential] = []
+        self.asked, self.free = asyncio.Event(), asyncio.Event()
+        self.free.set()
 
     async def recognise(self, credential: Credential) -> Principal:
         self.seen.append(credential)
+        self.asked.set()
+        await self.free.wait()
         answer = self.known.get(credential.value.reveal(), InvalidToken())
         if isinstance(answer, Exception):
             raise answer

@@ -140,6 +140,23 @@ async def test_a_body_that_breaks_after_its_head_is_told_at_once(live: Live) -> 
     writer.close()
 
 
+async def test_rubbish_behind_a_whole_request_does_not_spoil_it(live: Live) -> None:
+    """It comes while the request is still being authenticated, its body there but not read."""
+    live.runtime.recognition.free.clear()
+    reader, writer = await asyncio.open_connection(live.address.host, live.address.port)
+    head = b"POST /guarded HTTP/1.1\r\nAuthorization: Bearer session\r\n" + HOST
+    writer.write(head + b"Content-Type: application/json\r\nContent-Length: 12\r\n\r\n" + ITEM)
+    async with asyncio.timeout(10):
+        await live.runtime.recognition.asked.wait()
+        writer.write(b"rubbish\r\n\r\n")
+        await live.ask("GET", "/public")  # the rubbish has been read when this is answered
+        live.runtime.recognition.free.set()
+        answers = split(await reader.read())
+
+    assert [answer.status for answer in answers] == [200, 400]
+    writer.close()
+
+
 async def test_a_refused_request_is_not_quoted_anywhere(live: Live) -> None:  # OB-01, WB-07
     """aiohttp's own answer and its log line would hold the header that is wrong."""
     bad = GET + b"Authorization: Bearer canary-token\x00\r\n\r\n"
