@@ -197,31 +197,6 @@ def _assemble(
     )
 
 
-def _login_parts(settings: Settings, abilities: Abilities) -> LoginParts:
-    return LoginParts(
-        methods=abilities.methods,
-        policies=abilities.login_policies,
-        claims=abilities.claims,
-        issuer=abilities.issuer,
-        audience=settings.public_url,
-        access_expiry=settings.tokens.access_expiry,
-        session_max_age=settings.tokens.session_max_age,
-    )
-
-
-def _api_keys(
-    settings: Settings, services: HostServices, changes: Changes, scopes: ScopeTable
-) -> ApiKeys:
-    return ApiKeys(
-        storage=services.storage,
-        changes=changes,
-        clock=services.clock,
-        scopes=scopes,
-        key_format=services.api_key_format,
-        max_lifetime=settings.api_keys.max_lifetime,
-    )
-
-
 async def _first_start(runtime: Runtime, settings: Settings, storage: Storage) -> None:
     await ensure_first_admin(
         storage,
