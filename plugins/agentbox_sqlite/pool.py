@@ -191,7 +191,10 @@ class Readers:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[SqliteConnection]:
         """A connection in a transaction that begins with its first statement."""
-        await _in_time(self._turns.acquire(), asyncio.get_running_loop().time() + PATIENCE)
+        if self._turns.locked():
+            await _in_time(self._turns.acquire(), asyncio.get_running_loop().time() + PATIENCE)
+        else:
+            await self._turns.acquire()
         reader = self._idle.pop()
         connection = SqliteConnection(reader[0])
         reader[1].renew = True

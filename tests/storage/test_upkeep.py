@@ -94,6 +94,23 @@ async def test_a_grown_wal_is_written_back(sqlite: SqliteStorage, database: Path
             await asyncio.sleep(0.02)
 
 
+async def test_a_checkpoint_of_one_s_own_is_no_change(
+    sqlite: SqliteStorage, database: Path
+) -> None:
+    heard: list[Change] = []
+    sqlite.on_change(heard.append)
+    await _grow(sqlite, database.with_name("agentbox.db-wal"))
+
+    async with asyncio.timeout(10):
+        while database.with_name("agentbox.db-wal").stat().st_size > 0:
+            await asyncio.sleep(0.02)
+    async with sqlite.transaction() as tx:
+        await tx.users.add(a_user())
+    await asyncio.sleep(2.5 * upkeep.INTERVAL)
+
+    assert heard == []
+
+
 async def test_a_grown_wal_waits_for_a_command(sqlite: SqliteStorage, database: Path) -> None:
     # ST-05
     wal = database.with_name("agentbox.db-wal")
