@@ -47,6 +47,12 @@ class Invocation:
 
         return create_storage(self.assembly)
 
+    def ensure_root_secret(self) -> None:
+        """The root secret is there, made if need be, before a database's first commit."""
+        from agentbox.core.root_secret import root_secret
+
+        root_secret(self.assembly.settings.server.secret_key, self.storage)
+
     @property
     def migration_folders(self) -> Sequence[MigrationFolder]:
         """The folders of migrations of all enabled plugins for the configured storage."""

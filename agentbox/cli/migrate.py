@@ -23,6 +23,7 @@ class _Loaded(Protocol):
     def migration_folders(self) -> Sequence[MigrationFolder]: ...
     @property
     def console(self) -> Console: ...
+    def ensure_root_secret(self) -> None: ...
 
 
 _MEANINGS = {
@@ -58,6 +59,7 @@ def status(as_json: bool) -> None:
 def up() -> None:
     """Apply all that is pending."""
     loaded = _loaded()
+    loaded.ensure_root_secret()
     done = loaded.storage.migrate(loaded.migration_folders)
     _report(loaded.console, "Applied", done)
 

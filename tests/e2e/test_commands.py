@@ -205,6 +205,14 @@ def test_help_reads_well(tmp_path: Path, group: str) -> None:
     assert all(len(line.split(maxsplit=1)) == 2 for line in commands), text
 
 
+def test_a_database_made_by_migrate_has_its_root_secret_first(tmp_path: Path) -> None:
+    run(tmp_path, "migrate", "up")
+    assert (tmp_path / "agentbox.db.key").exists()
+    run(tmp_path, "migrate", "check")
+    with serving(tmp_path, env=given()) as server:
+        sign_in(server.url)
+
+
 def test_check_reports_faults_and_exits_with_one(tmp_path: Path) -> None:
     result = agentbox(tmp_path, "check", env=environment(AGENTBOX_PORT="abc"))
     assert result.returncode == 1

@@ -25,6 +25,10 @@ class Loaded:
     def __init__(self, path: Path, folders: Sequence[MigrationFolder]) -> None:
         self.storage = SqliteStorage(path)
         self.migration_folders = folders
+        self.secret_ensured = False
+
+    def ensure_root_secret(self) -> None:
+        self.secret_ensured = True
 
     @property
     def console(self) -> Console:
