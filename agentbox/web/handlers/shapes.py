@@ -209,35 +209,16 @@ class JwksOut(Struct, frozen=True, kw_only=True):
 
 def user_out(user: User) -> UserOut:
     """A user as clients see it."""
-    return UserOut(
-        id=user.id,
-        username=user.username,
-        role=user.role,
-        status=user.status,
-        created_at=user.created_at,
-        updated_at=user.updated_at,
-        email=user.email,
-        last_login=user.last_login,
-        password_change_required=user.password_change_required,
-    )
+    return UserOut(**_user_fields(user))
 
 
 def me_out(caller: Principal) -> MeOut:
     """The caller as it sees itself."""
-    user, credential = caller.user, caller.credential
-    limit = caller.environment_limit
+    credential, limit = caller.credential, caller.environment_limit
     limited = isinstance(limit, EnvironmentLimit)
     limit_all = limit.all_environments if isinstance(limit, EnvironmentLimit) else None
     return MeOut(
-        id=user.id,
-        username=user.username,
-        role=user.role,
-        status=user.status,
-        created_at=user.created_at,
-        updated_at=user.updated_at,
-        email=user.email,
-        last_login=user.last_login,
-        password_change_required=user.password_change_required,
+        **_user_fields(caller.user),
         auth=AuthOut(
             method=credential.kind,
             scopes=sorted_scopes(caller.scopes),
@@ -250,6 +231,20 @@ def me_out(caller: Principal) -> MeOut:
             all_environments=limit_all,
         ),
     )
+
+
+def _user_fields(user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "username": user.username,
+        "role": user.role,
+        "status": user.status,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+        "email": user.email,
+        "last_login": user.last_login,
+        "password_change_required": user.password_change_required,
+    }
 
 
 @lru_cache(maxsize=4096)
