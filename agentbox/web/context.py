@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
@@ -26,13 +25,6 @@ class Recognition(Protocol):
         """As `recognise`; a token that only ran out holds too."""
 
 
-class Time(Protocol):
-    """The database's time."""
-
-    def now(self) -> datetime:
-        """Aware UTC."""
-
-
 class Runtime(Protocol):
     """The part of the runtime that the web layer uses."""
 
@@ -41,9 +33,6 @@ class Runtime(Protocol):
 
     @property
     def settings(self) -> Settings: ...
-
-    @property
-    def clock(self) -> Time: ...
 
     @property
     def scopes(self) -> ScopeTable: ...

@@ -29,11 +29,6 @@ from agentbox.plugin.routes import Handler, Route, RouteRequest, RouteResponse
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-class StubClock:
-    def now(self) -> datetime:
-        return NOW
-
-
 class StubRecognition:
     """Knows the principals it was given by token; raises what it was given to raise.
 
@@ -63,7 +58,6 @@ class StubRuntime:
     def __init__(self, **server: Any) -> None:
         server = {"docs": False, "port": 0} | server
         self.settings = settings(**server)
-        self.clock = StubClock()
         self.scopes = ScopeTable()
         self.recognition = StubRecognition(
             {

@@ -16,7 +16,7 @@ def authorise(runtime: Runtime) -> Middleware:
     `password_change_required`, `insufficient_role`, `session_required`, `insufficient_scope`,
     `insufficient_user_authentication`. Public routes and unknown paths pass.
     """
-    scopes, clock = runtime.scopes, runtime.clock
+    scopes = runtime.scopes
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -28,7 +28,7 @@ def authorise(runtime: Runtime) -> Middleware:
                 principal,
                 request.match_info,
                 scopes=scopes,
-                now=clock.now(),
+                now=principal.evaluated_at,
             )
         return await handler(request)
 
