@@ -21,6 +21,7 @@ from agentbox.errors import (
     LoginFailed,
     LoginIncomplete,
     SessionRequired,
+    StartError,
     Unavailable,
 )
 from agentbox.model.evidence import LOCAL_ISSUER, Authentication, CredentialRef, Identity
@@ -136,7 +137,11 @@ class Login:
         named = next((n for n in self._parts.methods if n.id == method), None)
         if named is None:
             raise InvalidCredentials
-        state = self._sealer.open(waiting.sealed_state, place=_flow_place(flow_id))
+        try:
+            state = self._sealer.open(waiting.sealed_state, place=_flow_place(flow_id))
+        except StartError as error:
+            _log.error("login_flow_not_opened", method=method)
+            raise InvalidCredentials from error
         answer = await self._ask(named, lambda m: m.advance(context, state, data))
         return await self._go_on(named, answer, context)
 
