@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from agentbox.errors import Problem
 from agentbox.model.access.route import Access
-from agentbox.model.evidence import Authentication
 from agentbox.model.principal import Origin, Principal
 
 BodyT = TypeVar("BodyT")
@@ -19,8 +18,7 @@ QueryT = TypeVar("QueryT")
 class RouteRequest(Struct, Generic[BodyT, QueryT], kw_only=True):
     """A request whose path, query and body have been parsed and whose caller may call this route.
 
-    `caller` is None on public routes. `expired` is set instead of `caller` only on a route with
-    `allow_expired`, for a token that ran out.
+    `caller` is None on public routes.
     """
 
     path: Mapping[str, str]
@@ -29,7 +27,6 @@ class RouteRequest(Struct, Generic[BodyT, QueryT], kw_only=True):
     caller: Principal | None
     origin: Origin
     request_id: str
-    expired: Authentication | None = None
 
     @property
     def principal(self) -> Principal:

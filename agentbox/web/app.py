@@ -16,7 +16,7 @@ from agentbox.web.middleware.authenticate import authenticate
 from agentbox.web.middleware.authorise import authorise
 from agentbox.web.middleware.cors import cors
 from agentbox.web.middleware.errors import errors
-from agentbox.web.middleware.observe import RequestIds, observe
+from agentbox.web.middleware.observe import InFlight, RequestIds, observe
 from agentbox.web.openapi import document_routes
 from agentbox.web.responses import Headers
 from agentbox.web.typed.body import DEADLINE, BodyReader
@@ -27,6 +27,7 @@ _PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
 _PARAMETER_PATTERN: Final = r"{\1:(?!\\.{1,2}$)[A-Za-z0-9._~-]{1,128}}"
 
 HEADERS: Final = web.AppKey("HEADERS", Headers)
+IN_FLIGHT: Final = web.AppKey("IN_FLIGHT", InFlight)
 REQUEST_IDS: Final = web.AppKey("REQUEST_IDS", RequestIds)
 
 
@@ -48,10 +49,10 @@ def create_app(
     bodies = BodyReader(deadline=body_deadline)
     served = served_routes(runtime, routes)
     endpoints = [Endpoint(route, headers, bodies) for route in served]
-    ids = RequestIds()
+    ids, in_flight = RequestIds(), InFlight()
     app = web.Application(
         middlewares=[
-            observe(ids, runtime),
+            observe(ids, runtime, in_flight),
             *([cors(server.cors_origins, headers)] if server.cors_origins else []),
             errors(headers),
             authenticate(
@@ -62,7 +63,7 @@ def create_app(
             authorise(runtime),
         ]
     )
-    app[HEADERS], app[REQUEST_IDS] = headers, ids
+    app[HEADERS], app[REQUEST_IDS], app[IN_FLIGHT] = headers, ids, in_flight
     _add_routes(app, endpoints)
     return app
 

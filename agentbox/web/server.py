@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +15,7 @@ from aiohttp import http_parser, web
 from agentbox.core.logs import LogHandle
 from agentbox.plugin.routes import Route
 from agentbox.web.access_log import AccessLogger
-from agentbox.web.app import HEADERS, REQUEST_IDS, create_app
+from agentbox.web.app import HEADERS, IN_FLIGHT, REQUEST_IDS, create_app
 from agentbox.web.context import Runtime
 from agentbox.web.protocol import Connection, Connections
 from agentbox.web.typed.body import DEADLINE
@@ -70,14 +72,17 @@ class Server:
         self._on_bound = on_bound
         self._runtime = runtime
         app = create_app(runtime, routes, body_deadline=body_deadline)
-        # aiohttp waits this long for a handler, and as long again after it cut off its body.
-        self._runner = _Runner(app, access_log, shutdown_timeout=grace / 2)
+        self._in_flight = app[IN_FLIGHT]
+        self._grace = grace
+        self._site: web.TCPSite | None = None
+        self._runner = _Runner(app, access_log, shutdown_timeout=LINGER)
 
     async def start(self) -> Address:
         """Listen. Raises OSError if the address can't be had."""
         _check_parser()
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port, backlog=1024).start()
+        self._site = web.TCPSite(self._runner, self._host, self._port, backlog=1024)
+        await self._site.start()
         address = Address(*self._runner.addresses[0][:2])
         if self._on_bound is not None:
             self._on_bound(address)
@@ -90,7 +95,19 @@ class Server:
     async def stop(self) -> None:
         """Close the listener, let requests in flight finish, close all connections."""
         self.begin_drain()
+        site, self._site = self._site, None
+        if site is not None:
+            await site.stop()
+        await self._finish_requests()
         await self._runner.cleanup()
+
+    async def _finish_requests(self) -> None:
+        """aiohttp's own stop reads no more of a body that is still coming, so wait before it."""
+        self._in_flight.idle.clear()
+        if self._in_flight.count:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._grace):
+                    await self._in_flight.idle.wait()
 
 
 class _Runner(web.AppRunner):

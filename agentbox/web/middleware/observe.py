@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 import secrets
@@ -33,18 +34,36 @@ class RequestIds:
         return f"{self._process}-{next(self._numbers):x}"
 
 
-def observe(ids: RequestIds, runtime: Runtime) -> Middleware:
+class InFlight:
+    """How many requests are being answered now."""
+
+    __slots__ = ("count", "idle")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.idle = asyncio.Event()
+        """Set by the last of them, once somebody has cleared it."""
+
+
+def observe(ids: RequestIds, runtime: Runtime, in_flight: InFlight) -> Middleware:
     """Every request gets a `RequestContext` with a request id; every answer says that id.
 
     - The client's `X-Request-Id` is kept if it is at most 64 safe characters, else replaced.
     - Once the server drains, every answer tells the client to close the connection.
+    - It is counted among those in flight until it is answered.
     """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         request_id = ids.take(request.headers.get(REQUEST_ID))
         request[CONTEXT] = RequestContext(request_id)
-        answer = await handler(request)
+        in_flight.count += 1
+        try:
+            answer = await handler(request)
+        finally:
+            in_flight.count -= 1
+            if not in_flight.count:
+                in_flight.idle.set()
         answer.headers[REQUEST_ID] = request_id
         if runtime.draining:
             answer.force_close()
