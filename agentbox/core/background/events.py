@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -40,13 +42,15 @@ class EventQueue:
             self._counters.add("events_dropped")
 
     def stop(self, timeout: float = 2.0) -> None:
-        """Tell what waits, for at most `timeout` seconds."""
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:
-            self._counters.add("events_dropped", self._waiting.qsize())
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        """Tell what waits, for at most `timeout` seconds; what is left then is dropped."""
+        if not self._thread.is_alive():
+            return
+        deadline = time.monotonic() + timeout
+        with contextlib.suppress(queue.Full):
+            self._waiting.put(None, timeout=timeout)
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        left = sum(1 for event in list(self._waiting.queue) if event is not None)
+        self._counters.add("events_dropped", left)
 
     def _run(self) -> None:
         while (event := self._waiting.get()) is not None:

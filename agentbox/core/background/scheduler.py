@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Scheduler:
         self._poll = poll
         self._running: dict[str, asyncio.Task[None]] = {}
         self._loop_task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Make the rows of new jobs and begin to look for due ones."""
@@ -74,9 +76,11 @@ class Scheduler:
 
     async def stop(self, timeout: float = 5.0) -> None:
         """Claim nothing more, wait for running jobs up to `timeout` seconds, then cancel them."""
+        self._stopping.set()
         if self._loop_task is not None:
+            # Not cancelled while it claims: a lease that nobody knows of would have to run out.
+            await asyncio.wait({self._loop_task}, timeout=timeout)
             self._loop_task.cancel()
-            await asyncio.gather(self._loop_task, return_exceptions=True)
         running = set(self._running.values())
         if running:
             _, late = await asyncio.wait(running, timeout=timeout)
@@ -88,16 +92,18 @@ class Scheduler:
     async def look(self) -> None:
         """Claim and start every job that is due and not running here."""
         for job in self._jobs.values():
-            if job.name not in self._running:
+            if job.name not in self._running and not self._stopping.is_set():
                 await self._claim(job)
 
     async def _look_forever(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self.look()
             except StorageError as error:
                 _log.warning("jobs_not_looked_at", error=str(error))
-            await asyncio.sleep(self._poll)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._poll):
+                    await self._stopping.wait()
 
     async def _claim(self, job: Job) -> None:
         now = self._clock.now()

@@ -1,0 +1,314 @@
+"""Jobs: on their interval, never twice at a time, and never in anyone's way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import pytest
+
+from agentbox.core.background.scheduler import GRACE, Scheduler, next_tick
+from agentbox.core.counters import Counters
+from agentbox.errors import StorageError
+from agentbox.model.jobs import JobState
+from agentbox.plugin.job import Job, JobRun
+from agentbox.plugin.storage import Storage
+from tests.core.world import START, ManualClock
+
+MINUTE = timedelta(minutes=1)
+
+
+class Work(Job):
+    """Does what it is told, and notes that it ran."""
+
+    name: ClassVar[str] = "work"
+    interval: ClassVar[timedelta] = MINUTE
+    timeout: ClassVar[timedelta] = timedelta(seconds=20)
+
+    def __init__(self, do: Callable[[JobRun], Awaitable[None]] | None = None) -> None:
+        self.do = do
+        self.runs: list[datetime] = []
+
+    async def run(self, run: JobRun) -> None:
+        self.runs.append(run.due)
+        if self.do is not None:
+            await self.do(run)
+
+
+class Other(Work):
+    name: ClassVar[str] = "other"
+
+
+class Impatient(Work):
+    timeout: ClassVar[timedelta] = timedelta(milliseconds=10)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def counters() -> Counters:
+    return Counters()
+
+
+Make = Callable[..., Awaitable[Scheduler]]
+
+
+@pytest.fixture
+async def scheduler(
+    storage: Storage, clock: ManualClock, counters: Counters
+) -> AsyncIterator[Make]:
+    """Schedulers with the rows of their jobs, that look only when told to."""
+    made: list[Scheduler] = []
+
+    async def make(*jobs: Job) -> Scheduler:
+        async with storage.transaction() as tx:
+            for job in jobs:
+                await tx.jobs.ensure(job.name, clock.now() + job.interval)
+        made.append(Scheduler(jobs, storage, clock, counters))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.stop(timeout=0.05)
+
+
+async def settle(one: Scheduler) -> None:
+    """Until what is running has ended."""
+    await asyncio.gather(*one._running.values())
+
+
+async def row(storage: Storage, name: str = "work") -> JobState:
+    async with storage.transaction(read_only=True) as tx:
+        state = await tx.jobs.get(name)
+    assert state is not None
+    return state
+
+
+async def hang(_: JobRun) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_job_runs_first_after_its_interval(scheduler: Make, clock: ManualClock) -> None:
+    job = Work()
+    one = await scheduler(job)
+    clock.move(59)
+    await one.look()
+    clock.move(1)
+    await one.look()
+    await settle(one)
+
+    assert job.runs == [START + MINUTE]
+
+
+async def test_a_job_runs_once_a_tick(scheduler: Make, clock: ManualClock) -> None:
+    job = Work()
+    one = await scheduler(job)
+    clock.move(60)
+    for _ in range(3):
+        await one.look()
+        await settle(one)
+
+    assert job.runs == [START + MINUTE]
+
+
+async def test_runs_keep_their_rhythm(scheduler: Make, clock: ManualClock) -> None:
+    job = Work()
+    one = await scheduler(job)
+    for _ in range(3):
+        clock.move(61)
+        await one.look()
+        await settle(one)
+
+    assert job.runs == [START + MINUTE, START + 2 * MINUTE, START + 3 * MINUTE]
+
+
+async def test_runs_that_were_missed_are_not_made_up_for(
+    scheduler: Make, clock: ManualClock
+) -> None:
+    job = Work()
+    one = await scheduler(job)
+    clock.move(3630)
+    for _ in range(3):
+        await one.look()
+        await settle(one)
+        clock.move(1)
+
+    assert len(job.runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "minutes"), [(-30, 1), (0, 1), (59, 1), (60, 2), (61, 2), (3600, 61)]
+)
+def test_the_next_tick_is_the_first_one_to_come(seconds: int, minutes: int) -> None:
+    now = START + timedelta(seconds=seconds)
+
+    assert next_tick(START, Work(), now) == START + minutes * MINUTE
+
+
+# SC-02: never overlaps itself
+async def test_a_job_that_runs_is_not_started_again(scheduler: Make, clock: ManualClock) -> None:
+    job = Work(hang)
+    one = await scheduler(job)
+    clock.move(60)
+    await one.look()
+    await asyncio.sleep(0)
+    clock.move(3600)
+    await one.look()
+
+    assert len(job.runs) == 1
+
+
+# SC-02: does not stop other jobs, and is visible in the counters
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("x"), SystemExit(1), asyncio.CancelledError(), RecursionError(), StorageError("x")],
+    ids=repr,
+)
+async def test_a_job_that_raises_stops_nothing(
+    scheduler: Make, clock: ManualClock, counters: Counters, error: BaseException
+) -> None:
+    async def fail(_: JobRun) -> None:
+        raise error
+
+    failing, other = Work(fail), Other()
+    one = await scheduler(failing, other)
+    for _ in range(2):
+        clock.move(60)
+        await one.look()
+        await settle(one)
+
+    assert (len(failing.runs), len(other.runs), counters.value("jobs.work.failed")) == (2, 2, 2)
+
+
+# SC-02
+async def test_a_job_that_hangs_is_ended_at_its_time_out(
+    scheduler: Make, clock: ManualClock, counters: Counters, storage: Storage
+) -> None:
+    one = await scheduler(Impatient(hang))
+    clock.move(60)
+    await one.look()
+    await settle(one)
+
+    assert (counters.value("jobs.work.timeout"), (await row(storage)).lease_until) == (1, None)
+
+
+async def test_a_run_is_counted(scheduler: Make, clock: ManualClock, counters: Counters) -> None:
+    one = await scheduler(Work())
+    clock.move(60)
+    await one.look()
+    await settle(one)
+
+    assert counters.value("jobs.work.ok") == 1
+
+
+async def test_a_lease_lasts_longer_than_the_time_out(
+    scheduler: Make, clock: ManualClock, storage: Storage
+) -> None:
+    one = await scheduler(Work(hang))
+    clock.move(60)
+    await one.look()
+
+    assert (await row(storage)).lease_until == clock.now() + Work.timeout + GRACE
+
+
+async def test_stopping_waits_for_what_runs(scheduler: Make, clock: ManualClock) -> None:
+    go, ended = asyncio.Event(), asyncio.Event()
+
+    async def wait(_: JobRun) -> None:
+        await go.wait()
+        ended.set()
+
+    one = await scheduler(Work(wait))
+    clock.move(60)
+    await one.look()
+    stopping = asyncio.create_task(one.stop())
+    await asyncio.sleep(0)
+    go.set()
+    await stopping
+
+    assert ended.is_set()
+
+
+async def test_stopping_cancels_what_does_not_end(
+    scheduler: Make, clock: ManualClock, counters: Counters
+) -> None:
+    one = await scheduler(Work(hang))
+    clock.move(60)
+    await one.look()
+    await asyncio.sleep(0)
+    await one.stop(timeout=0.05)
+
+    assert counters.value("jobs.work.cancelled") == 1
+
+
+async def test_a_cancelled_job_is_due_at_once_for_another(
+    scheduler: Make, clock: ManualClock, storage: Storage
+) -> None:
+    one = await scheduler(Work(hang))
+    clock.move(60)
+    await one.look()
+    await asyncio.sleep(0)
+    await one.stop(timeout=0.05)
+    state = await row(storage)
+
+    assert (state.lease_until, state.next_due) == (None, clock.now())
+
+
+async def test_nothing_is_claimed_after_stopping(
+    storage: Storage, clock: ManualClock, counters: Counters
+) -> None:
+    job = Work()
+    one = Scheduler([job], storage, clock, counters, poll=0.001)
+    await one.start()
+    await one.stop()
+    clock.move(60)
+    await asyncio.sleep(0.02)
+
+    assert (job.runs, (await row(storage)).fence) == ([], 0)
+
+
+async def test_stopping_in_the_middle_of_a_claim_leaves_no_lease(
+    storage: Storage, clock: ManualClock, counters: Counters
+) -> None:
+    job = Work()
+    one = Scheduler([job], storage, clock, counters, poll=0.001)
+    await one.start()
+    async with storage.transaction():  # whoever claims has to wait for this
+        clock.move(60)
+        await asyncio.sleep(0.02)
+        stopping = asyncio.create_task(one.stop())
+        await asyncio.sleep(0.02)
+    await stopping
+
+    assert (await row(storage)).lease_until is None
+
+
+async def test_a_storage_that_fails_is_looked_at_again(
+    storage: Storage, clock: ManualClock, counters: Counters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = asyncio.Event()
+
+    async def note(_: JobRun) -> None:
+        ran.set()
+
+    one = Scheduler([Work(note)], storage, clock, counters, poll=0.001)
+    failures = [StorageError("gone")] * 3
+    real = one.look
+
+    async def look() -> None:
+        if failures:
+            raise failures.pop()
+        await real()
+
+    monkeypatch.setattr(one, "look", look)
+    await one.start()
+    clock.move(60)
+    await asyncio.wait_for(ran.wait(), 10)
+    await one.stop()
+
+    assert failures == []
