@@ -1,11 +1,14 @@
-"""Requests as bytes, for what no client library would send."""
+"""Requests as bytes, for what no client library would send, and calls to other processes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
+
+import aiohttp
 
 from tests.live import Live
 
@@ -39,3 +42,10 @@ async def send(live: Live, *lines: bytes | str, body: bytes = b"") -> Said:
     fields, _, text = rest.partition(b"\r\n\r\n")
     names = (line.partition(": ") for line in fields.decode("latin-1").split("\r\n") if line)
     return Said(int(first.split()[1]), {name: value for name, _, value in names}, text.decode())
+
+
+@asynccontextmanager
+async def calls_to(url: str) -> AsyncIterator[Live]:
+    """Calls to a server that runs elsewhere; there is no runtime to look into."""
+    async with aiohttp.ClientSession(url) as session:
+        yield Live(url, session, None)  # type: ignore[arg-type]
