@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,9 +17,16 @@ if TYPE_CHECKING:
 
 LONGEST_PATH: Final = 512
 
+# No id of ours is as long as a key or a token, which somebody may put into a path by mistake: what
+# such a step begins with is no secret (a key's prefix and id, a token's header), the rest may be.
+_LONG_STEP: Final = re.compile(r"([^/]{20})[^/]{29,}")
+
 
 class AccessLogger(AbstractAccessLogger):
-    """Notes each answered request; never the query string, a header or a body."""
+    """Notes each answered request; never the query string, a header or a body.
+
+    A step of the path that is longer than any id is cut.
+    """
 
     def __init__(self, logger: logging.Logger, log_format: str, handle: LogHandle) -> None:
         super().__init__(logger, log_format)
@@ -53,7 +61,7 @@ def _described(values: tuple[Any, ...]) -> dict[str, Any]:
         "level": "info",
         "event": "request",
         "method": method,
-        "path": path[:LONGEST_PATH],
+        "path": _LONG_STEP.sub(r"\1...", path)[:LONGEST_PATH],
         "status": status,
         "ms": int(seconds * 100_000) / 100,
         "address": address,

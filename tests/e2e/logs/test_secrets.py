@@ -108,6 +108,10 @@ class Visit:
         await self.ask(nobody, "GET", "/auth/me", headers={"Cookie": f"token={token}"})
         await self.ask(nobody, "POST", "/api-keys", json={"key": key})
         await self.ask(robot, "GET", "/auth/me")
+        for secret in (key, token):
+            await self.ask(robot, "DELETE", f"/api-keys/{secret}")
+            await self.ask(nobody, "GET", f"/{secret}")
+            await self.ask(nobody, "GET", f"/{secret}/{secret}?x={secret}")
         await self.ask(robot, "GET", "/users")
         await self.ask(robot, "POST", "/auth/logout")
         await self.ask(robot, "POST", "/api-keys", json={"scopes": [key]})
