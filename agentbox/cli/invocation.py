@@ -49,7 +49,7 @@ class Invocation:
 
     def ensure_root_secret(self) -> None:
         """The root secret is there, made if need be, before a database's first commit."""
-        from agentbox.core.root_secret import root_secret
+        from agentbox.core.start.root_secret import root_secret
 
         root_secret(self.assembly.settings.server.secret_key, self.storage)
 

@@ -11,11 +11,11 @@ from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.host_services import HostServices
 from agentbox.core.login import Login, LoginParts
-from agentbox.core.opening import Abilities
 from agentbox.core.passwords import Passwords
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
+from agentbox.core.start.opening import Abilities
 from agentbox.core.users import Users
 from agentbox.model.access.scopes import ScopeTable
 

@@ -17,7 +17,6 @@ from agentbox.core.background.watchdog import Watchdog
 from agentbox.core.changes import Changes
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
-from agentbox.core.first_start import InitialPassword, ensure_first_admin
 from agentbox.core.foundation import (
     Foundation,
     make_api_keys,
@@ -28,12 +27,13 @@ from agentbox.core.foundation import (
 )
 from agentbox.core.host_services import HostServices
 from agentbox.core.login import Login
-from agentbox.core.opening import Abilities, open_abilities, plugin_scopes
 from agentbox.core.passwords import Passwords
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
-from agentbox.core.root_secret import root_secret, verify_root_secret
+from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
+from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
+from agentbox.core.start.root_secret import root_secret, verify_root_secret
 from agentbox.core.startup import Assembly
 from agentbox.core.users import Users
 from agentbox.errors import SchemaError, StorageError

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agentbox.core.root_secret import RootSecret
+from agentbox.core.start.root_secret import RootSecret
 from agentbox.model.formats.api_key import KeyFormat
 from agentbox.plugin import Change, Options, Transaction
 

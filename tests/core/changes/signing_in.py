@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from agentbox.core.login import Login, LoginParts, NamedMethod
-from agentbox.core.root_secret import RootSecret
+from agentbox.core.start.root_secret import RootSecret
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
 from agentbox.model.secret import Secret
 from agentbox.model.users import User

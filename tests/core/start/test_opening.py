@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentbox.config.schema import AuthenticatorBlock
-from agentbox.core.opening import Abilities, open_abilities, plugin_scopes
+from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
 from agentbox.errors import PluginError, StartError
 from agentbox.model.access.route import scoped
 from agentbox.plugin.authenticator import AuthenticatorType

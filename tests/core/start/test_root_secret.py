@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentbox.core.root_secret import (
+from agentbox.core.start.root_secret import (
     RootSecret,
     parse_secrets,
     root_secret,
