@@ -34,7 +34,7 @@ def reads(live: Live) -> Iterator[Reads]:
 
     storage.transaction = counting  # type: ignore[method-assign]
     yield counted
-    del storage.transaction  # type: ignore[method-assign]
+    del storage.transaction
 
 
 def other_letter(letter: str) -> str:

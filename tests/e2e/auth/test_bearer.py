@@ -165,3 +165,10 @@ async def test_a_token_with_another_role_in_it_is_refused(live: Live, people: Pe
     answer = await live.with_token(f"{head}.{middle}.{signature}").get("/users")
 
     assert (answer.status, answer.error) == (401, "invalid_token")
+
+
+async def test_a_token_in_the_header_for_keys_is_no_key(live: Live, people: People) -> None:
+    # JWT-09
+    answer = await live.with_key(people.user.token).get("/auth/me")
+
+    assert (answer.status, answer.error) == (401, "invalid_token")

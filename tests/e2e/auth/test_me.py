@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agentbox.model.access.roles import Role
 from tests.e2e.people import ROLES, People
 from tests.live import Live
 
@@ -23,7 +24,7 @@ async def test_a_session_is_recognised_with_all_scopes_of_the_role(
     assert set(answer.body["auth"]) == {
         "method", "scopes", "restrictions", "session_id", "expires_at", "auth_time",
     }  # fmt: skip
-    assert set(answer.body["auth"]["scopes"]) == live.runtime.scopes.of_role(role)
+    assert set(answer.body["auth"]["scopes"]) == live.runtime.scopes.of_role(Role(role))
     assert answer.body["auth"]["restrictions"] == []
 
 
