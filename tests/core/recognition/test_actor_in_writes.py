@@ -8,12 +8,20 @@ import pytest
 
 from agentbox.core.api_keys import NewApiKey
 from agentbox.core.users import NewUser, UserEdit
-from agentbox.errors import InsufficientRole, InsufficientScope, InvalidToken, Problem
+from agentbox.errors import (
+    InsufficientRank,
+    InsufficientRole,
+    InsufficientScope,
+    InvalidToken,
+    Problem,
+)
 from agentbox.model.access.decisions import require_scope
 from agentbox.model.access.roles import Role
 from agentbox.model.principal import Principal
+from agentbox.model.secret import Secret
 from agentbox.model.users import Status, User
-from tests.core.world import HERE, SCOPES, World, add_user, signed_in, with_key
+from agentbox.plugin.storage import Storage
+from tests.core.world import HERE, SCOPES, PlainHasher, World, add_user, signed_in, with_key
 
 Write = Callable[[World, Principal, User], Awaitable[object]]
 
@@ -161,3 +169,21 @@ async def test_a_change_that_is_committed_tells_its_events(world: World, admin: 
         await work.record("user.update", "user:x")
 
     assert world.events == await world.audit()
+
+
+# AZ-03, AZ-10: the target is judged again too
+async def test_a_target_promoted_meanwhile_is_not_touched(
+    storage: Storage, admin: User, target: User
+) -> None:
+    class Slow(PlainHasher):
+        async def hash(self, password: Secret) -> str:
+            await world.change(target, role=Role.ADMIN)
+            return await super().hash(password)
+
+    world = World(storage, hasher=Slow())
+    actor = await signed_in(storage, admin)
+    edit = UserEdit(password=Secret("a-password-for-another"))
+
+    with pytest.raises(InsufficientRank):
+        await world.users.edit(actor, HERE, target.id, edit)
+    assert await world.audit() == []

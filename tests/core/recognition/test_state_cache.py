@@ -56,8 +56,9 @@ def name_of(state: SubjectState | None) -> str | None:
 
 
 async def begun(reads: Reads, number: int) -> None:
-    while reads.begun < number:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while reads.begun < number:
+            await asyncio.sleep(0)
 
 
 async def test_a_state_is_kept_for_less_than_half_a_second(
