@@ -18,6 +18,8 @@ StructT = TypeVar("StructT", bound=Struct)
 LONGEST_DETAIL: Final = 200
 MOST_FAULTS: Final = 50
 _PLACE = re.compile(r"^(.*?)(?: - at `(?:key in )?\$?(.*)`)?$", re.DOTALL)
+# The one message that quotes what was sent, which may be a secret in the wrong place.
+_QUOTING = re.compile(r"^Invalid enum value (?:'.*'|\".*\"|\S+)", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -80,8 +82,9 @@ def _fault_of(value: Mapping[str, Any], field: FieldInfo, strict: bool) -> Field
 
 
 def _fault(pointer: str, raised: msgspec.ValidationError) -> FieldFault:
-    match = _PLACE.match(str(raised))
-    text, place = (match[1], match[2] or "") if match else (str(raised), "")
+    message = _QUOTING.sub("This is none of the values that are allowed", str(raised))
+    match = _PLACE.match(message)
+    text, place = (match[1], match[2] or "") if match else (message, "")
     steps = "".join(
         escape_pointer(name or ("" if index == "..." else index))
         for name, index in _STEP.findall(place)

@@ -143,6 +143,21 @@ async def test_a_password_is_taken_exactly_as_given(
     assert without_date(answer) == without_date(known)
 
 
+async def test_each_refusal_costs_one_hash_whoever_it_was_for(live: Live, people: People) -> None:
+    # PW-02
+    await live.make_user("asleep", status="suspended")
+    await people.first.caller.post("/users", {"username": "no-password"})
+    names = [people.user.username, "nobody", "asleep", "no-password", "no body", "a@b.example", ""]
+    costs = {}
+    for name in names:
+        for password in (WRONG, "", "x" * 2000):
+            before = live.runtime.counters.value("password.hashes")
+            assert (await login(live, name, password)).status == 401
+            costs[name, len(password)] = live.runtime.counters.value("password.hashes") - before
+
+    assert set(costs.values()) == {1}
+
+
 STALE = [
     {"Authorization": "Bearer stale"},
     {"Authorization": "Bearer"},

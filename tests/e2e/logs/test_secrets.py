@@ -58,7 +58,7 @@ class Visit:
     async def everywhere(self) -> list[Answer]:
         """The answers, but those that hand a secret out: logins and new keys."""
         nobody, given = self.live.anonymous, self.canaries
-        first = await self.live.sign_in("admin", given["admin password"])
+        first = self.first = await self.live.sign_in("admin", given["admin password"])
         body = {"username": "ada", "password": given["password"]}
         await self.ask(first, "POST", "/users", json=body)
         await self.ask(first, "POST", "/users", json=body)
@@ -89,6 +89,16 @@ class Visit:
             {"username": {"password": bad}},
         ):
             await self.ask(nobody, "POST", "/auth/login", json=body)
+        for misplaced in (
+            {"username": "ida", "role": bad},
+            {"username": "ida", "status": f"x' - at `$.{bad}`"},
+            {"username": bad + " "},
+            {"username": "ida", "email": bad},
+        ):
+            await self.ask(self.first, "POST", "/users", json=misplaced)
+        await self.ask(self.first, "GET", f"/users?role={bad}")
+        await self.ask(self.first, "GET", f"/users?sort={bad}&limit={bad}")
+        await self.ask(ada, "POST", "/api-keys", json={"expires_at": bad, "expires_in": bad})
         broken = f'{{"username": "ada", "password": "{bad}", '.encode()
         await self.ask(nobody, "POST", "/auth/login", data=broken, headers=json_type)
         await self.ask(nobody, "POST", "/auth/login", data={"password": bad})
