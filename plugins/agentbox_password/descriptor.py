@@ -32,6 +32,7 @@ class PasswordOptions(Options, frozen=True):
 async def _open_authenticator(services: Services) -> AsyncIterator[object]:
     from agentbox_password.argon2id import Argon2id
     from agentbox_password.authenticator import LocalPasswords
+    from agentbox_password.memory import memory_return
     from agentbox_password.pool import BoundedPool
 
     options: PasswordOptions = services.options
@@ -40,7 +41,12 @@ async def _open_authenticator(services: Services) -> AsyncIterator[object]:
         iterations=options.iterations,
         parallelism=options.parallelism,
     )
-    async with BoundedPool("password-hash", options.threads or _cores(), options.queue) as pool:
+    async with BoundedPool(
+        "password-hash",
+        options.threads or _cores(),
+        options.queue,
+        after_quiet=memory_return(),
+    ) as pool:
         yield LocalPasswords(services, argon2id, pool)
 
 

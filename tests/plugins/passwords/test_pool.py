@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agentbox.errors import Overloaded
+from agentbox_password.memory import memory_return
 from agentbox_password.pool import BoundedPool
 
 
@@ -135,3 +136,22 @@ async def test_closing_waits_for_what_runs_and_drops_what_waits(gate: Gate) -> N
 async def test_its_threads_are_named(pool: BoundedPool) -> None:
     name = await pool.submit(lambda: threading.current_thread().name)
     assert name.startswith("test")
+
+
+async def test_memory_is_given_back_once_it_has_been_quiet() -> None:
+    # PW-05: the memory of hashes does not stay.
+    order: list[str] = []
+    given_back = threading.Event()
+
+    def give_back() -> None:
+        order.append("given back")
+        given_back.set()
+
+    async with BoundedPool("test", 1, 4, after_quiet=give_back, quiet=0.0) as pool:
+        await pool.submit(order.append, "worked")
+        await asyncio.to_thread(given_back.wait, 5)
+    assert order == ["worked", "given back"]
+
+
+def test_giving_memory_back_is_harmless_anywhere() -> None:
+    memory_return()()
