@@ -126,7 +126,7 @@ async def test_closing_waits_for_what_runs_and_drops_what_waits(gate: Gate) -> N
         running = pool.submit(gate.work)
         waiting = [pool.submit(gate.work) for _ in range(3)]
         await entered(gate, 1)
-        asyncio.get_running_loop().call_soon(gate.open.set)
+        waiting[-1].add_done_callback(lambda _: gate.open.set())
     assert await running == "done"
     for future in waiting:
         with pytest.raises(asyncio.CancelledError):
