@@ -148,10 +148,7 @@ def _services(settings: Settings, clock: DatabaseClock, counters: Counters) -> H
 
 def _initial_password(storage: Storage) -> InitialPassword:
     """Beside the database where it is a file, else in the working directory."""
-    secret = storage.default_secret_path
-    if secret is None:
-        return InitialPassword(Path("agentbox.initial-password"))
-    return InitialPassword(secret.with_name(secret.stem + ".initial-password"))
+    return InitialPassword(storage.initial_password_path or Path("agentbox.initial-password"))
 
 
 def _assemble(

@@ -15,7 +15,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -59,10 +58,15 @@ ALL_CHANGED = Change("all")
 
 
 class Page(Struct, frozen=True):
-    """Which rows of a list, newest first."""
+    """Which rows of a list, newest first by (created_at, id).
+
+    `after` leaves out all rows up to and including that (created_at, id), which need not be there
+    any more; `offset` counts what is left.
+    """
 
     limit: int
     offset: int = 0
+    after: tuple[datetime, str] | None = None
 
 
 class UserStore(ABC):
@@ -202,7 +206,7 @@ class AuditStore(ABC):
 
     @abstractmethod
     async def last(self, limit: int) -> Sequence[AuditEvent]:
-        """The newest, newest first."""
+        """Those that were added last, the last first, whatever their times say."""
 
 
 class JobStore(ABC):
@@ -257,15 +261,6 @@ class Transaction(ABC):
         """Tell every process, after the commit, that something rights depend on has changed."""
 
 
-class Readiness(Enum):
-    """Whether the schema fits this program."""
-
-    READY = "ready"
-    PENDING = "pending"
-    AHEAD = "ahead"
-    DRIFTED = "drifted"
-
-
 class Storage(ABC):
     """A database."""
 
@@ -274,6 +269,10 @@ class Storage(ABC):
 
     default_secret_path: Path | None = None
     """Where a root secret may be made if none is configured; None refuses to start without one."""
+
+    initial_password_path: Path | None = None
+    """Where the first password is written if there is no terminal; None means the working
+    directory."""
 
     @abstractmethod
     def open(self, *, brief: bool = False) -> AbstractAsyncContextManager[None]:
@@ -301,6 +300,14 @@ class Storage(ABC):
     async def now(self) -> datetime:
         """The database's clock."""
 
+    async def check_integrity(self) -> Sequence[str]:
+        """What the database finds damaged in itself, a sentence each; nothing if it is whole.
+
+        May read everything that is stored. Called without `open`. Raises `StorageError` if the
+        database is too damaged to look. A backend that can't look finds nothing.
+        """
+        return ()
+
     @abstractmethod
     def on_change(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` after each commit that said `changed`, before `transaction` returns, and
@@ -316,7 +323,8 @@ class Storage(ABC):
     ) -> Sequence[str]:
         """Apply all that is pending under a lock, each in one transaction with its mark; the ids.
 
-        With `down_to`, roll back everything applied after that migration instead; `""` rolls back
+        With `down_to`, do what `SchemaStatus.rollback` says instead: roll back everything that was
+        applied after that migration, in whatever order plugins are enabled now; `""` rolls back
         all. Synchronous; called without `open`. Raises `SchemaError`, also for a schema that is
         ahead of this program or has drifted, and `StorageError`.
         """

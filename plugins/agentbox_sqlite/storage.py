@@ -37,6 +37,7 @@ from agentbox.plugin.migrations import (
 from agentbox.plugin.services import Logger
 from agentbox.plugin.storage import Change
 from agentbox_sqlite.connection import require_version
+from agentbox_sqlite.faults import faults
 from agentbox_sqlite.files import FileLock, make_private, require_folder
 from agentbox_sqlite.pool import Readers, Writer
 from agentbox_sqlite.schema import SqliteTarget
@@ -64,6 +65,7 @@ class SqliteStorage(Storage):
     def __init__(self, path: Path, log: Logger | None = None) -> None:
         self.path = path.absolute()
         self.default_secret_path = self.path.with_name(self.path.name + ".key")
+        self.initial_password_path = self.path.with_name(self.path.name + ".initial-password")
         self._log = log
         self._listeners: list[Callable[[Change], None]] = []
         self._writer: Writer | None = None
@@ -90,6 +92,10 @@ class SqliteStorage(Storage):
 
     async def now(self) -> datetime:
         return datetime.fromisoformat(await self._ask(NOW))
+
+    async def check_integrity(self) -> Sequence[str]:
+        require_folder(self.path)
+        return await asyncio.to_thread(faults, self.path)
 
     def on_change(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)

@@ -105,3 +105,4 @@ async def test_a_relative_path_is_meant_from_where_the_start_was(
         monkeypatch.chdir("/")
         await storage.ping()
         assert storage.default_secret_path == tmp_path / "agentbox.db.key"
+        assert storage.initial_password_path == tmp_path / "agentbox.db.initial-password"
