@@ -68,7 +68,8 @@ CREATE TABLE signing_keys (
 );
 
 CREATE TABLE audit (
-    id text PRIMARY KEY,
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id text NOT NULL UNIQUE,
     organization_id text NOT NULL DEFAULT 'default',
     occurred_at timestamptz NOT NULL,
     event text NOT NULL,

@@ -73,10 +73,11 @@ def key_filters() -> Iterable[ApiKeyFilter]:
 async def composed_lists() -> list[str]:
     """Every list's statement."""
     db = Recorder()
-    for users in user_filters():
-        await SqlUserStore(db).list(users, Page(10))
-    for keys in key_filters():
-        await SqlApiKeyStore(db).list(keys, Page(10))
+    for page in (Page(10), Page(10, after=(NOON, "x"))):
+        for users in user_filters():
+            await SqlUserStore(db).list(users, page)
+        for keys in key_filters():
+            await SqlApiKeyStore(db).list(keys, page)
     return sorted(set(db.statements))
 
 

@@ -16,6 +16,7 @@ from tests.storage.statements import composed_lists, constants
 
 WHOLE = {
     "records.SELECT_KEYS",  # a handful of rows, all of them wanted
+    "records.SELECT_LAST_EVENTS",  # from the end of the table, as far as the limit
     "users.LIST",  # beginnings of the composed ones, which are tested as such
     "users.COUNT",
     "api_keys.LIST",

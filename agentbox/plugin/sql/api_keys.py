@@ -35,6 +35,7 @@ COUNT = "SELECT count(*) FROM api_keys"
 # which otherwise may begin with the owners and sort all their keys.
 OF_OWNERS = " CROSS JOIN users"
 LIST_ORDER = " ORDER BY api_keys.created_at DESC, api_keys.id DESC"
+COMES_AFTER = "(api_keys.created_at, api_keys.id) < ({0}, {1})"
 OF_USER = "api_keys.user_id = {}"
 IS_OWNER = "users.id = api_keys.user_id"
 ROLE_IN = "users.role IN ({in})"
@@ -84,7 +85,7 @@ class SqlApiKeyStore(ApiKeyStore):
         await self._db.run_many(TOUCH, list(last_used.items()))
 
     async def list(self, where: ApiKeyFilter, page: Page) -> Sequence[ApiKey]:
-        source, conditions = _narrowed(where)
+        source, conditions = _narrowed(where, page.after)
         sql = LIST + source + LIST_ORDER + conditions.page(page.limit, page.offset)
         return [self._key(row) for row in await self._db.fetch(sql, *conditions.values)]
 
@@ -110,9 +111,13 @@ class SqlApiKeyStore(ApiKeyStore):
         )
 
 
-def _narrowed(where: ApiKeyFilter) -> tuple[str, Conditions]:
-    """What follows `FROM api_keys`, without order and page."""
+def _narrowed(
+    where: ApiKeyFilter, after: tuple[datetime, str] | None = None
+) -> tuple[str, Conditions]:
+    """What follows `FROM api_keys`, without order and limit."""
     conditions = Conditions()
+    if after is not None:
+        conditions.add_pair(COMES_AFTER, after)
     if where.user_id is not None:
         conditions.add(OF_USER, where.user_id)
     if where.state is ApiKeyState.ACTIVE:

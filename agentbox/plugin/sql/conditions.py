@@ -23,6 +23,12 @@ class Conditions:
         self.values.append(value)
         self._texts.append(text.replace("{}", f"${len(self.values)}"))
 
+    def add_pair(self, text: str, values: tuple[Value, Value]) -> None:
+        """One more condition on two values: `{0}` is the first, `{1}` the second."""
+        self.values += values
+        last = len(self.values)
+        self._texts.append(text.replace("{0}", f"${last - 1}").replace("{1}", f"${last}"))
+
     def add_plain(self, text: str) -> None:
         """One more condition without a value."""
         self._texts.append(text)

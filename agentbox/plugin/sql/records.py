@@ -21,9 +21,8 @@ EVENT_COLUMNS = (
 INSERT_EVENT = (
     f"INSERT INTO audit ({EVENT_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 )
-SELECT_LAST_EVENTS = (
-    f"SELECT {EVENT_COLUMNS} FROM audit ORDER BY occurred_at DESC, id DESC LIMIT $1"
-)
+# The database numbers the rows: two of one transaction, or of a clock set back, have no order else.
+SELECT_LAST_EVENTS = f"SELECT {EVENT_COLUMNS} FROM audit ORDER BY seq DESC LIMIT $1"
 
 ENSURE_JOB = (
     "INSERT INTO jobs (name, next_due, lease_until, fence) VALUES ($1, $2, NULL, 0)"

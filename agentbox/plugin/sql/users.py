@@ -33,6 +33,7 @@ SELECT_BY_EMAIL = f"SELECT {COLUMNS} FROM users WHERE email = $1"
 LIST = f"SELECT {COLUMNS} FROM users"
 LIST_ORDER = " ORDER BY created_at DESC, id DESC"
 COUNT = "SELECT count(*) FROM users"
+COMES_AFTER = "(created_at, id) < ({0}, {1})"
 HAS_ROLE = "role = {}"
 HAS_STATUS = "status = {}"
 HAS_TEXT = r"(username_key LIKE {} ESCAPE '\' OR email LIKE {} ESCAPE '\')"
@@ -78,6 +79,8 @@ class SqlUserStore(UserStore):
 
     async def list(self, where: UserFilter, page: Page) -> Sequence[User]:
         conditions = _conditions(where)
+        if page.after is not None:
+            conditions.add_pair(COMES_AFTER, page.after)
         sql = LIST + conditions.where() + LIST_ORDER + conditions.page(page.limit, page.offset)
         return [self._user(row) for row in await self._db.fetch(sql, *conditions.values)]
 

@@ -70,6 +70,18 @@ class ListTests(StorageTests):
         assert await _users(storage, UserFilter(), Page(2, offset=9)) == []
         assert await _users(storage, UserFilter(), Page(0)) == []
 
+    async def test_users_are_listed_on_from_a_row(self, storage: Storage) -> None:
+        await _fill(storage)
+        active = UserFilter(status=Status.ACTIVE)
+
+        assert await _users(storage, UserFilter(), Page(2, after=(NOON + TICK, "3"))) == ["4", "2"]
+        assert await _users(storage, UserFilter(), Page(9, after=(NOON, "2"))) == ["1"]
+        assert await _users(storage, UserFilter(), Page(9, 1, after=(NOON, "4"))) == ["1"]
+        assert await _users(storage, UserFilter(), Page(9, after=(NOON, "1"))) == []
+        assert await _users(storage, active, Page(9, after=(NOON + TICK, "3"))) == ["1"]
+        # The row that it went on from may be gone by now.
+        assert await _users(storage, UserFilter(), Page(1, after=(NOON, "3 was here"))) == ["2"]
+
     @pytest.mark.parametrize(
         ("where", "found"),
         [
@@ -97,6 +109,19 @@ class ListTests(StorageTests):
 
         assert await _keys(storage, ApiKeyFilter(now=NOON)) == expected
         assert await _keys(storage, ApiKeyFilter(now=NOON), Page(2, offset=1)) == expected[1:3]
+
+    async def test_keys_are_listed_on_from_a_row(self, storage: Storage) -> None:
+        await _fill(storage)
+        admins = ApiKeyFilter(now=NOON, owner_roles=("admin",), also_of="3")
+        every = ApiKeyFilter(now=NOON)
+
+        assert await _keys(storage, every, Page(2, after=(NOON + TICK, "lasting"))) == [
+            "revoked",
+            "expired",
+        ]
+        assert await _keys(storage, every, Page(9, after=(NOON, "expired"))) == ["both", "active"]
+        assert await _keys(storage, admins, Page(9, after=(NOON, "revoked"))) == ["both", "active"]
+        assert await _keys(storage, every, Page(9, after=(NOON, "active"))) == []
 
     @pytest.mark.parametrize(
         ("where", "found"),

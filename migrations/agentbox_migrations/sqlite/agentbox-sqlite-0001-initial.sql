@@ -83,7 +83,8 @@ CREATE TABLE signing_keys (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit (
-    id TEXT NOT NULL PRIMARY KEY,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
     organization_id TEXT NOT NULL DEFAULT 'default',
     occurred_at INTEGER NOT NULL,
     event TEXT NOT NULL,
@@ -93,9 +94,7 @@ CREATE TABLE audit (
     address TEXT,
     request_id TEXT,
     details TEXT NOT NULL CHECK (json_valid(details))
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX audit_newest ON audit (occurred_at, id);
+) STRICT;
 
 CREATE TABLE jobs (
     name TEXT NOT NULL PRIMARY KEY,
