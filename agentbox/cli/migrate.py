@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
 import click
 import msgspec
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from agentbox.plugin.migrations import MigrationFolder, SchemaStatus
+from agentbox.plugin.migrations import MigrationFolder, SchemaStatus, require_known
 from agentbox.plugin.storage import Storage
 
 
@@ -67,24 +68,43 @@ def up() -> None:
 @migrate.command()
 @click.argument("migration", required=False)
 @click.option("--all", "everything", is_flag=True, help="Roll back every migration.")
-@click.confirmation_option(prompt="This deletes tables and what is in them. Go on?")
-def down(migration: str | None, everything: bool) -> None:
-    """Roll back everything that was applied after MIGRATION, the last first."""
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def down(migration: str | None, everything: bool, yes: bool) -> None:
+    """Roll back everything that was applied after MIGRATION, the last first.
+
+    Shows what that is, and asks.
+    """
     if everything == (migration is not None):
         raise click.UsageError("Name the migration to go back to, or say --all.")
     loaded = _loaded()
+    found = loaded.storage.schema_status(loaded.migration_folders)
+    require_known(found)
+    to_go = found.rollback(migration or "")
+    if to_go and not yes:
+        _report(loaded.console, "Will roll back", to_go)
+        click.confirm("This deletes tables and what is in them. Go on?", abort=True)
     done = loaded.storage.migrate(loaded.migration_folders, down_to=migration or "")
     _report(loaded.console, "Rolled back", done)
 
 
 @migrate.command()
-def check() -> None:
+@click.option("--integrity", is_flag=True, help="Read all that is stored, and look for damage.")
+def check(integrity: bool) -> None:
     """Exit with 1 unless the database is exactly at this program's schema."""
     loaded = _loaded()
     found = loaded.storage.schema_status(loaded.migration_folders)
     loaded.console.print(_verdict(found))
-    if not found.current:
+    whole = not integrity or _is_whole(loaded)
+    if not (found.current and whole):
         click.get_current_context().exit(1)
+
+
+def _is_whole(loaded: _Loaded) -> bool:
+    """True if the database finds no damage; says what it finds."""
+    faults = asyncio.run(loaded.storage.check_integrity())
+    for fault in faults or ["The database finds no damage."]:
+        loaded.console.print(fault, highlight=False, markup=False)
+    return not faults
 
 
 def _loaded() -> _Loaded:
@@ -113,7 +133,7 @@ def _states(status: SchemaStatus) -> list[tuple[str, str]]:
 
 
 def _table(status: SchemaStatus) -> Table:
-    table = Table("Migration", "State", "")
+    table = Table(Column("Migration", overflow="fold"), Column("State", no_wrap=True), "Meaning")
     for id_, state in _states(status):
         table.add_row(id_, state.replace("_", " "), _MEANINGS[state])
     return table

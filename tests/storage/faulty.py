@@ -13,7 +13,7 @@ import msgspec
 
 from agentbox.errors import AgentboxError, Conflict
 from agentbox.model.jobs import Lease
-from agentbox.plugin.migrations import MigrationFolder, SchemaStatus
+from agentbox.plugin.migrations import MigrationFolder, SchemaStatus, read_folders
 from agentbox.plugin.sql import SqlTransaction
 from agentbox.plugin.storage import Change
 from agentbox.testing.storage import (
@@ -82,6 +82,31 @@ class ListsOldestFirst(Spoilt):
             return list(reversed(await right(*args)))
 
         tx.users.list = list_
+
+
+class IgnoresCursors(Spoilt):
+    """Begins every page at the beginning of the list."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.users.list
+
+        async def list_(where: Any, page: Any) -> Any:
+            return await right(where, msgspec.structs.replace(page, after=None))
+
+        tx.users.list = list_
+
+
+class OrdersTheTrailByTime(Spoilt):
+    """Takes the latest event for the last one."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.audit.last
+
+        async def last(limit: int) -> Any:
+            every = await right(1000)
+            return sorted(every, key=lambda event: (event.time, event.id), reverse=True)[:limit]
+
+        tx.audit.last = last
 
 
 class TakesEveryName(Spoilt):
@@ -228,6 +253,27 @@ class MissesEdits(SqliteStorage):
         return msgspec.structs.replace(super().schema_status(folders), drifted=())
 
 
+class RollsBackInOrderOfFolders(SqliteStorage):
+    """Believes that migrations were applied in the order they would be applied in today."""
+
+    def schema_status(self, folders: Sequence[MigrationFolder]) -> SchemaStatus:
+        status = super().schema_status(folders)
+        applied = tuple(m.id for m in read_folders(folders) if m.id in status.applied)
+        return msgspec.structs.replace(status, applied=applied, history=applied)
+
+    def migrate(
+        self, folders: Sequence[MigrationFolder], *, down_to: str | None = None
+    ) -> Sequence[str]:
+        if down_to is not None:
+            with closing(sqlite3.connect(self.path)) as connection, connection:
+                for number, migration in enumerate(read_folders(folders), -1000):
+                    connection.execute(
+                        "UPDATE agentbox_migrations SET position = ? WHERE id = ?",
+                        (number, migration.id),
+                    )
+        return super().migrate(folders, down_to=down_to)
+
+
 class MigratesWithoutRecord(SqliteStorage):
     """Says that it has migrated and does nothing."""
 
@@ -256,6 +302,8 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ForgetsLogins: (CrudTests, "test_a_user_comes_back_with_every_field"),
     KeepsKeysOfTheDead: (CrudTests, "test_deleting_a_user_takes_all_that_hangs_on_it"),
     ListsOldestFirst: (ListTests, "test_users_are_listed_newest_first"),
+    IgnoresCursors: (ListTests, "test_users_are_listed_on_from_a_row"),
+    OrdersTheTrailByTime: (CrudTests, "test_the_audit_gives_first_what_was_added_last"),
     TakesEveryName: (UniquenessTests, "test_a_username_is_unique_without_regard_to_case"),
     EndsTwice: (RaceTests, "test_one_of_many_ends_a_session"),
     CountsFromMemory: (RaceTests, "test_a_rule_over_several_rows_holds_under_the_lock"),
@@ -268,6 +316,10 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     PurgesTooMuch: (PurgeTests, "test_sessions_go_once_they_have_expired"),
     ForgetsOnClosing: (DurabilityTests, "test_commits_are_there_after_reopening"),
     MissesEdits: (MigrationTests, "test_an_edited_migration_is_refused"),
+    RollsBackInOrderOfFolders: (
+        MigrationTests,
+        "test_going_down_goes_by_the_order_of_applying",
+    ),
     MigratesWithoutRecord: (MigrationTests, "test_going_up_applies_all_once"),
     LeaksDriverErrors: (ErrorTests, "test_what_no_database_takes_is_refused"),
 }

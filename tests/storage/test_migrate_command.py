@@ -15,6 +15,7 @@ from agentbox.errors import SchemaError
 from agentbox.plugin.migrations import MigrationFolder
 from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import SqliteStorage
+from tests.storage.damage import point_nowhere
 
 FIRST = "agentbox-sqlite-0001-initial"
 
@@ -26,13 +27,14 @@ class Loaded:
         self.storage = SqliteStorage(path)
         self.migration_folders = folders
         self.secret_ensured = False
+        self.width = 120
 
     def ensure_root_secret(self) -> None:
         self.secret_ensured = True
 
     @property
     def console(self) -> Console:
-        return Console(width=120)
+        return Console(width=self.width)
 
 
 @pytest.fixture
@@ -75,6 +77,36 @@ def test_check_makes_no_database(loaded: Loaded, database: Path) -> None:
     assert not database.exists()
 
 
+def test_check_can_look_for_damage(loaded: Loaded) -> None:
+    # ST-05: integrity_check by command
+    run(loaded, "up")
+
+    whole = run(loaded, "check", "--integrity")
+
+    assert whole.exit_code == 0
+    assert whole.output == "The schema is current.\nThe database finds no damage.\n"
+
+
+def test_check_fails_for_damage_and_names_it(loaded: Loaded, database: Path) -> None:
+    # ST-05
+    run(loaded, "up")
+    point_nowhere(database)
+
+    assert run(loaded, "check").exit_code == 0
+    damaged = run(loaded, "check", "--integrity")
+
+    assert damaged.exit_code == 1
+    assert "Rows of passwords that refer to no row of users: 1" in damaged.output
+
+
+def test_a_table_of_80_columns_breaks_no_word(loaded: Loaded) -> None:
+    loaded.width = 80
+    output = run(loaded, "status").output
+
+    assert max(map(len, output.splitlines())) <= 80
+    assert all(word in output for word in (FIRST, "later-0001-table", "Meaning", "pending"))
+
+
 def test_status_is_a_table_for_people(loaded: Loaded) -> None:
     SqliteStorage(loaded.storage.path).migrate(own_folders())
 
@@ -90,6 +122,7 @@ def test_status_is_json_for_scripts(loaded: Loaded) -> None:
 
     assert json.loads(run(loaded, "status", "--json").output) == {
         "current": True,
+        "history": [FIRST, "later-0001-table"],
         "applied": [FIRST, "later-0001-table"],
         "pending": [],
         "ahead": [],
@@ -131,8 +164,27 @@ def test_down_asks_first(loaded: Loaded) -> None:
     answer = CliRunner().invoke(migrate, ["down", "--all"], obj=loaded, input="n\n")
 
     assert answer.exit_code == 1
+    assert answer.output.splitlines()[:2] == [
+        "Will roll back later-0001-table",
+        f"Will roll back {FIRST}",
+    ]
     assert "This deletes tables" in answer.output
     assert run(loaded, "check").exit_code == 0
+
+
+def test_down_goes_by_the_order_of_applying(loaded: Loaded, database: Path) -> None:
+    run(loaded, "up")
+    turned = Loaded(database, list(reversed(loaded.migration_folders)))
+
+    answer = run(turned, "down", "later-0001-table")
+
+    assert answer.output == "There was nothing to do.\n"
+    assert run(loaded, "check").exit_code == 0
+
+
+def test_down_to_what_is_not_applied_asks_nothing(loaded: Loaded) -> None:
+    with pytest.raises(SchemaError, match="No migration 'nowhere'"):
+        run(loaded, "down", "nowhere")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--all", FIRST]])

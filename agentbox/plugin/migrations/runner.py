@@ -33,12 +33,15 @@ CREATE TABLE IF NOT EXISTS agentbox_migrations (
     id text NOT NULL PRIMARY KEY,
     plugin text NOT NULL,
     sha256 text NOT NULL,
+    position integer NOT NULL UNIQUE,
     applied_at text NOT NULL
 )
 """
+# Rolling back goes by the position: times may be equal, and the order of plugins may change.
 INSERT_ROW = """
-INSERT INTO agentbox_migrations
-VALUES (:id, :plugin, :sha256, CAST(CURRENT_TIMESTAMP AS text))
+INSERT INTO agentbox_migrations (id, plugin, sha256, position, applied_at)
+SELECT :id, :plugin, :sha256, COALESCE(MAX(position), 0) + 1, CAST(CURRENT_TIMESTAMP AS text)
+FROM agentbox_migrations
 """
 DELETE_ROW = "DELETE FROM agentbox_migrations WHERE id = :id"
 

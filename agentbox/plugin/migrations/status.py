@@ -11,7 +11,7 @@ from agentbox.plugin.migrations.folders import Migration
 
 
 class Applied(Struct, frozen=True):
-    """A migration as the database remembers it."""
+    """A migration as the database remembers it. They come in the order they were applied in."""
 
     id: str
     plugin: str
@@ -21,8 +21,10 @@ class Applied(Struct, frozen=True):
 class SchemaStatus(Struct, frozen=True, kw_only=True):
     """Ids of migrations: applied; pending here; ahead of this program; applied and edited since
     (drift); pending although a later one of the same folder is applied (out of order); applied by
-    a plugin that is not enabled now (orphaned, which does no harm)."""
+    a plugin that is not enabled now (orphaned, which does no harm). `history` is all that the
+    database remembers, in the order it was applied in; so are the others that are applied."""
 
+    history: Sequence[str]
     applied: Sequence[str]
     pending: Sequence[str]
     ahead: Sequence[str]
@@ -35,6 +37,24 @@ class SchemaStatus(Struct, frozen=True, kw_only=True):
         """True if the database is exactly at this program's schema."""
         return not (self.pending or self.ahead or self.drifted or self.out_of_order)
 
+    def rollback(self, down_to: str) -> Sequence[str]:
+        """What was applied after `down_to`, the last first; `""` is before the first.
+
+        Raises `SchemaError` if `down_to` is not applied, or if a migration that would go has no
+        files here.
+        """
+        if down_to and down_to not in self.history:
+            raise SchemaError(f"No migration {down_to!r} is applied.")
+        first = self.history.index(down_to) + 1 if down_to else 0
+        later = self.history[first:]
+        if missing := [id_ for id_ in later if id_ not in self.applied]:
+            raise SchemaError(
+                f"These were applied later, and their plugins are not enabled: "
+                f"{', '.join(missing)}. Enable them, so that theirs can be rolled back too, or go "
+                f"back no further than to {missing[-1]}."
+            )
+        return tuple(reversed(later))
+
 
 def schema_status(here: Sequence[Migration], applied: Sequence[Applied]) -> SchemaStatus:
     """Compare the files of this program with what the database remembers."""
@@ -43,13 +63,18 @@ def schema_status(here: Sequence[Migration], applied: Sequence[Applied]) -> Sche
     plugins = {migration.plugin for migration in here}
     unknown = [row for row in applied if row.id not in known]
     return SchemaStatus(
-        applied=tuple(m.id for m in here if m.id in there),
+        history=tuple(there),
+        applied=tuple(id_ for id_ in there if id_ in known),
         pending=tuple(m.id for m in here if m.id not in there),
         ahead=tuple(row.id for row in unknown if row.plugin in plugins),
-        drifted=tuple(m.id for m in here if m.id in there and m.sha256 != there[m.id].sha256),
+        drifted=tuple(id_ for id_ in there if id_ in known and _edited(known[id_], there[id_])),
         out_of_order=tuple(_out_of_order(here, there)),
         orphaned=tuple(row.id for row in unknown if row.plugin not in plugins),
     )
+
+
+def _edited(here: Migration, there: Applied) -> bool:
+    return here.sha256 != there.sha256
 
 
 def _out_of_order(here: Sequence[Migration], there: Mapping[str, Applied]) -> Iterator[str]:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-from agentbox.errors import SchemaError
-from agentbox.plugin.migrations.folders import Migration, MigrationFolder, read_folders
+from agentbox.plugin.migrations.folders import MigrationFolder, read_folders
 from agentbox.plugin.migrations.status import Applied, require_known, schema_status
 
-SELECT_APPLIED = "SELECT id, plugin, sha256 FROM agentbox_migrations ORDER BY applied_at, id"
-"""What `MigrationTarget.applied` asks."""
+SELECT_APPLIED = "SELECT id, plugin, sha256 FROM agentbox_migrations ORDER BY position"
+"""What `MigrationTarget.applied` asks: what was applied first comes first."""
 
 
 class MigrationTarget(ABC):
@@ -59,19 +58,10 @@ def migrate(
         if down_to is None:
             work = [by_id[id_] for id_ in status.pending]
         else:
-            work = _after(down_to, [by_id[id_] for id_ in status.applied])
+            work = [by_id[id_] for id_ in status.rollback(down_to)]
         if work:
             # yoyo takes a tenth of a second to import, and most starts have nothing to apply.
             from agentbox.plugin.migrations.runner import Runner
 
             Runner(target, folders, here).run(work, up=down_to is None)
     return tuple(migration.id for migration in work)
-
-
-def _after(down_to: str, applied: Sequence[Migration]) -> list[Migration]:
-    """What was applied after `down_to`, the last first."""
-    ids = [migration.id for migration in applied]
-    if down_to and down_to not in ids:
-        raise SchemaError(f"No migration {down_to!r} is applied.")
-    first = ids.index(down_to) + 1 if down_to else 0
-    return list(reversed(applied[first:]))

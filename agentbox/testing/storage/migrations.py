@@ -103,6 +103,49 @@ class MigrationTests(StorageTests):
         assert status.current
         assert tuple(storage.migrate(factory.folders)) == ()
 
+    async def test_going_down_goes_by_the_order_of_applying(
+        self, factory: StorageFactory, extra: Sequence[MigrationFolder]
+    ) -> None:
+        """The order in which plugins are enabled may have changed since."""
+        storage = await migrated(factory)
+        await asyncio.to_thread(storage.migrate, extra)
+        async with storage.open(), storage.transaction() as tx:
+            await tx.users.add(a_user())
+        turned = (extra[-1], *factory.folders)
+        history = ["extra-0001-extra_one", "extra-0002-extra_two"]
+
+        assert tuple(storage.schema_status(turned).applied)[-2:] == tuple(history)
+        assert storage.migrate(turned, down_to=history[1]) == ()
+        assert tuple(storage.migrate(turned, down_to=history[0])) == (history[1],)
+
+        async with storage.open(), storage.transaction(read_only=True) as tx:
+            assert await tx.users.get("user-1") == a_user()
+
+    async def test_what_was_applied_again_is_the_last(
+        self, factory: StorageFactory, extra: Sequence[MigrationFolder]
+    ) -> None:
+        storage = factory.make()
+        storage.migrate(extra[-1:])
+        storage.migrate(extra)
+        own = factory.make().schema_status(factory.folders).applied
+
+        first, second = "extra-0001-extra_one", "extra-0002-extra_two"
+        assert tuple(storage.schema_status(extra).history) == (first, second, *own)
+        assert tuple(storage.migrate(extra, down_to="")) == (*reversed(own), second, first)
+        storage.migrate(extra)
+        assert tuple(storage.schema_status(extra).history) == (*own, first, second)
+
+    async def test_going_down_past_a_plugin_that_is_gone_is_refused(
+        self, factory: StorageFactory, extra: Sequence[MigrationFolder]
+    ) -> None:
+        storage = factory.make()
+        storage.migrate(extra)
+
+        with pytest.raises(SchemaError, match="extra-0002-extra_two"):
+            storage.migrate(factory.folders, down_to="")
+        assert storage.schema_status(factory.folders).current
+        assert storage.migrate(factory.folders, down_to="extra-0002-extra_two") == ()
+
     async def test_a_newer_schema_is_refused(
         self, factory: StorageFactory, extra: Sequence[MigrationFolder]
     ) -> None:
