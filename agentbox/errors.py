@@ -19,10 +19,9 @@ A `Problem` has a stable `code` and a `title`; its status stands in `agentbox.we
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-if TYPE_CHECKING:
-    from agentbox.model.evidence import Authentication
+AuthenticationT = TypeVar("AuthenticationT")
 
 
 class AgentboxError(Exception):
@@ -82,10 +81,14 @@ class InvalidCredential(AgentboxError):
         self.reason = reason
 
 
-class ExpiredCredential(InvalidCredential):
-    """The credential ran out and is otherwise valid; logout still accepts its `authentication`."""
+class ExpiredCredential(InvalidCredential, Generic[AuthenticationT]):
+    """The credential ran out and is otherwise valid; logout still accepts its `authentication`.
 
-    def __init__(self, authentication: Authentication) -> None:
+    That is an `agentbox.model.evidence.Authentication`, which this module can't import: nothing
+    lies below it.
+    """
+
+    def __init__(self, authentication: AuthenticationT) -> None:
         super().__init__("expired")
         self.authentication = authentication
 

@@ -24,7 +24,13 @@ from agentbox.errors import (
     StartError,
     Unavailable,
 )
-from agentbox.model.evidence import LOCAL_ISSUER, Authentication, CredentialRef, Identity
+from agentbox.model.evidence import (
+    LOCAL_ISSUER,
+    NO_LIMIT,
+    Authentication,
+    CredentialRef,
+    Identity,
+)
 from agentbox.model.ids import new_id
 from agentbox.model.principal import Operator, Origin, Principal
 from agentbox.model.secret import Secret
@@ -223,6 +229,8 @@ class Login:
             credential=CredentialRef(
                 kind="login", id="", authenticator_id=identity.authenticator_id
             ),
+            scope_limit=NO_LIMIT,
+            environment_limit=NO_LIMIT,
         )
         user_id = user_id_of(evidence)
         async with self._storage.transaction(read_only=True) as tx:

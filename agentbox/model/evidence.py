@@ -89,17 +89,19 @@ class EnvironmentLimit(Struct, frozen=True):
 class Authentication(Struct, frozen=True, kw_only=True):
     """An authenticator's answer about one credential: exactly one of `subject` and `identity`.
 
-    `claims` are information only; nothing is authorised by them.
+    `scope_limit` and `environment_limit` say what the credential may do at most, whatever the
+    role allows: a set, or `NO_LIMIT`, which has to be written down. `claims` are information
+    only; nothing is authorised by them.
     """
 
     credential: CredentialRef
+    scope_limit: ScopeSet | NoLimit
+    environment_limit: EnvironmentLimit | NoLimit
     subject: SubjectRef | None = None
     identity: Identity | None = None
     session_id: str | None = None
     client_id: str | None = None
     audience: tuple[str, ...] = ()
-    scope_limit: ScopeSet | NoLimit = NO_LIMIT
-    environment_limit: EnvironmentLimit | NoLimit = NO_LIMIT
     auth_time: datetime | None = None
     amr: tuple[str, ...] = ()
     acr: str | None = None

@@ -127,13 +127,11 @@ class PasswordAuthenticator(LoginMethod):
     async def begin(self, context: LoginContext, data: Struct) -> LoginAnswer:
         """`verify` for password logins, `NotMine` for all others."""
         if isinstance(data, PasswordLogin):
-            return await self.verify(context, data.username, data.password)
+            return await self.verify(context, data)
         return NotMine()
 
     @abstractmethod
-    async def verify(
-        self, context: LoginContext, username: str, password: Secret
-    ) -> Verified | Challenge | NotMine:
+    async def verify(self, context: LoginContext, login: PasswordLogin) -> LoginAnswer:
         """As `begin`. Take the same time whether or not the name exists."""
 
 
@@ -143,7 +141,7 @@ class RedirectAuthenticator(LoginMethod):
     async def begin(self, context: LoginContext, data: Struct) -> LoginAnswer:
         """A `redirect` challenge for redirect logins, `NotMine` for all others."""
         if isinstance(data, RedirectLogin):
-            return await self.start(context, data.return_to)
+            return await self.start(context, data)
         return NotMine()
 
     async def advance(
@@ -153,7 +151,7 @@ class RedirectAuthenticator(LoginMethod):
         return await self.finish(context, state, data)
 
     @abstractmethod
-    async def start(self, context: LoginContext, return_to: str | None) -> Challenge:
+    async def start(self, context: LoginContext, login: RedirectLogin) -> Challenge:
         """A challenge of kind `redirect` with `data["url"]`."""
 
     @abstractmethod

@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager
 
 from agentbox.errors import InvalidCredential
 from agentbox.model.api_keys import ApiKey
-from agentbox.model.evidence import Authentication, Credential, CredentialRef, SubjectRef
+from agentbox.model.evidence import (
+    NO_LIMIT,
+    Authentication,
+    Credential,
+    CredentialRef,
+    SubjectRef,
+)
 from agentbox.plugin import AuthenticatorType, RequestAuthenticator, Services
 
 
@@ -53,6 +59,8 @@ class ApiKeyAuthenticator(RequestAuthenticator):
                 authenticator_id=self._id,
                 expires_at=key.expires_at,
             ),
+            scope_limit=NO_LIMIT,  # the key's own limits are current state, read by the core
+            environment_limit=NO_LIMIT,
         )
 
 

@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 import jwt
 
 from agentbox.errors import ExpiredCredential, InvalidCredential
-from agentbox.model.evidence import Authentication, Credential, CredentialRef, SubjectRef
+from agentbox.model.evidence import (
+    NO_LIMIT,
+    Authentication,
+    Credential,
+    CredentialRef,
+    SubjectRef,
+)
 from agentbox.model.formats.jose import (
     CompactJws,
     MalformedJws,
@@ -107,6 +113,8 @@ class JwtAuthenticator(RequestAuthenticator, TokenIssuer):
                 authenticator_id=self._id,
                 expires_at=claims.expires_at,
             ),
+            scope_limit=NO_LIMIT,  # a session has all that its user's role has
+            environment_limit=NO_LIMIT,
             session_id=claims.session_id,
             client_id=claims.client_id,
             audience=claims.audience,

@@ -16,6 +16,7 @@ from agentbox.plugin import (
     NotMine,
     PasswordAuthenticator,
     PasswordHasher,
+    PasswordLogin,
     Services,
     Transaction,
     Verified,
@@ -41,16 +42,14 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
         self._argon2id = argon2id
         self._pool = pool
 
-    async def verify(
-        self, context: LoginContext, username: str, password: Secret
-    ) -> Verified | NotMine:
+    async def verify(self, context: LoginContext, login: PasswordLogin) -> Verified | NotMine:
         """Who has this name and this password; `NotMine` for a name without a password here.
 
         A user who is not active is told apart by the core alone, after this. Raises `LoginFailed`
         for a wrong password, `Overloaded` where too many wait.
         """
-        user, stored = await self._find(username)
-        given = to_hash(password.reveal())
+        user, stored = await self._find(login.username)
+        given = to_hash(login.password.reveal())
         verdict = await self._judge(stored, given)
         if user is None or stored is None:
             return NotMine()

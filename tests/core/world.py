@@ -39,6 +39,7 @@ from agentbox.plugin.storage import Storage
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HERE = Origin(address="192.0.2.7", user_agent="a test", request_id="req-1")
 SCOPES = ScopeTable()
+UNLIMITED: dict[str, Any] = {"scope_limit": NO_LIMIT, "environment_limit": NO_LIMIT}
 
 
 class ManualClock:
@@ -144,7 +145,7 @@ def session_evidence(user: User, session: Session, **fields: Any) -> Authenticat
         subject=SubjectRef("user", user.id),
         credential=CredentialRef(kind="session", id=session.id, authenticator_id="jwt"),
         session_id=session.id,
-        **fields,
+        **(UNLIMITED | fields),
     )
 
 
@@ -154,7 +155,7 @@ def key_evidence(user: User, key: ApiKey, **fields: Any) -> Authentication:
         credential=CredentialRef(
             kind="api_key", id=key.id, authenticator_id="apikey", expires_at=key.expires_at
         ),
-        **fields,
+        **(UNLIMITED | fields),
     )
 
 

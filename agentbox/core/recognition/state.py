@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
-
 from agentbox.errors import InvalidToken
 from agentbox.model.access.scopes import ScopeSet, ScopeTable, intersect
 from agentbox.model.api_keys import ApiKey
@@ -115,7 +113,9 @@ async def current_actor(
     credential = actor.credential
     state = await load_state(tx, actor.user_id, credential.kind, credential.id)
     evidence = Authentication(
-        credential=credential, subject=actor.subject, environment_limit=actor.environment_limit
+        credential=credential,
+        subject=actor.subject,
+        scope_limit=actor.scopes,
+        environment_limit=actor.environment_limit,
     )
-    fresh = principal_of(evidence, state, scopes=scopes, now=now)
-    return msgspec.structs.replace(fresh, scopes=fresh.scopes & actor.scopes)
+    return principal_of(evidence, state, scopes=scopes, now=now)

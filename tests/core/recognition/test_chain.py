@@ -21,13 +21,15 @@ from agentbox.errors import (
 from agentbox.model.evidence import Authentication, CredentialRef, Identity, SubjectRef
 from agentbox.model.users import Status
 from tests.core.recognition.chain import CREDENTIAL, Answering, recognition
-from tests.core.world import World, add_session, add_user, session_evidence
+from tests.core.world import UNLIMITED, World, add_session, add_user, session_evidence
 
 REFERENCE = CredentialRef(kind="example:ticket", id="t1", authenticator_id="a0")
 
 
 def about(user_id: Any, **fields: Any) -> Authentication:
-    return Authentication(subject=SubjectRef("user", user_id), credential=REFERENCE, **fields)
+    return Authentication(
+        subject=SubjectRef("user", user_id), credential=REFERENCE, **(UNLIMITED | fields)
+    )
 
 
 async def test_a_credential_that_nobody_claims_is_refused(world: World) -> None:
@@ -200,7 +202,7 @@ async def test_somebody_elses_session_is_refused(world: World) -> None:
 async def test_an_identity_of_another_issuer_is_nobody_here(world: World) -> None:
     user = await add_user(world.storage)
     identity = Identity(issuer="https://idp.example", subject=user.id, authenticator_id="a0")
-    answer = Authentication(identity=identity, credential=REFERENCE)
+    answer = Authentication(identity=identity, credential=REFERENCE, **UNLIMITED)
 
     with pytest.raises(InvalidToken):
         await recognition(world, [Answering(answer)]).recognise(CREDENTIAL)

@@ -14,13 +14,21 @@ from agentbox.model.evidence import Authentication, Credential, CredentialRef, S
 from agentbox.model.secret import Secret
 from agentbox.plugin.storage import ALL_CHANGED, Change
 from tests.core.recognition.chain import CREDENTIAL, Answering, Remembered, recognition
-from tests.core.world import START, ManualClock, World, add_session, add_user, session_evidence
+from tests.core.world import (
+    START,
+    UNLIMITED,
+    ManualClock,
+    World,
+    add_session,
+    add_user,
+    session_evidence,
+)
 
 
 def fact(expires_in: float | None = None) -> Authentication:
     expires_at = None if expires_in is None else START + timedelta(seconds=expires_in)
     reference = CredentialRef(kind="x", id="x", authenticator_id="a", expires_at=expires_at)
-    return Authentication(subject=SubjectRef("user", "u"), credential=reference)
+    return Authentication(subject=SubjectRef("user", "u"), credential=reference, **UNLIMITED)
 
 
 def key(number: int) -> tuple[str, bytes]:
@@ -181,7 +189,7 @@ async def test_a_token_that_runs_out_while_remembered_is_judged_again(world: Wor
         expires_at=START + timedelta(seconds=3),
     )
     authenticator = Remembered(
-        Authentication(subject=SubjectRef("user", user.id), credential=reference)
+        Authentication(subject=SubjectRef("user", user.id), credential=reference, **UNLIMITED)
     )
     chain = recognition(world, [authenticator])
     await chain.recognise(CREDENTIAL)

@@ -17,7 +17,7 @@ from agentbox.model.evidence import NO_LIMIT, Authentication, CredentialRef, Env
 from agentbox.model.principal import Principal
 from agentbox.model.sessions import Session
 from agentbox.model.users import Status, User
-from tests.core.world import SCOPES, START, key_evidence, session_evidence, user_of
+from tests.core.world import SCOPES, START, UNLIMITED, key_evidence, session_evidence, user_of
 
 LATER = START + timedelta(hours=1)
 
@@ -178,6 +178,7 @@ def test_a_credential_whose_row_is_gone_is_refused(kind: str) -> None:
     evidence = Authentication(
         subject=session_evidence(user, session_of(user)).subject,
         credential=CredentialRef(kind=kind, id="gone", authenticator_id="x"),
+        **UNLIMITED,
     )
     state = SubjectState(user, None, None, frozenset())
 

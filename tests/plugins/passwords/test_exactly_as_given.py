@@ -10,7 +10,7 @@ import pytest
 
 from agentbox.errors import LoginFailed, WeakPassword
 from agentbox.model.secret import Secret
-from agentbox.plugin import LoginContext
+from agentbox.plugin import LoginContext, PasswordLogin
 from agentbox_password.authenticator import LocalPasswords
 from agentbox_password.text import normalise, to_hash
 from tests.plugins.rows import add_user
@@ -93,7 +93,7 @@ async def test_what_cant_be_a_password_signs_nobody_in(
 ) -> None:  # PW-03
     await add_user(storage, password_hash=await passwords.hash(Secret("walnut-ember-71")))
     with pytest.raises(LoginFailed, match="password"):
-        await passwords.verify(context, "alice", Secret(text))
+        await passwords.verify(context, PasswordLogin("alice", Secret(text)))
 
 
 async def test_a_nul_cuts_nothing_off(passwords: LocalPasswords) -> None:  # PW-03

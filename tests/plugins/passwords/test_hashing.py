@@ -15,7 +15,7 @@ import pytest
 from agentbox.errors import LoginFailed, StorageError
 from agentbox.model.secret import Secret
 from agentbox.model.users import PasswordRecord
-from agentbox.plugin import LoginContext, Transaction, Verified
+from agentbox.plugin import LoginContext, PasswordLogin, Transaction, Verified
 from agentbox_password.argon2id import Argon2id
 from agentbox_password.authenticator import LocalPasswords
 from agentbox_password.descriptor import PASSWORD_TYPE, PasswordOptions
@@ -94,7 +94,7 @@ async def test_a_login_renews_a_hash_of_other_parameters(
     passwords: LocalPasswords, storage: Any, context: LoginContext, old: str
 ) -> None:
     await add_user(storage, password_hash=old)
-    assert isinstance(await passwords.verify(context, "alice", RIGHT), Verified)
+    assert isinstance(await passwords.verify(context, PasswordLogin("alice", RIGHT)), Verified)
     renewed = await stored(storage)
     assert renewed.startswith(CURRENT)
     assert await passwords.matches(renewed, RIGHT)
@@ -105,7 +105,7 @@ async def test_a_login_leaves_a_current_hash_alone(
 ) -> None:
     made = await passwords.hash(RIGHT)
     await add_user(storage, password_hash=made)
-    await passwords.verify(context, "alice", RIGHT)
+    await passwords.verify(context, PasswordLogin("alice", RIGHT))
     assert await stored(storage) == made
     assert services.counted["hashes"] == 2
 
@@ -115,7 +115,7 @@ async def test_a_wrong_password_renews_nothing(
 ) -> None:
     await add_user(storage, password_hash=OLD[0])
     with pytest.raises(LoginFailed):
-        await passwords.verify(context, "alice", WRONG)
+        await passwords.verify(context, PasswordLogin("alice", WRONG))
     assert await stored(storage) == OLD[0]
 
 
@@ -150,7 +150,7 @@ async def test_renewing_never_brings_back_a_password_changed_meanwhile(
             await tx.passwords.put(PasswordRecord("u1", changed, START))
 
     services.storage = Interrupted(storage, change)
-    await passwords.verify(context, "alice", RIGHT)
+    await passwords.verify(context, PasswordLogin("alice", RIGHT))
     assert await stored(storage) == changed
 
 
@@ -163,7 +163,7 @@ async def test_a_login_succeeds_though_renewing_fails(
         raise StorageError("the disk is full", full=True)
 
     services.storage = Interrupted(storage, fail)
-    assert isinstance(await passwords.verify(context, "alice", RIGHT), Verified)
+    assert isinstance(await passwords.verify(context, PasswordLogin("alice", RIGHT)), Verified)
     assert [event for _, event, _ in services.log.lines] == ["password_rehash_failed"]
     assert await stored(storage) == OLD[0]
 

@@ -12,8 +12,8 @@ from agentbox.errors import LoginFailed
 from agentbox.model.evidence import LOCAL_ISSUER
 from agentbox.model.secret import Secret
 from agentbox.model.users import Status
-from agentbox.plugin import LoginContext, NotMine, Verified
-from agentbox.plugin.authenticator import PasswordLogin, RedirectLogin
+from agentbox.plugin import LoginContext, NotMine, PasswordLogin, Verified
+from agentbox.plugin.authenticator import RedirectLogin
 from agentbox_password.authenticator import LocalPasswords
 from tests.plugins.rows import add_user
 from tests.plugins.stand_in import START, StandInServices
@@ -52,7 +52,7 @@ async def test_a_wrong_password_fails(
 ) -> None:
     await alice()
     with pytest.raises(LoginFailed, match="password"):
-        await passwords.verify(context, "Alice", WRONG)
+        await passwords.verify(context, PasswordLogin("Alice", WRONG))
 
 
 @pytest.mark.parametrize("name", ["Alice", "alice", "ALICE", "aLiCe"])
@@ -60,7 +60,7 @@ async def test_the_case_of_a_username_does_not_matter(
     passwords: LocalPasswords, context: LoginContext, alice: AddUser, name: str
 ) -> None:
     await alice()
-    assert isinstance(await passwords.verify(context, name, RIGHT), Verified)
+    assert isinstance(await passwords.verify(context, PasswordLogin(name, RIGHT)), Verified)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ async def test_a_name_that_nobody_has_is_not_ours(
     passwords: LocalPasswords, context: LoginContext, alice: AddUser, name: str
 ) -> None:
     await alice()
-    assert await passwords.verify(context, name, RIGHT) == NotMine()
+    assert await passwords.verify(context, PasswordLogin(name, RIGHT)) == NotMine()
 
 
 @pytest.mark.parametrize("name", ["alice@example.org", "Alice@Example.ORG"])
@@ -106,21 +106,21 @@ async def test_a_verified_address_is_a_name_too(
     passwords: LocalPasswords, context: LoginContext, alice: AddUser, name: str
 ) -> None:
     await alice(email="alice@example.org", email_verified=True)
-    assert isinstance(await passwords.verify(context, name, RIGHT), Verified)
+    assert isinstance(await passwords.verify(context, PasswordLogin(name, RIGHT)), Verified)
 
 
 async def test_an_address_that_nobody_vouched_for_is_none(
     passwords: LocalPasswords, context: LoginContext, alice: AddUser
 ) -> None:
     await alice(email="alice@example.org", email_verified=False)
-    assert await passwords.verify(context, "alice@example.org", RIGHT) == NotMine()
+    assert await passwords.verify(context, PasswordLogin("alice@example.org", RIGHT)) == NotMine()
 
 
 async def test_a_user_without_a_password_is_not_ours(
     passwords: LocalPasswords, context: LoginContext, alice: AddUser
 ) -> None:
     await alice(password_hash=None)
-    assert await passwords.verify(context, "alice", RIGHT) == NotMine()
+    assert await passwords.verify(context, PasswordLogin("alice", RIGHT)) == NotMine()
 
 
 @pytest.mark.parametrize("status", [Status.INACTIVE, Status.SUSPENDED])
@@ -128,9 +128,9 @@ async def test_a_user_who_is_not_active_is_judged_like_any_other(
     passwords: LocalPasswords, context: LoginContext, alice: AddUser, status: Status
 ) -> None:  # the core refuses them; here nothing may take less time
     await alice(status=status)
-    assert isinstance(await passwords.verify(context, "alice", RIGHT), Verified)
+    assert isinstance(await passwords.verify(context, PasswordLogin("alice", RIGHT)), Verified)
     with pytest.raises(LoginFailed):
-        await passwords.verify(context, "alice", WRONG)
+        await passwords.verify(context, PasswordLogin("alice", WRONG))
 
 
 async def test_other_kinds_of_logins_are_not_ours(
@@ -157,7 +157,7 @@ async def test_a_hash_that_cant_be_read_fails_and_is_logged_without_it(
 ) -> None:
     await alice(password_hash=stored)
     with pytest.raises(LoginFailed, match="hash"):
-        await passwords.verify(context, "alice", RIGHT)
+        await passwords.verify(context, PasswordLogin("alice", RIGHT))
     assert services.log.lines == [("error", "password_hash_corrupt", {"user_id": "u1"})]
 
 
@@ -192,6 +192,6 @@ async def test_whoever_asks_pays_one_hash_and_one_read(
 ) -> None:  # PW-02
     await alice(**fields)
     with contextlib.suppress(LoginFailed):
-        await passwords.verify(context, name, password)
+        await passwords.verify(context, PasswordLogin(name, password))
     assert services.counted == {"hashes": 1}
     assert services.storage.transactions == 1

@@ -8,11 +8,22 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from agentbox.errors import InvalidCredential
-from agentbox.model.evidence import Authentication, Credential, CredentialRef, SubjectRef
+from agentbox.model.access.roles import Permission
+from agentbox.model.evidence import (
+    Authentication,
+    Credential,
+    CredentialRef,
+    EnvironmentLimit,
+    SubjectRef,
+)
 from agentbox.model.secret import Secret
 from agentbox.plugin import AuthenticatorType, Options, RequestAuthenticator, Services
 
 PREFIX = "exm_"
+
+# A ticket is carried about in links, so it opens little, whoever it is for.
+SCOPES = frozenset({"self:read", "example:greet"})
+ENVIRONMENTS = EnvironmentLimit(all_environments=Permission.VIEWER)
 
 
 class ExampleOptions(Options, frozen=True):
@@ -38,7 +49,7 @@ class Tickets(RequestAuthenticator):
         return credential.scheme == "bearer" and credential.value.reveal().startswith(PREFIX)
 
     async def authenticate(self, credential: Credential) -> Authentication:
-        """Who the ticket is for. What they may do is for the server to say."""
+        """Who the ticket is for, and what it opens at most; the server works out the rights."""
         text, _, signature = credential.value.reveal().rpartition(".")
         if not hmac.compare_digest(signature, _signature(self._services.options.secret, text)):
             raise InvalidCredential("signature")
@@ -52,7 +63,12 @@ class Tickets(RequestAuthenticator):
             authenticator_id=self._services.instance_id,
             expires_at=expires_at,
         )
-        return Authentication(credential=ticket, subject=SubjectRef("user", user_id))
+        return Authentication(
+            credential=ticket,
+            subject=SubjectRef("user", user_id),
+            scope_limit=SCOPES,
+            environment_limit=ENVIRONMENTS,
+        )
 
 
 def make_ticket(secret: Secret, user_id: str, expires_at: datetime) -> str:
