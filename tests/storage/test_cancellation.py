@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Awaitable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from agentbox.plugin.storage import Change, Transaction
 from agentbox.testing.samples import a_password, a_user
 from agentbox_sqlite.storage import SqliteStorage
 from tests.scale import scaled
+from tests.storage.database import nobody_holds
 from tests.storage.processes import HOLD, holding
 
 
@@ -38,14 +37,6 @@ async def timed(work: Awaitable[object]) -> float:
     started = time.monotonic()
     await work
     return time.monotonic() - started
-
-
-def nobody_holds(database: Path) -> bool:
-    """True if another connection could write at once."""
-    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
-    return True
 
 
 async def test_cancelling_anywhere_leaves_no_transaction(

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 
 from agentbox.errors import StorageError
 from agentbox.testing.samples import NOON, a_digest, a_user, an_api_key, an_event
 from agentbox_sqlite.storage import SqliteStorage
-
-
-@asynccontextmanager
-async def full(storage: SqliteStorage) -> AsyncIterator[None]:
-    """No page more, as far as SQLite is concerned; it is the same error as for a full disk."""
-    assert storage._writer is not None
-    connection = storage._writer._connection
-    await connection.execute_fetchall("PRAGMA max_page_count = 1")
-    yield
-    await connection.execute_fetchall("PRAGMA max_page_count = 1073741823")
+from tests.storage.database import full
 
 
 async def fill(storage: SqliteStorage) -> None:

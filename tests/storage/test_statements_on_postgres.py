@@ -12,7 +12,7 @@ import pytest
 
 from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import SqliteStorage
-from tests.postgres import Postgres
+from tests.postgres import Postgres, absent
 from tests.storage.statements import constants, every_statement
 
 SCHEMA = Path(__file__).parents[1] / "data" / "postgres-schema.sql"
@@ -78,3 +78,17 @@ def test_no_statement_is_of_one_database_alone() -> None:
     forbidden = ("::", " ANY", "FOR UPDATE", "ILIKE", "?", "ROWID", "PRAGMA", "REPLACE INTO")
 
     assert [s for s in every_statement() for word in forbidden if word in s.upper()] == []
+
+
+def test_no_postgres_is_a_failure_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+
+    with pytest.raises(pytest.fail.Exception, match="none here"):
+        absent("none here")
+
+
+def test_no_postgres_is_a_named_skip_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+
+    with pytest.raises(pytest.skip.Exception, match="none here"):
+        absent("none here")
