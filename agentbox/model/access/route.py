@@ -12,15 +12,17 @@ from agentbox.model.access.roles import Permission, Role
 class Access(Struct, frozen=True, kw_only=True):
     """What a route asks of its caller; stated by every route, enforced in one place.
 
-    - `public`: credentials are not even looked at.
+    - `public`: credentials are not even looked at, so nothing else can be asked.
     - `any`: any valid credential.
     - `session`: a signed-in person; an API key answers 403 `session_required`.
     - `scoped`: a credential with `scope`.
 
     `self_scope` replaces `scope` where the path parameter `user_id` is the caller's own id.
-    `allow_expired` takes a token that ran out but is otherwise valid (logout).
+    `environment` is kept for a later version, where it is the permission needed on the
+    environment that the path parameter `environment_id` names; a route that states it is refused
+    until then. `allow_expired` takes a token that ran out but is otherwise valid (logout).
     `allow_restricted` opens the route to a session that must change its password first.
-    `fresh` wants a sign-in at most ten minutes ago.
+    `fresh` wants a sign-in at most ten minutes ago. Raises ValueError for what contradicts itself.
     """
 
     kind: Literal["public", "any", "session", "scoped"]
@@ -33,8 +35,29 @@ class Access(Struct, frozen=True, kw_only=True):
     allow_expired: bool = False
 
     def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise ValueError(f"an access is one of {', '.join(_KINDS)}")
+        if not isinstance(self.min_role, Role):
+            raise ValueError("min_role is a Role")
         if (self.kind == "scoped") != (self.scope is not None):
             raise ValueError("a scoped route names its scope, and no other does")
+        if self.self_scope is not None and self.scope is None:
+            raise ValueError("self_scope replaces a scope, so there has to be one")
+        if self.kind == "public" and self._asks_more():
+            raise ValueError("a public route looks at no credential, so it can ask nothing of one")
+
+    def _asks_more(self) -> bool:
+        """Whether anything is asked that only a credential can show."""
+        return (
+            self.min_role is not Role.VIEWER
+            or self.environment is not None
+            or self.fresh
+            or self.allow_restricted
+            or self.allow_expired
+        )
+
+
+_KINDS = ("public", "any", "session", "scoped")
 
 
 PUBLIC = Access(kind="public")
