@@ -30,8 +30,8 @@ class Invocation:
 
     @cached_property
     def console(self) -> Console:
-        """Where tables go."""
-        return Console(highlight=False)
+        """Where tables go; what users named is shown as it is, not read as markup."""
+        return Console(highlight=False, markup=False, emoji=False)
 
     @cached_property
     def assembly(self) -> Assembly:

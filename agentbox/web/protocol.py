@@ -16,6 +16,8 @@ from agentbox.web.errors import problem_answer, problem_of_aiohttp
 from agentbox.web.middleware.observe import RequestIds
 from agentbox.web.responses import Answer, Headers
 
+SLICE = 16 * 1024
+
 _log = structlog.get_logger("agentbox.web")
 
 
@@ -27,7 +29,7 @@ class Connection(web.RequestHandler):
     the connection closes, and the log has the exception's class alone.
     """
 
-    __slots__ = ("_headers", "_ids")
+    __slots__ = ("_headers", "_ids", "_unfed")
 
     def __init__(
         self, manager: web.Server, *, headers: Headers, ids: RequestIds, **options: Any
@@ -35,9 +37,42 @@ class Connection(web.RequestHandler):
         super().__init__(manager, **options)
         self._headers = headers
         self._ids = ids
+        self._unfed = bytearray()
 
     def data_received(self, data: bytes) -> None:
-        """Read on; a request whose own body turns out to be badly framed is told at once.
+        """Read on, at most `SLICE` bytes in one turn of the loop.
+
+        A read can bring 256 KiB, and in chunks of one byte each that would hold the loop for more
+        than 100 ms (security: one connection can't). No more is read until it is worked off.
+        """
+        if not data:  # aiohttp's own call, to parse on after a pause
+            self._feed(data)
+        elif self._unfed:
+            self._unfed += data
+        elif len(data) <= SLICE:
+            self._feed(data)
+        else:
+            self._unfed += data
+            self._feed_next()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget what has not been parsed."""
+        self._unfed.clear()
+        super().connection_lost(exc)
+
+    def _feed_next(self) -> None:
+        part = bytes(self._unfed[:SLICE])
+        del self._unfed[:SLICE]
+        if part:
+            self._feed(part)
+        if self._unfed:
+            self._pause_transport_reading()
+            self._loop.call_soon(self._feed_next)
+        elif not (self._reading_paused or self._buffer_paused):  # aiohttp's own flow control
+            self._resume_transport_reading()
+
+    def _feed(self, data: bytes) -> None:
+        """Parse; a request whose own body turns out to be badly framed is told at once.
 
         aiohttp queues that error as the answer to a next request, and the one that waits for its
         body would wait until its deadline.

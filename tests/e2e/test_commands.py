@@ -205,6 +205,16 @@ def test_help_reads_well(tmp_path: Path, group: str) -> None:
     assert all(len(line.split(maxsplit=1)) == 2 for line in commands), text
 
 
+def test_names_are_shown_as_they_are_and_never_read_as_markup(
+    tmp_path: Path, server: ServerProcess
+) -> None:
+    bearer = sign_in(server.url)
+    for name in ("[/x]", "[b]R[/b]", ":skull:"):
+        status, _ = call(f"{server.url}{API}/api-keys", "POST", {"name": name}, **bearer)
+        assert status == 201
+        assert name in run(tmp_path, "key", "list").replace("\n", "")
+
+
 def test_a_database_made_by_migrate_has_its_root_secret_first(tmp_path: Path) -> None:
     run(tmp_path, "migrate", "up")
     assert (tmp_path / "agentbox.db.key").exists()

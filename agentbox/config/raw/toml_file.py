@@ -12,6 +12,8 @@ from msgspec import Struct
 from agentbox.config.raw.lines import nearest, scan
 from agentbox.config.raw.tree import Leaf, Origin, Table
 
+_LARGEST = 64 * 1024
+
 
 class FileSettings(Struct):
     """What a settings file holds, and what is wrong with the file as such."""
@@ -23,21 +25,32 @@ class FileSettings(Struct):
 
 def read_settings_file(path: Path) -> FileSettings:
     """Parse the file; a file that can't be read or parsed gives a fault and no settings."""
-    result = FileSettings(Table(), [], [])
+    result, text = FileSettings(Table(), [], []), ""
     try:
-        with path.open("rb") as file:
-            exposed = bool(stat.S_IMODE(path.stat().st_mode) & stat.S_IROTH)
-            text = file.read().decode("utf-8")
-        parsed = tomllib.loads(text)
+        text, exposed = _read(path)
+        _Reader(path, scan(text), exposed, result).read(tomllib.loads(text))
     except OSError as error:
-        result.faults.append(f"{path}: the settings file can't be read: {error.strerror}.")
+        reason = error.strerror or "it is not a file of at most 64 KiB"
+        return _useless(f"{path}: the settings file can't be read: {reason}.")
     except UnicodeDecodeError:
-        result.faults.append(f"{path}: the settings file is not UTF-8 text.")
+        return _useless(f"{path}: the settings file is not UTF-8 text.")
     except tomllib.TOMLDecodeError as error:
-        result.faults.append(_syntax(path, str(error), text))
-    else:
-        _Reader(path, scan(text), exposed, result).read(parsed)
+        return _useless(_syntax(path, str(error), text))
+    except (RecursionError, ValueError):  # nested too deeply, or a number of thousands of digits
+        return _useless(f"{path}: this is not TOML that settings are written in.")
     return result
+
+
+def _useless(fault: str) -> FileSettings:
+    return FileSettings(Table(), [], [fault])
+
+
+def _read(path: Path) -> tuple[str, bool]:
+    """The text, and whether others may read it. A device or a pipe would never end."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+        raise OSError
+    return path.read_bytes().decode("utf-8"), bool(status.st_mode & stat.S_IROTH)
 
 
 def _syntax(path: Path, message: str, text: str) -> str:
