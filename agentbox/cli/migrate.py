@@ -90,7 +90,7 @@ def down(migration: str | None, everything: bool, yes: bool) -> None:
 @migrate.command()
 @click.option("--integrity", is_flag=True, help="Read all that is stored, and look for damage.")
 def check(integrity: bool) -> None:
-    """Exit with 1 unless the database is exactly at this program's schema."""
+    """Exit with 1 unless the database is exactly at this program's schema, and whole."""
     loaded = _loaded()
     found = loaded.storage.schema_status(loaded.migration_folders)
     loaded.console.print(_verdict(found))

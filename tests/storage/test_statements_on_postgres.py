@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -10,11 +11,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from agentbox.plugin.migrations import SELECT_APPLIED, runner
 from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import SqliteStorage
 from tests.postgres import Postgres, absent
 from tests.storage.statements import constants, every_statement
 
+NAMES = ("id", "plugin", "sha256")
 SCHEMA = Path(__file__).parents[1] / "data" / "postgres-schema.sql"
 
 
@@ -40,6 +43,21 @@ async def test_postgres_prepares_every_statement(connection: asyncpg.Connection)
             refused[statement] = str(error)
 
     assert refused == {}
+
+
+async def test_postgres_keeps_the_book_of_migrations(connection: asyncpg.Connection) -> None:
+    """As yoyo's backend binds it: values by name."""
+    insert, delete = (
+        re.sub(r":(id|plugin|sha256)", lambda name: f"${NAMES.index(name[1]) + 1}", text)
+        for text in (runner.INSERT_ROW, runner.DELETE_ROW)
+    )
+    await connection.execute(runner.CREATE_TABLE)
+    for id_ in ("b", "a", "c"):
+        await connection.execute(insert, id_, "plugin", "hash")
+    await connection.execute(delete, "a")
+
+    rows = [tuple(row) for row in await connection.fetch(SELECT_APPLIED)]
+    assert rows == [("b", "plugin", "hash"), ("c", "plugin", "hash")]
 
 
 async def test_both_databases_have_the_same_columns(
