@@ -115,6 +115,7 @@ async def test_a_cancelled_request_that_waits_gives_its_place_back_at_once(
     for future in waiting:
         future.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.sleep(0)  # one turn of the loop, in which futures tell each other
     again = [pool.submit(gate.work) for _ in range(3)]
     gate.open.set()
     await asyncio.gather(*running, *again)
