@@ -33,6 +33,7 @@ from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
 from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
 from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
+from agentbox.core.start.plugin_routes import isolated
 from agentbox.core.start.root_secret import root_secret, verify_root_secret
 from agentbox.core.startup import Assembly
 from agentbox.core.users import Users
@@ -159,7 +160,7 @@ def _assemble(
     def services_for(plugin: str) -> HostServices:
         return services.for_plugin(plugin, settings.plugin_options.get(plugin, NoOptions()))
 
-    routes = [route for _, route in plugins.routes(services_for)]
+    routes = isolated(plugins.routes(services_for), clock, services.counters)
     scopes = ScopeTable(plugin_scopes(routes))
     events = EventQueue(plugins.tell, services.counters)
     foundation = Foundation(

@@ -9,7 +9,9 @@ import pluggy
 
 from agentbox.loader import offers
 from agentbox.loader.entry_points import InstalledPlugin
+from agentbox.loader.inspection import OPTIONS_ATTRIBUTE, is_options
 from agentbox.loader.isolation import Failure, attempt
+from agentbox.plugin import Options
 
 T = TypeVar("T")
 
@@ -30,6 +32,11 @@ class HookCalls:
     def __init__(self, manager: pluggy.PluginManager, enabled: Sequence[InstalledPlugin]) -> None:
         self._manager = manager
         self.enabled = {plugin.name: plugin for plugin in enabled}
+
+    def module_options(self, name: str) -> type[Options] | None:
+        """What the plugin's module states as `AGENTBOX_OPTIONS`; checked when it was admitted."""
+        options = getattr(self._manager.get_plugin(name), OPTIONS_ATTRIBUTE, None)
+        return options if is_options(options) else None
 
     def implementers(self, hook: str) -> list[str]:
         """The plugins that implement `hook`, in configuration order."""

@@ -7,12 +7,13 @@ import inspect
 import re
 from collections.abc import Iterable
 from types import ModuleType
-from typing import Final
+from typing import Final, TypeGuard
 
 import pluggy
 
 from agentbox.loader.entry_points import InstalledPlugin
-from agentbox.plugin import spec
+from agentbox.loader.isolation import shown
+from agentbox.plugin import Options, spec
 from agentbox.plugin.spec import API_VERSION
 
 PROJECT: Final = "agentbox"
@@ -21,6 +22,15 @@ HOOKS: Final = tuple(
     name for name, value in vars(spec).items() if hasattr(value, f"{PROJECT}_spec")
 )
 """The names of all hooks, in the order of their specification."""
+
+
+OPTIONS_ATTRIBUTE: Final = "AGENTBOX_OPTIONS"
+"""What a module may call its class of options, so that it needs no type to state it."""
+
+
+def is_options(value: object) -> TypeGuard[type[Options]]:
+    """Whether `value` is a class of options."""
+    return isinstance(value, type) and issubclass(value, Options)
 
 
 def new_manager() -> pluggy.PluginManager:
@@ -35,7 +45,7 @@ def faults_of(manager: pluggy.PluginManager, plugin: InstalledPlugin, module: ob
     version = getattr(module, "AGENTBOX_API", None)
     if type(version) is not int or version != API_VERSION:
         return [_wrong_version(plugin, version)]
-    faults: list[str] = []
+    faults = _options_faults(plugin, getattr(module, OPTIONS_ATTRIBUTE, None))
     for name in dir(module):
         value = getattr(module, name, None)
         options = manager.parse_hookimpl_opts(module, name)
@@ -79,6 +89,15 @@ def _implementation_faults(
             f"{where}: it is a wrapper. Each plugin is called on its own and there is nothing to "
             f"wrap; write @hookimpl without `wrapper` and `hookwrapper`."
         )
+
+
+def _options_faults(plugin: InstalledPlugin, options: object) -> list[str]:
+    if options is None or is_options(options):
+        return []
+    return [
+        f"{plugin.title}: {OPTIONS_ATTRIBUTE} is {shown(options)}. State a class that is made from "
+        f"agentbox.plugin.Options."
+    ]
 
 
 def _wrong_version(plugin: InstalledPlugin, version: object) -> str:

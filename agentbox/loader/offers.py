@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from agentbox.loader.inspection import is_options
 from agentbox.loader.isolation import shown
 from agentbox.model.access.route import Access
 from agentbox.model.access.scopes import SCOPES, is_plugin_scope
@@ -17,7 +18,6 @@ from agentbox.plugin import (
     AuthenticatorType,
     Job,
     MigrationFolder,
-    Options,
     PolicyType,
     Route,
     StorageType,
@@ -59,7 +59,7 @@ def type_faults(item: AuthenticatorType | StorageType | PolicyType) -> Iterator[
             f"a {what} has the name {shown(item.name)}. Begin with a lower-case letter and go on "
             f"with lower-case letters, digits, `-` and `_`."
         )
-    if not (isinstance(item.options, type) and issubclass(item.options, Options)):
+    if not is_options(item.options):
         yield (
             f"the {what} {shown(item.name)} has the options {shown(item.options)}. State a class "
             f"that is made from agentbox.plugin.Options."
@@ -110,11 +110,26 @@ def route_faults(plugin: str, route: Route) -> Iterator[str]:
         if not test(route):
             yield f"{where} {remedy}"
     if isinstance(route.access, Access):
-        for scope in (route.access.scope, route.access.self_scope):
-            if scope is not None and not _may_ask_for(plugin, scope):
+        for scope in route.access.scopes:
+            if not _may_ask_for(plugin, scope):
                 yield (
                     f"{where} asks for the scope {shown(scope)}. Use one of agentbox's own "
                     f"scopes, or `{plugin}:<action>`."
+                )
+
+
+def scope_faults(routes: Sequence[Route]) -> Iterator[str]:
+    """A plugin's scope has one lowest role, which its routes state; one sentence for each that
+    has two."""
+    first: dict[str, Route] = {}
+    for route in routes:
+        for scope in filter(is_plugin_scope, route.access.scopes):
+            other = first.setdefault(scope, route)
+            if other.access.min_role is not route.access.min_role:
+                yield (
+                    f"its scope {scope!r} is for {other.access.min_role} and above with "
+                    f"{other.method} {other.path}, and for {route.access.min_role} and above with "
+                    f"{route.method} {route.path}. State one min_role, or use two scopes."
                 )
 
 
@@ -157,6 +172,11 @@ _ROUTE_RULES: tuple[tuple[Callable[[Route], bool], str], ...] = (
     (
         lambda r: isinstance(r.access, Access),
         "states no access. Give an Access of agentbox.model.access.route.",
+    ),
+    (
+        lambda r: getattr(r.access, "environment", None) is None,
+        "asks for a permission on an environment, and this version does not have environments "
+        "yet. Leave `environment` out of its Access.",
     ),
     (lambda r: _is_async(r.handler), "has a handler that is not `async def`. Make it one."),
     (

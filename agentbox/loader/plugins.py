@@ -11,7 +11,7 @@ from agentbox.errors import PluginError
 from agentbox.loader import offers
 from agentbox.loader.calls import HookCalls, Offered
 from agentbox.loader.entry_points import InstalledPlugin, installed
-from agentbox.loader.inspection import HOOKS
+from agentbox.loader.inspection import HOOKS, OPTIONS_ATTRIBUTE
 from agentbox.loader.isolation import Failure
 from agentbox.plugin import (
     AuthenticatorType,
@@ -74,7 +74,8 @@ class Plugins:
 
     @property
     def option_types(self) -> Mapping[str, type[Options]]:
-        """Each plugin's type of options; `NoOptions` if its types state none."""
+        """Each plugin's class of options; `NoOptions` if neither its types nor its module state
+        one."""
         stated = {name: options for name, options, _ in self._stated_options()}
         return {name: stated.get(name, NoOptions) for name in self.names}
 
@@ -100,6 +101,11 @@ class Plugins:
             [(name, _mounted(name, route)) for name, route in offered.items], offered.faults
         )
         mounted.faults.extend(self._calls.repeated(hook, mounted, offers.route_shape))
+        for name in self.names:
+            own = [route for owner, route in mounted.items if owner == name]
+            mounted.faults.extend(
+                self._calls.fault(name, hook, fault) for fault in offers.scope_faults(own)
+            )
         return _good(mounted)
 
     def jobs(self, services_for: ServicesFor) -> list[tuple[str, Job]]:
@@ -170,20 +176,25 @@ class Plugins:
         return offered.items
 
     def _stated_options(self) -> Iterator[tuple[str, type[Options], str]]:
+        """Plugin, class of options, and where it is stated."""
+        for name in self.names:
+            if (options := self._calls.module_options(name)) is not None:
+                yield name, options, OPTIONS_ATTRIBUTE
         for types in (self.authenticator_types, self.storage_types, self.policy_types):
             for name, item in types:
-                yield name, item.options, item.name
+                yield name, item.options, f"'{item.name}'"
 
     def _option_faults(self) -> Iterator[str]:
         first: dict[str, type[Options]] = {}
-        for name, options, type_name in self._stated_options():
+        for name, options, place in self._stated_options():
             if first.setdefault(name, options) is not options:
                 yield self._calls.fault(
                     name,
                     None,
-                    f"its types state different options, {first[name].__name__} and "
-                    f"{options.__name__} (of '{type_name}'). A plugin has one block of options, "
-                    f"[plugins.{name}]; state the same class in all of its types.",
+                    f"it states different options, {first[name].__name__} and "
+                    f"{options.__name__} (of {place}). A plugin has one block of options, "
+                    f"[plugins.{name}]; state the same class in all of its types, and in "
+                    f"{OPTIONS_ATTRIBUTE} if it has that.",
                 )
 
 

@@ -29,8 +29,8 @@ class AuthenticatorType(Struct, frozen=True, kw_only=True):
     """What `agentbox_authenticator_types` returns: a kind of authenticator and how to open one.
 
     `open(services)` gives an async context manager; the object inside has one or more of the
-    abilities of this module, and lives until the server stops. `services.options` are the
-    instance's options, already of type `options`.
+    abilities of this module, and lives until the server stops; policies are offered by a
+    `PolicyType`. `services.options` are the instance's options, already of type `options`.
     """
 
     name: str

@@ -20,7 +20,9 @@ class PolicyType(Struct, frozen=True, kw_only=True):
     """What `agentbox_policy_types` returns: a kind of policy and how to open it.
 
     The object inside `open(services)` is a `LoginPolicy`, a `PasswordPolicy`, a `TokenClaims`, or
-    several of them. Each enabled plugin's policies all apply, in configuration order.
+    several of them. Each enabled plugin's policies all apply, in configuration order. Abilities of
+    authenticators that the object has besides do not count here: those are offered by an
+    `AuthenticatorType`.
     """
 
     name: str

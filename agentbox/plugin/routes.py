@@ -56,7 +56,10 @@ class Route(Struct, frozen=True, kw_only=True):
 
     `path` has parameters in braces (`/things/{thing_id}`). A plugin's paths are taken under
     `/api/v1/x/<entry point>`. `body`, `query` and `response` are msgspec Structs; unknown body
-    members are refused. `errors` are the problems beyond those that every route can have.
+    members are refused. A handler that gives something else than a `response` (or a
+    `RouteResponse` with one, with bytes or with nothing) is broken, as is a plugin's that raises
+    anything but a `Problem` or `StorageError`, or takes over 30 s: the client is told 500
+    `internal`. `errors` are the problems beyond those that every route can have.
     """
 
     method: str

@@ -32,6 +32,7 @@ def faults_of(call: Any) -> tuple[str, ...]:
 
 
 ROUTE = """
+from agentbox.model.access.roles import Permission, Role
 from agentbox.model.access.route import PUBLIC, SESSION, Access, scoped
 
 async def handler(request): ...
@@ -90,6 +91,7 @@ def test_hook_agentbox_routes_is_given_the_services_of_its_plugin(
         ("response=NoOptions()", "not a msgspec Struct"),
         ("status=404", "a status that is no success"),
         ("probe=True", "is a probe"),
+        ("access=Access(kind='any', environment=Permission.VIEWER)", "does not have environments"),
         ("access=scoped('other:act')", "asks for the scope 'other:act'"),
         ("access=scoped('ex:Act')", "asks for the scope 'ex:Act'"),
         ("access=scoped('users:frob')", "asks for the scope 'users:frob'"),
@@ -105,6 +107,38 @@ def test_a_wrong_route_is_refused(
 
     assert fault.startswith("Plugin 'ex' of agentbox-ex 1.0, hook agentbox_routes: the route ")
     assert told in fault
+
+
+def test_an_access_that_contradicts_itself_is_told_with_its_hook(
+    plugin: InstallPlugin, store: str
+) -> None:
+    plugin(ROUTE.format("[route(access=Access(kind='public', fresh=True))]"))
+
+    (fault,) = faults_of(lambda: loaded("ex").routes(services))
+
+    assert "hook agentbox_routes: it raised ValueError: a public route" in fault
+
+
+ADMINS = "Access(kind='scoped', scope='ex:act', min_role=Role.ADMIN)"
+
+
+@pytest.mark.parametrize("other", ["scoped('ex:act')", "scoped('ex:more', self_scope='ex:act')"])
+def test_a_scope_with_two_lowest_roles_is_refused(
+    plugin: InstallPlugin, store: str, other: str
+) -> None:
+    plugin(ROUTE.format(f"[route(access={ADMINS}), route(path='/b', access={other})]"))
+
+    (fault,) = faults_of(lambda: loaded("ex").routes(services))
+
+    assert "scope 'ex:act' is for admin and above with GET /api/v1/x/ex/hello, and for" in fault
+
+
+def test_a_scope_of_several_routes_with_one_lowest_role_is_fine(
+    plugin: InstallPlugin, store: str
+) -> None:
+    plugin(ROUTE.format(f"[route(access={ADMINS}), route(path='/b', access={ADMINS})]"))
+
+    assert len(loaded("ex").routes(services)) == 2
 
 
 @pytest.mark.parametrize("scope", ["ex:act", "self:read"])

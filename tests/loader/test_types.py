@@ -193,6 +193,48 @@ def test_types_of_one_plugin_with_different_options_are_refused(
     assert "different options, First and Second (of 'p')" in only_fault("store", "ex")
 
 
+ROUTES_ONLY = """
+class Mine(Options, frozen=True):
+    greeting: str = "hello"
+
+AGENTBOX_OPTIONS = {}
+
+@hookimpl
+def agentbox_routes(services):
+    return []
+"""
+
+
+def test_a_module_states_options_where_no_type_does(plugin: InstallPlugin, store: str) -> None:
+    plugin(ROUTES_ONLY.format("Mine"))
+
+    assert load(["store", "ex"]).option_types["ex"].__name__ == "Mine"
+
+
+@pytest.mark.parametrize("stated", ["7", "Mine()", "dict"])
+def test_options_of_a_module_that_are_no_class_of_options_are_refused(
+    plugin: InstallPlugin, store: str, stated: str
+) -> None:
+    plugin(ROUTES_ONLY.format(stated))
+
+    fault = only_fault("store", "ex")
+
+    assert fault.startswith("Plugin 'ex' of agentbox-ex 1.0: AGENTBOX_OPTIONS is ")
+    assert "made from agentbox.plugin.Options" in fault
+
+
+@pytest.mark.parametrize(("module", "faulty"), [("First", False), ("Second", True)])
+def test_a_module_and_its_types_state_the_same_options(
+    plugin: InstallPlugin, store: str, module: str, faulty: bool
+) -> None:
+    plugin(OPTIONS.format("First") + f"\nAGENTBOX_OPTIONS = {module}\n")
+
+    if not faulty:
+        assert load(["store", "ex"]).option_types["ex"].__name__ == "First"
+        return
+    assert "different options, Second and First (of 'a')" in faults("store", "ex")[0]
+
+
 def test_plugin_info_says_where_a_plugin_comes_from(store: str) -> None:
     info = load(["store"]).plugin_info("store")
 

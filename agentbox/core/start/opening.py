@@ -31,15 +31,8 @@ T = TypeVar("T")
 ServicesFor = Callable[[str, Options], Services]
 """The services of an instance, by its id and options."""
 
-ABILITIES = (
-    RequestAuthenticator,
-    LoginMethod,
-    PasswordHasher,
-    TokenIssuer,
-    LoginPolicy,
-    PasswordPolicy,
-    TokenClaims,
-)
+OF_AUTHENTICATORS = (RequestAuthenticator, LoginMethod, PasswordHasher, TokenIssuer)
+OF_POLICIES = (LoginPolicy, PasswordPolicy, TokenClaims)
 
 
 @dataclass(slots=True)
@@ -55,29 +48,31 @@ class Abilities:
     password_policies: list[PasswordPolicy] = field(default_factory=list)
     claims: list[TokenClaims] = field(default_factory=list)
 
-    def take(self, instance_id: str, opened: object) -> None:
-        """Sort one object in; the first hasher and the first issuer are the ones used."""
-        if not isinstance(opened, ABILITIES):
-            raise PluginError(
-                f"{instance_id}: open() gave {type(opened).__name__}, which has none of the "
-                f"abilities {', '.join(ability.__name__ for ability in ABILITIES)}. "
-                "Derive it from one of them."
-            )
+    def take_authenticator(self, instance_id: str, opened: object) -> None:
+        """Sort in what an authenticator's type opened, by the abilities of authenticators alone.
+
+        The first hasher and the first issuer are the ones used.
+        """
+        _require(instance_id, opened, OF_AUTHENTICATORS)
         if isinstance(opened, RequestAuthenticator):
             self.chain.append(ChainLink(instance_id, opened))
         if isinstance(opened, LoginMethod):
             self.methods.append(NamedMethod(instance_id, opened))
         if isinstance(opened, TokenIssuer):
             self.issuers.append(opened)
+        if isinstance(opened, PasswordHasher) and self.hasher is None:
+            self.hasher = opened
+        self.issuer = self.issuers[0] if self.issuers else None
+
+    def take_policy(self, instance_id: str, opened: object) -> None:
+        """Sort in what a policy's type opened; it judges no credential, whatever else it can."""
+        _require(instance_id, opened, OF_POLICIES)
         if isinstance(opened, LoginPolicy):
             self.login_policies.append(opened)
         if isinstance(opened, PasswordPolicy):
             self.password_policies.append(opened)
         if isinstance(opened, TokenClaims):
             self.claims.append(opened)
-        if isinstance(opened, PasswordHasher) and self.hasher is None:
-            self.hasher = opened
-        self.issuer = self.issuers[0] if self.issuers else None
 
     def check(self) -> None:
         """Raises `StartError` for a set of plugins that can't work together."""
@@ -86,6 +81,16 @@ class Abilities:
                 f"{self.methods[0].id} signs people in, but no enabled plugin mints access tokens. "
                 'Add "jwt" to [plugins] enabled.'
             )
+
+
+def _require(instance_id: str, opened: object, abilities: tuple[type, ...]) -> None:
+    """Raises `PluginError` for an object with none of the abilities that its type is there for."""
+    if not isinstance(opened, abilities):
+        raise PluginError(
+            f"{instance_id}: open() gave {type(opened).__name__}, which has none of the "
+            f"abilities {', '.join(ability.__name__ for ability in abilities)}. "
+            "Derive it from one of them."
+        )
 
 
 async def open_abilities(
@@ -101,19 +106,25 @@ async def open_abilities(
         services = services_for(block.id, block.options)
         make = partial(types[block.type].open, services)
         what = f"The authenticator {block.id!r} of plugin {block.plugin!r}"
-        abilities.take(block.id, await enter(stack, make, what))
+        abilities.take_authenticator(block.id, await enter(stack, make, what))
     for plugin, kind in plugins.policy_types:
         options = settings.plugin_options.get(plugin, NoOptions())
         make = partial(kind.open, services_for(plugin, options))
         what = f"The policy {kind.name!r} of plugin {plugin!r}"
-        abilities.take(kind.name, await enter(stack, make, what))
+        abilities.take_policy(kind.name, await enter(stack, make, what))
     abilities.check()
     return abilities
 
 
 def plugin_scopes(routes: Iterable[Route]) -> Iterator[ScopeRule]:
-    """The scopes that plugins' routes bring, described by the route, never given by default."""
+    """The scopes that plugins' routes bring, never given by default.
+
+    Each is described by the first route that asks for it; its lowest role is that of all of them,
+    as the loader saw to.
+    """
+    seen: set[str] = set()
     for route in routes:
-        scope = route.access.scope
-        if scope is not None and is_plugin_scope(scope):
-            yield ScopeRule(scope, route.summary, route.access.min_role)
+        for scope in filter(is_plugin_scope, route.access.scopes):
+            if scope not in seen:
+                seen.add(scope)
+                yield ScopeRule(scope, route.summary, route.access.min_role)

@@ -46,6 +46,11 @@ class Access(Struct, frozen=True, kw_only=True):
         if self.kind == "public" and self._asks_more():
             raise ValueError("a public route looks at no credential, so it can ask nothing of one")
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that the route asks for: none, one, or one for others and one for oneself."""
+        return tuple(scope for scope in (self.scope, self.self_scope) if scope is not None)
+
     def _asks_more(self) -> bool:
         """Whether anything is asked that only a credential can show."""
         return (

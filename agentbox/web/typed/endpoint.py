@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
 from msgspec import Struct
 
+from agentbox.errors import AgentboxError
 from agentbox.model.principal import Origin
 from agentbox.plugin.routes import Route, RouteRequest, RouteResponse
 from agentbox.web.context import CONTEXT
@@ -18,20 +20,26 @@ from agentbox.web.typed.query import parse_query
 _encode = msgspec.json.Encoder().encode
 
 
+class WrongAnswer(AgentboxError):
+    """A handler gave something else than its route states: a defect of it, told as 500."""
+
+
 class Endpoint:
     """A route with everything worked out that does not depend on the request.
 
     `handle` is the aiohttp handler: it parses path, query and body into the route's types, calls
-    the route's own handler, and turns what that returns into an answer. It raises `Problem`s.
+    the route's own handler, and turns what that returns into an answer. It raises `Problem`s, and
+    `WrongAnswer` for what is not of the route's `response`, so that nothing undocumented is sent.
     """
 
-    __slots__ = ("_bodies", "_headers", "access", "handle", "probe", "public", "route")
+    __slots__ = ("_bodies", "_headers", "_response", "access", "handle", "probe", "public", "route")
 
     def __init__(self, route: Route, headers: Headers, bodies: BodyReader) -> None:
         self.route = route
         self.access = route.access
         self.public = route.access.kind == "public"
         self.probe = route.probe
+        self._response = route.response or NoneType
         self._headers = headers
         self._bodies = bodies
         self.handle = self._handle  # one bound method, so that it can be looked up by identity
@@ -43,7 +51,7 @@ class Endpoint:
         body = None if route.body is None else await self._bodies.read(request, route.body)
         result = await route.handler(
             RouteRequest(
-                path=request.match_info,
+                path=dict(request.match_info),
                 query=query,
                 body=body,
                 caller=context.principal,
@@ -58,13 +66,23 @@ class Endpoint:
     def _answer(self, result: Struct | RouteResponse | None) -> Answer:
         if isinstance(result, RouteResponse):
             return self._own_answer(result)
+        self._check(result)
         if result is None:
             return Answer(status=204, headers=self._headers.plain)
         return Answer(body=_encode(result), status=self.route.status, headers=self._headers.json)
 
+    def _check(self, body: object) -> None:
+        if not isinstance(body, self._response):
+            route = self.route
+            raise WrongAnswer(
+                f"{route.method} {route.path}: the handler gave {type(body).__name__}, "
+                f"its route states {self._response.__name__}"
+            )
+
     def _own_answer(self, result: RouteResponse) -> Answer:
         body: Any = result.body
         if isinstance(body, Struct):
+            self._check(body)
             body = _encode(body)
         content_type = None if body is None else result.content_type
         return Answer(

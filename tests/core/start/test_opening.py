@@ -15,7 +15,7 @@ from agentbox.errors import PluginError, StartError
 from agentbox.model.access.route import scoped
 from agentbox.plugin.authenticator import AuthenticatorType
 from agentbox.plugin.options import NoOptions
-from agentbox.plugin.policy import PolicyType
+from agentbox.plugin.policy import LoginPolicy, PolicyType
 from tests.core.recognition.chain import Answering
 
 Open = Callable[[Any], Any]
@@ -106,6 +106,32 @@ async def test_an_open_that_raises_when_called_is_no_different() -> None:
             await opened(stack, open_one)
 
 
+class Both(Answering, LoginPolicy):
+    """Has abilities of both kinds; the kind of its type says which of them count."""
+
+    async def check_login(self, context: Any, user: Any, identity: Any) -> None: ...
+
+
+async def test_a_policys_object_does_not_join_the_chain() -> None:
+    async with AsyncExitStack() as stack:
+        abilities = await opened(stack, good, inside(Both(None)))
+
+    assert ([link.id for link in abilities.chain], len(abilities.login_policies)) == (["mine"], 1)
+
+
+async def test_an_authenticators_object_is_no_policy() -> None:
+    async with AsyncExitStack() as stack:
+        abilities = await opened(stack, inside(Both(None)))
+
+    assert (len(abilities.chain), abilities.login_policies) == (1, [])
+
+
+async def test_a_policy_that_is_only_an_authenticator_stops_the_start() -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(PluginError, match="LoginPolicy, PasswordPolicy, TokenClaims"):
+            await opened(stack, good, inside(Answering(None)))
+
+
 async def test_what_a_plugin_says_about_its_start_is_told_as_it_is() -> None:
     async with AsyncExitStack() as stack:
         with pytest.raises(StartError, match=r"^set the url$"):
@@ -132,6 +158,22 @@ def test_a_plugins_scope_is_described_by_its_route() -> None:
     assert [(rule.name, rule.description, rule.default) for rule in plugin_scopes(routes)] == [
         ("example:poke", "Poke it", False)
     ]
+
+
+def test_a_scope_that_is_only_for_oneself_is_brought_too() -> None:
+    access = scoped("example:poke", self_scope="example:poke_self")
+    routes: Any = [SimpleNamespace(access=access, summary="Poke it")]
+
+    assert [rule.name for rule in plugin_scopes(routes)] == ["example:poke", "example:poke_self"]
+
+
+def test_a_scope_of_two_routes_is_described_by_the_first() -> None:
+    routes: Any = [
+        SimpleNamespace(access=scoped("example:poke"), summary=summary)
+        for summary in ("Poke it", "Poke it again")
+    ]
+
+    assert [rule.description for rule in plugin_scopes(routes)] == ["Poke it"]
 
 
 def test_a_route_with_one_of_our_scopes_brings_no_scope() -> None:
