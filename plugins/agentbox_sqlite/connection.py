@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -94,7 +95,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def _uri(path: Path, mode: str) -> str:
-    return f"file:{quote(str(path))}?mode={mode}"
+    return f"file:{quote(os.fsencode(path))}?mode={mode}"
 
 
 async def _opened(
@@ -140,7 +141,10 @@ class SqliteConnection:
 
     def instant(self, value: Any) -> datetime:
         """Microseconds since 1970 as aware UTC."""
-        return EPOCH + timedelta(microseconds=value)
+        try:
+            return EPOCH + timedelta(microseconds=value)
+        except (OverflowError, TypeError):
+            raise StorageError("a time in the database is out of range") from None
 
     def _require_open(self) -> None:
         if not self._open:

@@ -24,21 +24,22 @@ def require_folder(path: Path) -> None:
     """Raises `StorageError` if the database can't be where it is said to be."""
     if not path.parent.is_dir():
         raise StorageError(f"The folder {path.parent} of the database {path.name} does not exist.")
-    if path.is_dir():
-        raise StorageError(f"The database {path} is a folder.")
+    if path.exists() and not path.is_file():
+        raise StorageError(f"The database {path} is a folder or a device, not a file.")
 
 
 def make_private(path: Path) -> None:
     """Create an empty file for the owner alone, or make the one that is there so.
 
     An existing file is never opened here: closing any descriptor of a database drops the locks
-    that SQLite holds on it in this process.
+    that SQLite holds on it in this process. Only a file of our own is changed.
     """
     try:
         os.close(_create(path))
     except FileExistsError:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            # Somebody else's file, which we may still write, stays as its owner wants it.
+        status = path.stat()
+        ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if ours and stat.S_IMODE(status.st_mode) & 0o077:
             with contextlib.suppress(PermissionError):
                 path.chmod(PRIVATE)
     except OSError as error:
@@ -63,9 +64,11 @@ class FileLock:
 
     def try_acquire(self) -> bool:
         """True if it is ours now; never waits. Raises `StorageError` if the file can't be made."""
+        if self._path.is_symlink():
+            raise StorageError(f"{self._path} is a link; remove it.")
         make_private(self._path)
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:
             raise StorageError(f"{self._path} can't be opened: {error.strerror}.") from error
         try:

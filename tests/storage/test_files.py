@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,38 @@ async def test_a_relative_path_is_meant_from_where_the_start_was(
         await storage.ping()
         assert storage.default_secret_path == tmp_path / "agentbox.db.key"
         assert storage.initial_password_path == tmp_path / "agentbox.db.initial-password"
+
+
+def test_a_device_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    # OP-07: it writes only its own files.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o666)
+    pipe.chmod(0o666)
+    with pytest.raises(StorageError, match="not a file"):
+        SqliteStorage(pipe).migrate(own_folders())
+    assert stat.S_IMODE(pipe.stat().st_mode) == 0o666
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_lock_that_is_a_link_is_refused_and_its_target_left_alone(tmp_path: Path) -> None:
+    # OP-07: it writes only its own files.
+    other = tmp_path / "other"
+    other.touch()
+    other.chmod(0o644)
+    (tmp_path / "agentbox.db.lock").symlink_to(other)
+    with pytest.raises(StorageError, match="is a link"):
+        SqliteStorage(tmp_path / "agentbox.db").migrate(own_folders())
+    assert stat.S_IMODE(other.stat().st_mode) == 0o644
+
+
+async def test_a_time_out_of_range_is_a_storage_error(tmp_path: Path) -> None:
+    path = tmp_path / "agentbox.db"
+    async with open_sqlite(path) as storage:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE users SET created_at = 9223372036854775807")
+            connection.commit()
+        with pytest.raises(StorageError):
+            async with storage.transaction(read_only=True) as tx:
+                await tx.users.get(a_user().id)
