@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from agentbox.plugin.storage import Transaction
 
@@ -17,8 +17,12 @@ class JobRun(Protocol):
     def due(self) -> datetime:
         """When this run was due."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction; fails with `StorageError` once another process has the job."""
+    def transaction(self, *, last: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction; fails with `StorageError` once another process has the job.
+
+        With `last` it ends the run too: that the run is done is committed with what it wrote, so
+        that it is not done again if the process dies right after. There is no transaction after it.
+        """
 
 
 class Job(ABC):
@@ -28,12 +32,12 @@ class Job(ABC):
     and the next comes at its time.
     """
 
-    name: ClassVar[str]
-    """Unique; plugins use `<entry point>-<word>`."""
+    name: str
+    """Unique; plugins use `<entry point>-<word>`. Stated by the class, or set by `__init__`."""
 
-    interval: ClassVar[timedelta]
-    timeout: ClassVar[timedelta] = timedelta(minutes=1)
+    interval: timedelta
+    timeout: timedelta = timedelta(minutes=1)
 
     @abstractmethod
     async def run(self, run: JobRun) -> None:
-        """Do the work; write through `run.transaction()`."""
+        """Do the work; write through `run.transaction()`, the last time with `last=True`."""

@@ -19,6 +19,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "mana
 CATCHES_EVERYTHING = {
     "agentbox/web/middleware/errors.py",  # the last resort: answers 500
     "agentbox/core/background/scheduler.py",  # a job may raise anything
+    "agentbox/core/background/upkeep.py",  # a loop that ends silently lets all go stale
     "agentbox/core/recognition/dispatch.py",  # the dispatcher of plugins' objects
     "agentbox/core/recognition/recognition.py",
     "agentbox/loader/isolation.py",  # the dispatcher of plugins' hooks

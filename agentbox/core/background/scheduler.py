@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 
 import structlog
@@ -28,17 +27,49 @@ GRACE = timedelta(seconds=15)
 _log = structlog.get_logger("agentbox.jobs")
 
 
-@dataclass(frozen=True, slots=True)
 class ClaimedRun:
     """One run of a job (`agentbox.plugin.JobRun`)."""
 
-    storage: Storage
-    lease: Lease
-    due: datetime
+    def __init__(
+        self, job: Job, storage: Storage, clock: Clock, lease: Lease, due: datetime
+    ) -> None:
+        self._job = job
+        self._storage = storage
+        self._clock = clock
+        self._over = False
+        self.lease = lease
+        self.due = due
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction that fails once another process has the job."""
-        return self.storage.transaction(lease=self.lease)
+    @property
+    def following(self) -> datetime:
+        """When the next run is due."""
+        return next_tick(self.due, self._job, self._clock.now())
+
+    def transaction(self, *, last: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """As `JobRun.transaction` promises."""
+        if self._over:
+            raise StorageError(f"this run of {self.lease.name} has had its last transaction")
+        if last:
+            return self._last()
+        return self._storage.transaction(lease=self.lease)
+
+    async def give_back(self, following: datetime) -> None:
+        """Give the lease back, unless the job's last transaction has done so.
+
+        The row says so, not a flag: that transaction may have been cancelled as it was committed.
+        """
+        async with self._storage.transaction(lease=self.lease) as tx:
+            row = await tx.jobs.get(self.lease.name)
+            if row is not None and row.lease_until is not None:
+                await tx.jobs.finish(self.lease, following)
+
+    @asynccontextmanager
+    async def _last(self) -> AsyncIterator[Transaction]:
+        async with self._storage.transaction(lease=self.lease) as tx:
+            yield tx
+            if not await tx.jobs.finish(self.lease, self.following):
+                raise StorageError(f"the job {self.lease.name} has been claimed by another process")
+        self._over = True
 
 
 class Scheduler:
@@ -101,6 +132,8 @@ class Scheduler:
                 await self.look()
             except StorageError as error:
                 _log.warning("jobs_not_looked_at", error=str(error))
+            except Exception as error:  # noqa: BLE001  a defect; no job would ever run again
+                _log.error("jobs_not_looked_at", error=type(error).__name__, exc_info=error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll):
                     await self._stopping.wait()
@@ -115,7 +148,7 @@ class Scheduler:
             lease = await tx.jobs.claim(job.name, now, now + job.timeout + GRACE)
         if lease is None:
             return
-        run = ClaimedRun(self._storage, lease, state.next_due)
+        run = ClaimedRun(job, self._storage, self._clock, lease, state.next_due)
         task = asyncio.create_task(self._run(job, run), name=f"agentbox-job-{job.name}")
         self._running[job.name] = task
         task.add_done_callback(lambda _: self._running.pop(job.name, None))
@@ -135,14 +168,11 @@ class Scheduler:
                 outcome = "failed"
                 _log.error("job_failed", job=job.name, error=type(error).__name__, exc_info=error)
         self._counters.add(f"jobs.{job.name}.{outcome}")
-        now = self._clock.now()
-        await self._finish(run, now if outcome == "cancelled" else next_tick(run.due, job, now))
+        await self._finish(run, self._clock.now() if outcome == "cancelled" else run.following)
 
     async def _finish(self, run: ClaimedRun, following: datetime) -> None:
-        """Give the lease back."""
         try:
-            async with self._storage.transaction() as tx:
-                await tx.jobs.finish(run.lease, following)
+            await run.give_back(following)
         except StorageError as error:
             _log.warning("job_not_finished", job=run.lease.name, error=str(error))
 

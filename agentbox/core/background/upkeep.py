@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import ClassVar
 
 import structlog
 
@@ -19,9 +18,9 @@ _log = structlog.get_logger("agentbox.upkeep")
 class PurgeExpired(Job):
     """Deletes sessions and unfinished logins that expired: a day later, for those who look."""
 
-    name: ClassVar[str] = "purge-expired"
-    interval: ClassVar[timedelta] = timedelta(hours=1)
-    kept_for: ClassVar[timedelta] = timedelta(days=1)
+    name = "purge-expired"
+    interval = timedelta(hours=1)
+    kept_for = timedelta(days=1)
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -29,7 +28,7 @@ class PurgeExpired(Job):
     async def run(self, run: JobRun) -> None:
         """One transaction; how many are gone is logged."""
         before = self._clock.now() - self.kept_for
-        async with run.transaction() as tx:
+        async with run.transaction(last=True) as tx:
             sessions = await tx.sessions.purge(before)
             flows = await tx.login_flows.purge(before)
         if sessions or flows:
@@ -37,10 +36,12 @@ class PurgeExpired(Job):
 
 
 async def repeat(name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
-    """Await `step` every so many seconds; a storage that fails is tried again next time."""
+    """Await `step` every so many seconds, for ever: one that fails is logged, and tried again."""
     while True:
         await asyncio.sleep(seconds)
         try:
             await step()
         except StorageError as error:
             _log.warning("upkeep_failed", step=name, error=str(error))
+        except Exception as error:  # noqa: BLE001  a defect; without this loop all would go stale
+            _log.error("upkeep_failed", step=name, error=type(error).__name__, exc_info=error)

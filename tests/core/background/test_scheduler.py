@@ -3,94 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime, timedelta
-from typing import ClassVar
+from datetime import timedelta
 
 import pytest
 
 from agentbox.core.background.scheduler import GRACE, Scheduler, next_tick
 from agentbox.core.counters import Counters
 from agentbox.errors import StorageError
-from agentbox.model.jobs import JobState
-from agentbox.plugin.job import Job, JobRun
+from agentbox.plugin.job import JobRun
 from agentbox.plugin.storage import Storage
+from tests.core.background.jobs import MINUTE, Impatient, Make, Other, Work, hang, row, settle
 from tests.core.world import START, ManualClock
-
-MINUTE = timedelta(minutes=1)
-
-
-class Work(Job):
-    """Does what it is told, and notes that it ran."""
-
-    name: ClassVar[str] = "work"
-    interval: ClassVar[timedelta] = MINUTE
-    timeout: ClassVar[timedelta] = timedelta(seconds=20)
-
-    def __init__(self, do: Callable[[JobRun], Awaitable[None]] | None = None) -> None:
-        self.do = do
-        self.runs: list[datetime] = []
-
-    async def run(self, run: JobRun) -> None:
-        self.runs.append(run.due)
-        if self.do is not None:
-            await self.do(run)
-
-
-class Other(Work):
-    name: ClassVar[str] = "other"
-
-
-class Impatient(Work):
-    timeout: ClassVar[timedelta] = timedelta(milliseconds=10)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def counters() -> Counters:
-    return Counters()
-
-
-Make = Callable[..., Awaitable[Scheduler]]
-
-
-@pytest.fixture
-async def scheduler(
-    storage: Storage, clock: ManualClock, counters: Counters
-) -> AsyncIterator[Make]:
-    """Schedulers with the rows of their jobs, that look only when told to."""
-    made: list[Scheduler] = []
-
-    async def make(*jobs: Job) -> Scheduler:
-        async with storage.transaction() as tx:
-            for job in jobs:
-                await tx.jobs.ensure(job.name, clock.now() + job.interval)
-        made.append(Scheduler(jobs, storage, clock, counters))
-        return made[-1]
-
-    yield make
-    for one in made:
-        await one.stop(timeout=0.05)
-
-
-async def settle(one: Scheduler) -> None:
-    """Until what is running has ended."""
-    await asyncio.gather(*one._running.values())
-
-
-async def row(storage: Storage, name: str = "work") -> JobState:
-    async with storage.transaction(read_only=True) as tx:
-        state = await tx.jobs.get(name)
-    assert state is not None
-    return state
-
-
-async def hang(_: JobRun) -> None:
-    await asyncio.Event().wait()
 
 
 async def test_a_job_runs_first_after_its_interval(scheduler: Make, clock: ManualClock) -> None:
@@ -312,3 +235,26 @@ async def test_a_storage_that_fails_is_looked_at_again(
     await one.stop()
 
     assert failures == []
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), RecursionError(), TypeError("x")], ids=repr)
+async def test_a_defect_in_a_look_does_not_end_the_looking(
+    storage: Storage,
+    clock: ManualClock,
+    counters: Counters,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    looked = asyncio.Event()
+    one = Scheduler([], storage, clock, counters, poll=0.001)
+    failures = [error]
+
+    async def look() -> None:
+        if failures:
+            raise failures.pop()
+        looked.set()
+
+    monkeypatch.setattr(one, "look", look)
+    await one.start()
+    await asyncio.wait_for(looked.wait(), 10)
+    await one.stop()

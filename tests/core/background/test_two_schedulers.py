@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -21,9 +20,9 @@ from tests.scale import scaled
 
 
 class Tick(Job):
-    name: ClassVar[str] = "tick"
-    interval: ClassVar[timedelta] = timedelta(minutes=1)
-    timeout: ClassVar[timedelta] = timedelta(seconds=20)
+    name = "tick"
+    interval = timedelta(minutes=1)
+    timeout = timedelta(seconds=20)
 
     def __init__(self, runs: list[datetime]) -> None:
         self.runs = runs
@@ -171,7 +170,7 @@ async def test_a_run_writes_while_it_holds_the_job(storage: Storage, clock: Manu
         await tx.jobs.ensure("tick", clock.now())
         lease = await tx.jobs.claim("tick", clock.now(), clock.now() + Tick.interval)
     assert lease is not None
-    async with ClaimedRun(storage, lease, clock.now()).transaction() as tx:
+    async with ClaimedRun(Tick([]), storage, clock, lease, clock.now()).transaction() as tx:
         await tx.users.add(user_of(username="written"))
     async with storage.transaction(read_only=True) as tx:
         assert await tx.users.by_username("written") is not None

@@ -16,6 +16,6 @@ class NoteOpeningDay(Job):
     interval = timedelta(seconds=1)
 
     async def run(self, run: JobRun) -> None:
-        """Through `run.transaction()`, which fails if another process has the job by now."""
-        async with run.transaction() as tx:
+        """The one transaction is the last: what it writes and that the run is done go together."""
+        async with run.transaction(last=True) as tx:
             await tx.markers.claim(OPENING_DAY, run.due.isoformat())

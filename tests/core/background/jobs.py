@@ -1,0 +1,57 @@
+"""Jobs that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from agentbox.core.background.scheduler import Scheduler
+from agentbox.model.jobs import JobState
+from agentbox.plugin.job import Job, JobRun
+from agentbox.plugin.storage import Storage
+
+MINUTE = timedelta(minutes=1)
+
+Make = Callable[..., Awaitable[Scheduler]]
+
+
+class Work(Job):
+    """Does what it is told, and notes that it ran."""
+
+    name = "work"
+    interval = MINUTE
+    timeout = timedelta(seconds=20)
+
+    def __init__(self, do: Callable[[JobRun], Awaitable[None]] | None = None) -> None:
+        self.do = do
+        self.runs: list[datetime] = []
+
+    async def run(self, run: JobRun) -> None:
+        self.runs.append(run.due)
+        if self.do is not None:
+            await self.do(run)
+
+
+class Other(Work):
+    name = "other"
+
+
+class Impatient(Work):
+    timeout = timedelta(milliseconds=10)
+
+
+async def settle(one: Scheduler) -> None:
+    """Until what is running has ended."""
+    await asyncio.gather(*one._running.values())
+
+
+async def row(storage: Storage, name: str = "work") -> JobState:
+    async with storage.transaction(read_only=True) as tx:
+        state = await tx.jobs.get(name)
+    assert state is not None
+    return state
+
+
+async def hang(_: JobRun) -> None:
+    await asyncio.Event().wait()
