@@ -31,7 +31,7 @@ class PluginList(Struct, frozen=True):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @click.pass_obj
 def plugins(invocation: Invocation, as_json: bool) -> None:
-    """List installed and enabled plugins and the chain of authenticators."""
+    """List plugins, what they provide, and the chain of authenticators."""
     found = listing(invocation.assembly)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)))
@@ -52,7 +52,7 @@ def listing(assembly: Assembly) -> PluginList:
 def _plugin_table(described: list[PluginDescription]) -> Table:
     table = Table(title="Plugins", title_justify="left")
     for heading in ("name", "enabled", "distribution", "version", "provides"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")  # a name that is cut can't be configured
     for each in described:
         enabled = "yes" if each.enabled else "no"
         table.add_row(each.name, enabled, each.distribution, each.version, _provides(each))
@@ -81,8 +81,8 @@ _IN_WORDS = {
 
 def _chain_table(chain: list[ChainLink]) -> Table:
     table = Table(title="Authenticators, in order", title_justify="left")
-    for heading in ("", "id", "type", "plugin"):
-        table.add_column(heading)
+    for heading in ("place", "id", "type", "plugin"):
+        table.add_column(heading, overflow="fold")
     for number, link in enumerate(chain, start=1):
         table.add_row(str(number), link.id, link.type, link.plugin)
     return table

@@ -6,6 +6,9 @@ class ExampleOptions(Options, frozen=True):
     secret: Secret | None = None      # redacted wherever settings are shown
     every: timedelta = timedelta(seconds=30)
 ```
+
+All types of a plugin state that class (`AuthenticatorType(…, options=ExampleOptions)`); the module
+of a plugin without types states it as `AGENTBOX_OPTIONS = ExampleOptions`.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ def agentbox_authenticator_types():
     return [THING_TYPE]
 ```
 
+A module whose plugin has options and no types states their class as `AGENTBOX_OPTIONS`.
+
 Nothing on the request path is a hook: the server awaits the methods of the objects that these
 hooks return.
 """
@@ -54,7 +56,7 @@ def agentbox_authenticator_types() -> Sequence[AuthenticatorType]:  # type: igno
     With what: nothing; open no file and no connection here.
     Return: a list of descriptors, each with a name that no other plugin uses; the configuration
     says which of them become instances, and in what order. All types of a plugin, also those of
-    the next two hooks, state the same class of options.
+    the next two hooks, state the same class of options, and so does its module if it states one.
     If you get it wrong: the start stops and names distribution, plugin, hook and value.
     Order: of no consequence; configuration order is chain order.
     Since: 1.
@@ -108,8 +110,10 @@ def agentbox_routes(services: Services) -> Sequence[Route]:  # type: ignore[empt
     When: once, the storage open.
     With what: your services.
     Return: a list of rows of the route table; each states its access and its types. Scopes are
-    agentbox's own, or `<entry point>:<action>`.
-    If you get it wrong: the start stops; a method and path that is there already is wrong.
+    agentbox's own, or `<entry point>:<action>`, which all your routes give the same `min_role`.
+    If you get it wrong: the start stops; a method and path that is there already is wrong. A
+    handler that raises anything but a `Problem` or `StorageError`, gives another type than it
+    stated, or takes over 30 s fails its own request alone: 500, logged and counted.
     Order: of no consequence.
     Since: 1.
     """

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from types import UnionType
+from collections.abc import Callable, Mapping
 
-from agentbox import errors, plugin
+from agentbox import errors
 from agentbox.loader import HOOKS
 from agentbox.plugin import spec
+from tests.house.public_surface import public_surface
 from tests.house.routes_page import routes_page
 from tests.house.tree import ROOT
 
@@ -81,37 +79,6 @@ def hooks_page() -> str:
         page, count = old.subn(lambda _, hook=hook: hook_reference(hook), page)  # type: ignore[misc]
         assert count == 1, f"{hook} has no heading in docs/plugins/hooks.md"
     return page
-
-
-def public_surface() -> str:
-    """What `agentbox.plugin` offers, name by name: fields, methods and their signatures."""
-    return "\n".join(line for name in plugin.__all__ for line in (*_surface(name), ""))
-
-
-def _surface(name: str) -> Iterator[str]:
-    value = getattr(plugin, name)
-    if not inspect.isclass(value) or value.__name__ != name:
-        plain = isinstance(value, int | UnionType)  # the repr of others may hold an address
-        yield f"{name} = {value if plain else getattr(value, '__name__', type(value).__name__)}"
-        return
-    tree = ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
-    assert isinstance(tree, ast.ClassDef)
-    heads = [*map(ast.unparse, tree.bases), *map(ast.unparse, tree.keywords)]
-    yield f"class {name}({', '.join(heads)})"
-    for member in tree.body:
-        yield from (f"    {line}" for line in _member(member))
-
-
-def _member(member: ast.stmt) -> Iterator[str]:
-    if isinstance(member, ast.AnnAssign) and not ast.unparse(member.target).startswith("_"):
-        yield ast.unparse(member)
-    elif isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
-        if member.name.startswith("_"):
-            return
-        yield from (f"@{ast.unparse(decorator)}" for decorator in member.decorator_list)
-        kind = "async def" if isinstance(member, ast.AsyncFunctionDef) else "def"
-        returns = f" -> {ast.unparse(member.returns)}" if member.returns else ""
-        yield f"{kind} {member.name}({ast.unparse(member.args)}){returns}"
 
 
 def _one_line(kind: type) -> str:

@@ -6,9 +6,13 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import pytest
+
+from agentbox.errors import PluginError
+from agentbox.loader import Plugins, load
+from agentbox.plugin import Services
 
 STORAGE = """
 from agentbox.plugin import StorageType, hookimpl
@@ -80,3 +84,18 @@ def store(distribution: Install) -> str:
     """An enabled plugin that offers a storage, as every server has one."""
     distribution("agentbox-store", {"store": "store_module"}, store_module=STORAGE)
     return "store"
+
+
+def services(name: str) -> Services:
+    """The loader only hands services on; a text shows whose they are."""
+    return cast(Services, f"services of {name}")
+
+
+def loaded(*names: str) -> Plugins:
+    return load(["store", *names])
+
+
+def faults_of(call: Any) -> tuple[str, ...]:
+    with pytest.raises(PluginError) as caught:
+        call()
+    return caught.value.faults

@@ -92,3 +92,28 @@ def test_the_list_can_be_read_by_people(tmp_path: Path) -> None:
 
     words = done.stdout.split()
     assert {"Plugins", "sqlite", "agentbox-server", "storage", "migrations"} <= set(words)
+
+
+def test_the_help_tells_of_the_list_in_one_line_of_80_columns(tmp_path: Path) -> None:
+    done = agentbox(tmp_path, "--help", env=environment(COLUMNS="80"))
+
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("  plugins ")]
+    assert line.endswith("authenticators.")
+
+
+def test_every_column_has_a_heading(tmp_path: Path) -> None:
+    done = run(tmp_path, "plugins", enabled="sqlite,password,jwt,apikey")
+
+    heads = [line for line in done.stdout.splitlines() if line.startswith("┃")]
+    assert [head for head in heads for cell in head.strip("┃").split("┃") if not cell.strip()] == []
+    assert len(heads) == 2
+
+
+def test_nothing_of_a_long_name_is_cut_at_80_columns(distribution: Install, tmp_path: Path) -> None:
+    name = "z" * 64
+    site = distribution(f"agentbox-{name}", {name: "long_plugin"}, long_plugin=HEAD)
+
+    done = run(tmp_path, "plugins", enabled=f"sqlite,password,jwt,{name}", site=site)
+
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert (done.stdout.count("z"), "…" in done.stdout) == (128, False)

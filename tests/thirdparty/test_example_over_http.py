@@ -37,6 +37,12 @@ def test_a_ticket_for_a_user_that_is_not_there_is_401(server: Server) -> None:  
     assert server.call("GET", "/api/v1/auth/me", stranger).status == 401
 
 
+def test_a_ticket_opens_no_more_than_its_authenticator_says(server: Server) -> None:
+    answer = server.call("GET", "/api/v1/users", server.ticket())
+
+    assert (answer.status, answer.body["scope"]) == (403, "users:read")
+
+
 def test_a_ticket_is_no_session(server: Server) -> None:
     body = {"current_password": PASSWORD, "new_password": "harbor-violet-summit-39"}
     answer = server.call("POST", "/api/v1/auth/change-password", server.ticket(), body)
