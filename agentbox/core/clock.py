@@ -10,7 +10,7 @@ import structlog
 from agentbox.plugin.storage import Storage
 
 REPORTED_SKEW = timedelta(seconds=60)
-"""A jump of the database's clock that is worth a line in the log."""
+"""A jump of the database's clock, or its distance from this machine's, that is worth a line."""
 
 READY_SKEW = timedelta(minutes=5)
 """A difference between this machine and the database that makes a process not ready."""
@@ -21,13 +21,16 @@ _log = structlog.get_logger("agentbox.clock")
 class DatabaseClock:
     """Monotonic time plus the measured offset of `storage.now()`.
 
-    All processes on one database see one time, and a jump of this machine's wall clock is not
-    noticed. `synchronise` measures anew; until then it is this machine's time.
+    All processes on one database see one time. A jump of this machine's wall clock is not noticed
+    between two measurements. Where the database tells this machine's time, as SQLite does, the next
+    measurement brings the jump along; where it has a clock of its own, nothing does. `synchronise`
+    measures anew; until then it is this machine's time.
     """
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
         self._synchronised = False
+        self._reported: timedelta | None = None
 
     def now(self) -> datetime:
         """Aware UTC, to the microsecond."""
@@ -43,7 +46,11 @@ class DatabaseClock:
         return timedelta(seconds=time.time() - time.monotonic() - self._offset)
 
     async def synchronise(self, storage: Storage) -> None:
-        """Measure the offset of the database's clock; half of the round trip is taken off."""
+        """Measure the offset of the database's clock; half of the round trip is taken off.
+
+        A jump of the database's clock is logged, and a distance of this machine's from it: when it
+        begins, and when it has changed by as much again.
+        """
         before = time.monotonic()
         there = (await storage.now()).timestamp()
         after = time.monotonic()
@@ -52,3 +59,11 @@ class DatabaseClock:
         if self._synchronised and abs(moved) > REPORTED_SKEW:
             _log.warning("clock_jumped", seconds=round(moved.total_seconds(), 3))
         self._offset, self._synchronised = offset, True
+        self._report(self.skew)
+
+    def _report(self, skew: timedelta) -> None:
+        if abs(skew) <= REPORTED_SKEW:
+            self._reported = None
+        elif self._reported is None or abs(skew - self._reported) > REPORTED_SKEW:
+            self._reported = skew
+            _log.warning("clock_differs", seconds=round(skew.total_seconds(), 3))

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 
 import structlog
 
@@ -15,7 +16,8 @@ from agentbox.core.counters import Counters
 TOO_LONG = 0.25
 """Seconds that the loop may stand still before it is reported."""
 
-_BEAT = 0.1
+_BEAT = 0.05
+"""Seconds between two signs of life, and between two looks for one."""
 
 _log = structlog.get_logger("agentbox.watchdog")
 
@@ -23,10 +25,13 @@ _log = structlog.get_logger("agentbox.watchdog")
 class Watchdog:
     """A thread that looks whether the loop still turns, and shows the stack that holds it."""
 
-    def __init__(self, counters: Counters, too_long: float = TOO_LONG) -> None:
+    def __init__(
+        self, counters: Counters, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._counters = counters
-        self._too_long = too_long
-        self._beat = time.monotonic()
+        self._monotonic = monotonic
+        self._beat = monotonic()
+        self._reported = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="agentbox-watchdog", daemon=True)
         self._loop_thread = threading.get_ident()
@@ -47,17 +52,20 @@ class Watchdog:
             self._thread.join()
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._beat = time.monotonic()
+        self._beat = self._monotonic()
         self._handle = loop.call_later(_BEAT, self._turn, loop)
 
+    def look(self) -> None:
+        """Report the loop if it gave no sign of life for too long, once until its next one."""
+        beat = self._beat
+        still = self._monotonic() - beat
+        if still > TOO_LONG and beat != self._reported:
+            self._reported = beat
+            self._report(still)
+
     def _watch(self) -> None:
-        reported = 0.0
-        while not self._stopped.wait(self._too_long / 2):
-            beat = self._beat
-            still = time.monotonic() - beat
-            if still > self._too_long + _BEAT and beat != reported:
-                reported = beat
-                self._report(still)
+        while not self._stopped.wait(_BEAT):
+            self.look()
 
     def _report(self, still: float) -> None:
         frame = sys._current_frames().get(self._loop_thread)

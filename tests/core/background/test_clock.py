@@ -57,7 +57,8 @@ async def test_it_follows_a_real_database(storage: Storage) -> None:
     assert near(clock.now(), await storage.now())
 
 
-# SC-03, in this process: a jump of the wall clock moves neither expiry nor timers
+# SC-03, in this process and until the next measurement: a jump of the wall clock moves neither
+# expiry nor timers
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
 async def test_a_jump_of_the_wall_clock_does_not_move_it(
     monkeypatch: pytest.MonkeyPatch, seconds: float
@@ -71,7 +72,7 @@ async def test_a_jump_of_the_wall_clock_does_not_move_it(
     assert 0 <= clock.monotonic() - timer < 5
 
 
-# SC-03: a database elsewhere stays right, whatever this machine thinks
+# SC-03, for a database with a clock of its own: it stays right, whatever this machine thinks
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
 async def test_a_jump_does_not_move_it_at_the_next_measurement_either(
     monkeypatch: pytest.MonkeyPatch, seconds: float
@@ -86,31 +87,59 @@ async def test_a_jump_does_not_move_it_at_the_next_measurement_either(
     assert near(clock.now(), before)
 
 
-# SC-03: more than 60 s is reported
-async def test_a_jump_of_the_database_is_reported(log: Recorder) -> None:
+async def lines_after(log: Recorder, *ahead: float) -> list[tuple[str, int]]:
+    """What is logged when one measurement after the other finds the database ahead by so much."""
     clock, database = DatabaseClock(), Database()
-    await clock.synchronise(database)  # type: ignore[arg-type]
-    database.ahead = 90.0
-    await clock.synchronise(database)  # type: ignore[arg-type]
+    for seconds in ahead:
+        database.ahead = seconds
+        await clock.synchronise(database)  # type: ignore[arg-type]
+    return [(name, round(values["seconds"])) for name, values in log.lines]
 
-    assert [(name, round(values["seconds"])) for name, values in log.lines] == [
-        ("clock_jumped", 90)
-    ]
+
+async def test_a_jump_of_the_database_is_reported(log: Recorder) -> None:
+    assert ("clock_jumped", 90) in await lines_after(log, 0.0, 90.0)
 
 
 async def test_a_small_difference_is_not_reported(log: Recorder) -> None:
-    clock, database = DatabaseClock(), Database()
-    await clock.synchronise(database)  # type: ignore[arg-type]
-    database.ahead = 30.0
-    await clock.synchronise(database)  # type: ignore[arg-type]
-
-    assert log.lines == []
+    assert await lines_after(log, 0.0, 30.0) == []
 
 
 async def test_the_first_measurement_is_no_jump(log: Recorder) -> None:
-    await DatabaseClock().synchronise(Database(ahead=HOUR))  # type: ignore[arg-type]
+    assert "clock_jumped" not in dict(await lines_after(log, HOUR))
 
-    assert log.lines == []
+
+# SC-03: more than 60 s between this machine and the database is reported
+async def test_a_distance_that_was_there_at_the_start_is_reported(log: Recorder) -> None:
+    assert await lines_after(log, 90.0) == [("clock_differs", -90)]
+
+
+async def test_a_distance_is_reported_when_it_begins_and_not_each_time(log: Recorder) -> None:
+    assert await lines_after(log, 90.0, 90.0, 91.0, 92.0) == [("clock_differs", -90)]
+
+
+async def test_a_distance_that_grows_by_as_much_again_is_reported_again(log: Recorder) -> None:
+    assert await lines_after(log, 70.0, 100.0, 129.0, 135.0) == [
+        ("clock_differs", -70),
+        ("clock_differs", -135),
+    ]
+
+
+async def test_a_distance_that_was_gone_is_reported_when_it_comes_back(log: Recorder) -> None:
+    assert await lines_after(log, 70.0, 30.0, 70.0) == [("clock_differs", -70)] * 2
+
+
+# A database on this machine tells this machine's time.
+async def test_a_jump_that_the_database_shares_comes_with_the_next_measurement(
+    monkeypatch: pytest.MonkeyPatch, log: Recorder
+) -> None:
+    clock, database = DatabaseClock(), Database()
+    await clock.synchronise(database)  # type: ignore[arg-type]
+    before = clock.now()
+    jump(monkeypatch, HOUR)
+    await clock.synchronise(database)  # type: ignore[arg-type]
+
+    assert near(clock.now(), before + timedelta(seconds=HOUR))
+    assert [name for name, _ in log.lines] == ["clock_jumped"]
 
 
 @pytest.mark.parametrize(("ahead", "ready"), [(0.0, True), (290.0, True), (310.0, False)])
