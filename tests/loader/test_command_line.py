@@ -117,3 +117,20 @@ def test_nothing_of_a_long_name_is_cut_at_80_columns(distribution: Install, tmp_
 
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert (done.stdout.count("z"), "…" in done.stdout) == (128, False)
+
+
+OPTIONS_ALONE = (
+    HEAD + "class Mine(Options, frozen=True):\n    door: str = 'front'\n\nAGENTBOX_OPTIONS = Mine\n"
+)
+
+
+@pytest.mark.parametrize(("option", "status"), [("door", 0), ("dor", 1)])
+def test_options_of_a_plugin_without_types_are_read_as_any_others(
+    distribution: Install, tmp_path: Path, option: str, status: int
+) -> None:
+    site = distribution("agentbox-ex", {"ex": "ex_plugin"}, ex_plugin=OPTIONS_ALONE)
+    (tmp_path / "agentbox.toml").write_text(f'[plugins.ex]\n{option} = "back"\n')
+
+    done = run(tmp_path, "check", enabled="sqlite,password,jwt,ex", site=site)
+
+    assert (done.returncode, "dor" in done.stdout) == (status, status == 1)
