@@ -80,9 +80,14 @@ class RedirectLogin(Struct, frozen=True):
 
 
 class Verified(Struct, frozen=True):
-    """The login holds; the core finds the user of this identity."""
+    """The login holds; the core finds the user of this identity.
+
+    `password_set_at` is the `updated_at` of the password record that was judged, if one was. The
+    core refuses the login if that password is no longer the one there, however close the race.
+    """
 
     identity: Identity
+    password_set_at: datetime | None = None
 
 
 class Challenge(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from agentbox.errors import LoginFailed, Overloaded, StorageError, WeakPassword
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
 from agentbox.model.names import canonical_email, canonical_username
 from agentbox.model.secret import Secret
-from agentbox.model.users import User
+from agentbox.model.users import PasswordRecord, User
 from agentbox.plugin import (
     LoginContext,
     NotMine,
@@ -48,10 +48,10 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
         A user who is not active is told apart by the core alone, after this. Raises `LoginFailed`
         for a wrong password, `Overloaded` where too many wait.
         """
-        user, stored = await self._find(login.username)
+        user, record = await self._find(login.username)
         given = to_hash(login.password.reveal())
-        verdict = await self._judge(stored, given)
-        if user is None or stored is None:
+        verdict = await self._judge(None if record is None else record.password_hash, given)
+        if user is None or record is None:
             return NotMine()
         if verdict.corrupt:
             self._services.log.error("password_hash_corrupt", user_id=user.id)
@@ -59,7 +59,7 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
         if not verdict.matches:
             raise LoginFailed("password")
         if verdict.outdated and given is not None:
-            await self._upgrade(user.id, stored, given)
+            await self._upgrade(user.id, record.password_hash, given)
         return Verified(
             Identity(
                 issuer=LOCAL_ISSUER,
@@ -67,7 +67,8 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
                 authenticator_id=self._services.instance_id,
                 amr=("pwd",),
                 auth_time=context.now,
-            )
+            ),
+            password_set_at=record.updated_at,
         )
 
     async def hash(self, password: Secret) -> str:
@@ -91,12 +92,12 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
         self._services.count("hashes")
         return future
 
-    async def _find(self, name: str) -> tuple[User | None, str | None]:
-        """The user and the hash; as many reads for nobody as for somebody."""
+    async def _find(self, name: str) -> tuple[User | None, PasswordRecord | None]:
+        """The user and the password; as many reads for nobody as for somebody."""
         async with self._services.storage.transaction(read_only=True) as tx:
             user = await self._user(tx, name)
             record = await tx.passwords.get(_NOBODY if user is None else user.id)
-        return user, None if record is None else record.password_hash
+        return user, record
 
     async def _user(self, tx: Transaction, name: str) -> User | None:
         # A username has no @, so a name is one or the other.
