@@ -78,7 +78,6 @@ def make_login(on: Foundation) -> Login:
         sealer=on.services.sealer,
         dispatcher=on.dispatcher,
         changes=on.changes,
-        events=on.events,
     )
 
 

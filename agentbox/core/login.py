@@ -12,17 +12,17 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from agentbox.core.background.events import EventQueue
-from agentbox.core.changes import Changes, Work
-from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher
+from agentbox.core.changes import Changes
+from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher, Named
+from agentbox.core.recognition.soundness import is_sound_answer
 from agentbox.core.recognition.state import user_id_of
+from agentbox.core.tokens import AccessTokens
 from agentbox.errors import (
     InvalidCredentials,
     LoginFailed,
     LoginIncomplete,
     SessionRequired,
     StartError,
-    Unavailable,
 )
 from agentbox.model.evidence import (
     LOCAL_ISSUER,
@@ -32,7 +32,7 @@ from agentbox.model.evidence import (
     Identity,
 )
 from agentbox.model.ids import new_id
-from agentbox.model.principal import Operator, Origin, Principal
+from agentbox.model.principal import Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.sessions import LoginFlow, Session
 from agentbox.model.times import format_instant
@@ -45,14 +45,12 @@ from agentbox.plugin.authenticator import (
     NotMine,
     PasswordLogin,
     TokenIssuer,
-    TokenRequest,
     Verified,
 )
 from agentbox.plugin.policy import LoginPolicy, TokenClaims
 from agentbox.plugin.services import Clock, Sealer
 from agentbox.plugin.storage import Change, Storage, Transaction
 
-CLIENT_ID = "agentbox"
 FLOW_LIFETIME = timedelta(minutes=10)
 _MAX_USER_AGENT = 256
 
@@ -68,23 +66,16 @@ class SignedIn(NamedTuple):
     user: User
 
 
-class NamedMethod(NamedTuple):
-    """A configured instance that signs people in."""
-
-    id: str
-    method: LoginMethod
-
-
 Step = Callable[[LoginMethod], Awaitable[LoginAnswer]]
 
 
 class LoginParts(Struct, frozen=True, kw_only=True):
     """What the configuration brings to signing in."""
 
-    methods: Sequence[NamedMethod]
-    policies: Sequence[LoginPolicy]
-    claims: Sequence[TokenClaims]
-    issuer: TokenIssuer | None
+    methods: Sequence[Named[LoginMethod]]
+    policies: Sequence[Named[LoginPolicy]]
+    claims: Sequence[Named[TokenClaims]]
+    issuer: Named[TokenIssuer] | None
     audience: str
     access_expiry: timedelta
     session_max_age: timedelta
@@ -102,7 +93,6 @@ class Login:
         sealer: Sealer,
         dispatcher: Dispatcher,
         changes: Changes,
-        events: EventQueue,
     ) -> None:
         self._parts = parts
         self._storage = storage
@@ -110,7 +100,13 @@ class Login:
         self._sealer = sealer
         self._dispatcher = dispatcher
         self._changes = changes
-        self._events = events
+        self._tokens = AccessTokens(
+            issuer=parts.issuer,
+            claims=parts.claims,
+            audience=parts.audience,
+            expiry=parts.access_expiry,
+            dispatcher=dispatcher,
+        )
 
     async def with_password(self, username: str, password: Secret, origin: Origin) -> SignedIn:
         """Sign in with a name and a password.
@@ -152,20 +148,23 @@ class Login:
         return await self._go_on(named, answer, context)
 
     async def end(self, caller: Principal, origin: Origin) -> None:
-        """Sign out: end the caller's session. Raises `SessionRequired` for an API key."""
+        """Sign out: end the caller's session.
+
+        Raises `SessionRequired` for an API key, `InvalidToken` for a session that is over.
+        """
         session_id = caller.session_id
         if session_id is None:
             raise SessionRequired
-        async with self._changes.begin(Operator(f"user:{caller.user_id}"), origin) as work:
+        async with self._changes.begin(caller, origin) as work:
             if await work.tx.sessions.end(session_id, work.now):
                 work.changed(Change("session", session_id))
                 await work.record("session.end", f"session:{session_id}")
 
-    async def _ask(self, named: NamedMethod, step: Step) -> LoginAnswer:
+    async def _ask(self, named: Named[LoginMethod], step: Step) -> LoginAnswer:
         try:
-            return await self._dispatcher.call(
+            answer = await self._dispatcher.call(
                 named.id,
-                lambda: step(named.method),
+                lambda: step(named.opened),
                 gives=(Verified, Challenge, NotMine),
                 refusals=(LoginFailed,),
                 deadline=LOGIN_DEADLINE,
@@ -173,9 +172,12 @@ class Login:
         except LoginFailed as failure:
             _log.info("login_refused", reason=failure.reason, method=named.id)
             raise InvalidCredentials from failure
+        if not is_sound_answer(answer):
+            raise self._dispatcher.broke(named.id, "an answer with fields of other kinds")
+        return answer
 
     async def _go_on(
-        self, named: NamedMethod, answer: LoginAnswer, context: LoginContext
+        self, named: Named[LoginMethod], answer: LoginAnswer, context: LoginContext
     ) -> SignedIn:
         if isinstance(answer, Challenge):
             raise await self._incomplete(named, answer, context)
@@ -185,25 +187,30 @@ class Login:
         user = await self._user_of(identity)
         for policy in self._parts.policies:
             await self._judge(policy, context, user, identity)
-        session = await self._begin_session(user, identity, context)
-        return await self._mint(user, session)
+        session = self._new_session(user, identity, context.origin)
+        request = await self._tokens.prepare(user, session)
+        await self._begin(session, identity, context.origin)
+        token = await self._tokens.mint(request)
+        lifetime = int((request.expires_at - request.issued_at).total_seconds())
+        signed_in = msgspec.structs.replace(user, last_login=session.created_at)
+        return SignedIn(token, request.expires_at, lifetime, signed_in)
 
     async def _judge(
-        self, policy: LoginPolicy, context: LoginContext, user: User, identity: Identity
+        self, policy: Named[LoginPolicy], context: LoginContext, user: User, identity: Identity
     ) -> None:
         try:
             await self._dispatcher.call(
-                type(policy).__name__,
-                lambda: policy.check_login(context, user, identity),
+                policy.id,
+                lambda: policy.opened.check_login(context, user, identity),
                 gives=type(None),
                 refusals=(LoginFailed,),
             )
         except LoginFailed as failure:
-            _log.info("login_refused", reason=failure.reason, user_id=user.id)
+            _log.info("login_refused", reason=failure.reason, policy=policy.id, user_id=user.id)
             raise InvalidCredentials from failure
 
     async def _incomplete(
-        self, named: NamedMethod, challenge: Challenge, context: LoginContext
+        self, named: Named[LoginMethod], challenge: Challenge, context: LoginContext
     ) -> LoginIncomplete:
         flow = secrets.token_urlsafe(32)
         flow_id = _flow_id(flow)
@@ -240,71 +247,29 @@ class Login:
             raise InvalidCredentials
         return user
 
-    async def _begin_session(
-        self, user: User, identity: Identity, context: LoginContext
-    ) -> Session:
-        origin = context.origin
-        async with self._storage.transaction() as tx:
-            now = self._clock.now()
-            session = Session(
-                id=new_id(),
-                user_id=user.id,
-                authenticator_id=identity.authenticator_id,
-                created_at=now,
-                expires_at=now + self._parts.session_max_age,
-                auth_time=identity.auth_time or now,
-                amr=identity.amr,
-                ip=origin.address,
-                user_agent=(origin.user_agent or "")[:_MAX_USER_AGENT] or None,
-            )
-            if not await tx.users.note_login(user.id, now):
+    def _new_session(self, user: User, identity: Identity, origin: Origin) -> Session:
+        now = self._clock.now()
+        return Session(
+            id=new_id(),
+            user_id=user.id,
+            authenticator_id=identity.authenticator_id,
+            created_at=now,
+            expires_at=now + self._parts.session_max_age,
+            auth_time=identity.auth_time or now,
+            amr=identity.amr,
+            ip=origin.address,
+            user_agent=(origin.user_agent or "")[:_MAX_USER_AGENT] or None,
+        )
+
+    async def _begin(self, session: Session, identity: Identity, origin: Origin) -> None:
+        """Write the session, unless its user or the password changed while it was judged."""
+        async with self._changes.begin_login(session.user_id, origin) as writing:
+            if not await writing.tx.users.note_login(session.user_id, session.created_at):
                 raise InvalidCredentials  # disabled while the password was being checked
-            if await _password_changed(tx, identity):
+            if await _password_changed(writing.tx, identity):
                 raise InvalidCredentials  # so the one that was checked is the old one
-            await tx.sessions.add(session)
-            work = Work(tx, now, Operator(f"user:{user.id}"), origin)
-            await work.record("session.begin", f"session:{session.id}")
-        for event in work.events:
-            self._events.put(event)
-        return session
-
-    async def _mint(self, user: User, session: Session) -> SignedIn:
-        issuer = self._parts.issuer
-        if issuer is None:
-            raise Unavailable("No enabled plugin mints access tokens.")
-        now = session.created_at.replace(microsecond=0)
-        expires_at = min(now + self._parts.access_expiry, session.expires_at)
-        request = TokenRequest(
-            subject=user.id,
-            session_id=session.id,
-            client_id=CLIENT_ID,
-            role=user.role,
-            audience=self._parts.audience,
-            issued_at=now,
-            expires_at=expires_at,
-        )
-        request = await self._with_claims(request, user)
-        token = await self._dispatcher.call(
-            type(issuer).__name__, lambda: issuer.mint(request), gives=Secret
-        )
-        lifetime = int((expires_at - now).total_seconds())
-        signed_in = msgspec.structs.replace(user, last_login=session.created_at)
-        return SignedIn(token, expires_at, lifetime, signed_in)
-
-    async def _with_claims(self, request: TokenRequest, user: User) -> TokenRequest:
-        extra: dict[str, str | int | bool] = {}
-        for source in self._parts.claims:
-            extra |= await self._claims_of(source, request, user)
-        if not extra:
-            return request
-        return msgspec.structs.replace(request, extra_claims=extra)
-
-    async def _claims_of(
-        self, source: TokenClaims, request: TokenRequest, user: User
-    ) -> Mapping[str, str | int | bool]:
-        return await self._dispatcher.call(
-            type(source).__name__, lambda: source.claims(request, user), gives=Mapping
-        )
+            await writing.tx.sessions.add(session)
+            await writing.record("session.begin", f"session:{session.id}")
 
 
 async def _password_changed(tx: Transaction, identity: Identity) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from agentbox.core.changes import Changes, Work
-from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher
+from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher, Named
 from agentbox.errors import (
     FieldFault,
     InvalidPassword,
@@ -26,6 +26,8 @@ from agentbox.plugin.storage import Change, Storage
 FIRST_START = "first_start"
 """The marker that holds the id of the user made on the first start."""
 
+_NEW = "/new_password"
+
 
 class Passwords:
     """Sets and changes passwords."""
@@ -33,8 +35,8 @@ class Passwords:
     def __init__(
         self,
         *,
-        hasher: PasswordHasher | None,
-        policies: Sequence[PasswordPolicy],
+        hasher: Named[PasswordHasher] | None,
+        policies: Sequence[Named[PasswordPolicy]],
         dispatcher: Dispatcher,
         storage: Storage,
         changes: Changes,
@@ -47,8 +49,15 @@ class Passwords:
         self._changes = changes
         self._forget_initial_password = forget_initial_password
 
-    async def accept(self, password: Secret, *, username: str, email: str | None) -> str:
-        """The hash of a password that every policy accepts.
+    async def accept(
+        self,
+        password: Secret,
+        *,
+        username: str,
+        email: str | None,
+        pointer: str = "/password",
+    ) -> str:
+        """The hash of a password that every policy accepts; it stood at `pointer` in the body.
 
         Raises `WeakPassword` with all faults, `Overloaded` if too many hashes are waiting,
         `AuthenticatorUnavailable` if a policy is broken, `Unavailable` if nothing here hashes.
@@ -58,10 +67,11 @@ class Passwords:
         for policy in self._policies:
             faults += await self._ask(policy, password, context)
         if faults:
-            raise WeakPassword(
-                " ".join(faults), errors=[FieldFault("/password", fault) for fault in faults]
-            )
-        return await self._hash(password)
+            raise _weak(pointer, *faults)
+        try:
+            return await self._hash(password)
+        except WeakPassword as weak:
+            raise _weak(pointer, weak.detail) from weak
 
     async def put(self, work: Work, user: User, password_hash: str, *, keep: str | None) -> None:
         """Write a hash and end the user's sessions but `keep`, inside a change."""
@@ -85,9 +95,11 @@ class Passwords:
             await self._check_current(record, current)
         user = caller.user
         if record is not None and await self._matches(record.password_hash, new):
-            raise WeakPassword("The new password is the current one.")
-        password_hash = await self.accept(new, username=user.username, email=user.email)
-        async with self._changes.begin(caller, origin) as work:
+            raise _weak(_NEW, "The new password is the current one.")
+        password_hash = await self.accept(
+            new, username=user.username, email=user.email, pointer=_NEW
+        )
+        async with self._changes.begin(caller, origin, of=caller.user_id) as work:
             user = await self._unchanged(work, caller.user_id, record)
             await self.put(work, user, password_hash, keep=caller.session_id)
             await work.tx.users.replace(
@@ -113,39 +125,45 @@ class Passwords:
         return user
 
     async def _ask(
-        self, policy: PasswordPolicy, password: Secret, context: PasswordContext
+        self, policy: Named[PasswordPolicy], password: Secret, context: PasswordContext
     ) -> Sequence[str]:
         """The faults a policy finds; a policy that breaks, or says anything else, refuses."""
-        name = type(policy).__name__
         faults = await self._dispatcher.call(
-            name,
-            lambda: policy.check_password(password, context),
+            policy.id,
+            lambda: policy.opened.check_password(password, context),
             gives=(list, tuple),
             deadline=LOGIN_DEADLINE,
         )
         if not all(isinstance(fault, str) for fault in faults):
-            raise self._dispatcher.broke(name, "check_password gave faults that are no sentences")
+            raise self._dispatcher.broke(
+                policy.id, "check_password gave faults that are no sentences"
+            )
         return faults
 
     async def _hash(self, password: Secret) -> str:
         hasher = self._the_hasher()
         return await self._dispatcher.call(
-            type(hasher).__name__,
-            lambda: hasher.hash(password),
+            hasher.id,
+            lambda: hasher.opened.hash(password),
             gives=str,
+            refusals=(WeakPassword,),
             deadline=LOGIN_DEADLINE,
         )
 
     async def _matches(self, password_hash: str, password: Secret) -> bool:
         hasher = self._the_hasher()
         return await self._dispatcher.call(
-            type(hasher).__name__,
-            lambda: hasher.matches(password_hash, password),
+            hasher.id,
+            lambda: hasher.opened.matches(password_hash, password),
             gives=bool,
             deadline=LOGIN_DEADLINE,
         )
 
-    def _the_hasher(self) -> PasswordHasher:
+    def _the_hasher(self) -> Named[PasswordHasher]:
         if self._hasher is None:
             raise Unavailable("No enabled plugin keeps passwords.")
         return self._hasher
+
+
+def _weak(pointer: str, *faults: str) -> WeakPassword:
+    return WeakPassword(" ".join(faults), errors=[FieldFault(pointer, fault) for fault in faults])

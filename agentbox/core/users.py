@@ -135,7 +135,7 @@ class Users:
             password_hash = await self._passwords.accept(
                 edit.password, username=after.username, email=after.email
             )
-        async with self._changes.begin(actor, origin) as work:
+        async with self._changes.begin(actor, origin, of=user_id) as work:
             self._judge_scopes(work.actor, user_id, edit)
             before = _found(await work.tx.users.get(user_id))
             self._judge_edit(work.actor, before, edit)
@@ -146,7 +146,7 @@ class Users:
 
         Raises `NotFound`, `SelfForbidden`, `InsufficientRank`, `LastSuperAdmin`.
         """
-        async with self._changes.begin(actor, origin) as work:
+        async with self._changes.begin(actor, origin, of=user_id) as work:
             require_scope(work.actor, USERS_WRITE, self._scopes)
             user = _found(await work.tx.users.get(user_id))
             if _is_self(work.actor, user):

@@ -18,7 +18,8 @@ PASSWORD_CHANGE_REQUIRED: Final = "password_change_required"  # noqa: S105
 class Principal(Struct, frozen=True, kw_only=True):
     """Who this request acts as, worked out by the core alone, from current state.
 
-    `scopes` are already the role's ∩ the credential's.
+    `scopes` are already the role's ∩ the credential's. `state_version` counts the changes that this
+    process had seen when the state was read: a greater one is newer, and means nothing elsewhere.
     """
 
     subject: SubjectRef

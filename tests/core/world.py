@@ -13,7 +13,7 @@ from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.counters import Counters
 from agentbox.core.passwords import Passwords
-from agentbox.core.recognition.dispatch import Dispatcher
+from agentbox.core.recognition.dispatch import Dispatcher, Named
 from agentbox.core.users import Users
 from agentbox.model.access.roles import Permission, Role
 from agentbox.model.access.scopes import ScopeTable
@@ -223,8 +223,8 @@ class World:
         self.dispatcher = Dispatcher(self.clock, self.counters)
         self.changes = Changes(self.storage, self.clock, SCOPES, self.queue)
         self.passwords = Passwords(
-            hasher=self.hasher,
-            policies=self.policies,
+            hasher=Named("hasher", self.hasher) if self.hasher else None,
+            policies=[Named(f"p{at}", policy) for at, policy in enumerate(self.policies)],
             dispatcher=self.dispatcher,
             storage=self.storage,
             changes=self.changes,

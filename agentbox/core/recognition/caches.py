@@ -121,7 +121,7 @@ class StateCache:
 
     async def _fill(self, key: StateKey) -> SubjectState:
         epoch, started = self._epoch, self._clock.monotonic()
-        state = await self._read(key)
+        state = (await self._read(key))._replace(version=epoch)
         if epoch == self._epoch:
             self._states[key] = _State(started + STATE_AGE, state)
         return state

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
@@ -14,10 +14,11 @@ from agentbox.core.counters import Counters
 from agentbox.errors import (
     AgentboxError,
     AuthenticatorUnavailable,
+    Overloaded,
     PluginError,
-    Problem,
     StartError,
     StorageError,
+    Unavailable,
 )
 from agentbox.plugin.services import Clock
 
@@ -28,6 +29,9 @@ REQUEST_DEADLINE = 2.0
 
 LOGIN_DEADLINE = 15.0
 """Seconds that a login method has: hashing waits for its turn."""
+
+NOT_NOW = (Overloaded, Unavailable, AuthenticatorUnavailable, StorageError)
+"""What any plugin may raise: it works, and can't answer now."""
 
 FAILURES_TO_OPEN = 5
 OPEN_FOR = 5.0
@@ -41,11 +45,18 @@ class _Breaker:
     open_until: float = 0.0
 
 
+class Named(NamedTuple, Generic[T]):
+    """What a plugin opened, and the id of its instance or type: so it is counted and logged."""
+
+    id: str
+    opened: T
+
+
 class Dispatcher:
     """Awaits one method of one plugin's object, and judges the kind of its answer.
 
-    What any plugin may raise (a `Problem`, `StorageError`) and what this method may raise besides
-    (`refusals`) passes through. Anything else, a time-out included, is logged and counted, and
+    What any plugin may raise (`NOT_NOW`) and what this method may raise besides (`refusals`)
+    passes through. Anything else, a time-out included, is logged and counted, and
     becomes `AuthenticatorUnavailable`: a broken plugin ends the chain, no weaker one is asked.
     After five failures in a row the plugin is left alone for five seconds.
     """
@@ -72,7 +83,7 @@ class Dispatcher:
             async with asyncio.timeout(deadline):
                 answer = await method()
         except BaseException as error:
-            if isinstance(error, (Problem, StorageError, *refusals)):
+            if isinstance(error, (*NOT_NOW, *refusals)):
                 breaker.failures = 0
                 raise
             if is_own_cancellation(error):

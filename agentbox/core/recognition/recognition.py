@@ -22,6 +22,8 @@ from agentbox.plugin.authenticator import RequestAuthenticator
 from agentbox.plugin.services import Clock
 from agentbox.plugin.storage import Change, Storage
 
+UNSOUND = "an Authentication with fields of other kinds"
+
 _log = structlog.get_logger("agentbox.recognition")
 
 
@@ -123,12 +125,17 @@ class Recognition:
             )
         except InvalidCredential as refusal:
             if isinstance(refusal, ExpiredCredential) and expired_too:
+                if not is_sound(refusal.authentication):
+                    raise self._dispatcher.broke(link.id, UNSOUND) from refusal
                 raise
             if link.authenticator.cacheable:
                 self._facts.refuse(key)
-            raise self._refused(refusal.reason, authenticator=link.id) from refusal
+            # Counted by the id: a reason is whatever the plugin says (OB-03).
+            _log.info("credential_refused", reason=refusal.reason, authenticator=link.id)
+            self._counters.add(f"credentials_refused_by.{link.id}")
+            raise InvalidToken from refusal
         if not is_sound(answer):
-            raise self._dispatcher.broke(link.id, "an Authentication with fields of other kinds")
+            raise self._dispatcher.broke(link.id, UNSOUND)
         if link.authenticator.cacheable:
             self._facts.keep(key, answer)
         return answer

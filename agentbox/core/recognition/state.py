@@ -25,12 +25,16 @@ RESTRICTED = (PASSWORD_CHANGE_REQUIRED,)
 
 
 class SubjectState(NamedTuple):
-    """A user, and the session or API key that the credential stands for."""
+    """A user, and the session or API key that the credential stands for.
+
+    `version` counts the changes that this process had seen when it was read.
+    """
 
     user: User | None
     session: Session | None
     api_key: ApiKey | None
     key_scopes: ScopeSet
+    version: int = 0
 
 
 async def load_state(tx: Transaction, user_id: str, kind: str, credential_id: str) -> SubjectState:
@@ -98,6 +102,7 @@ def principal_of(
         acr=authentication.acr,
         restrictions=restrictions,
         organization_id=user.organization_id,
+        state_version=state.version,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from agentbox.config.schema import AdminSettings
-from agentbox.core.changes import SYSTEM, Work
+from agentbox.core.changes import Writing
 from agentbox.core.passwords import FIRST_START, Passwords
 from agentbox.errors import Problem, StartError, WeakPassword
 from agentbox.model.access.roles import Role
@@ -77,7 +77,7 @@ async def ensure_first_admin(
             return False
         await tx.users.add(user)
         await tx.passwords.put(PasswordRecord(user.id, password_hash, now))
-        await Work(tx, now, SYSTEM, Origin()).record("user.create", f"user:{user.id}")
+        await Writing(tx, now, "system", Origin()).record("user.create", f"user:{user.id}")
         if generated:
             deliver(admin.username, password)
     return True

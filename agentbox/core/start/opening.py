@@ -9,8 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from agentbox.config.schema import Settings
-from agentbox.core.login import NamedMethod
-from agentbox.core.recognition.dispatch import enter
+from agentbox.core.recognition.dispatch import Named, enter
 from agentbox.core.recognition.recognition import ChainLink
 from agentbox.errors import PluginError, StartError
 from agentbox.loader import Plugins
@@ -40,13 +39,13 @@ class Abilities:
     """The opened objects, in configuration order, by what they can do."""
 
     chain: list[ChainLink] = field(default_factory=list)
-    methods: list[NamedMethod] = field(default_factory=list)
-    hasher: PasswordHasher | None = None
-    issuer: TokenIssuer | None = None
+    methods: list[Named[LoginMethod]] = field(default_factory=list)
+    hasher: Named[PasswordHasher] | None = None
+    issuer: Named[TokenIssuer] | None = None
     issuers: list[TokenIssuer] = field(default_factory=list)
-    login_policies: list[LoginPolicy] = field(default_factory=list)
-    password_policies: list[PasswordPolicy] = field(default_factory=list)
-    claims: list[TokenClaims] = field(default_factory=list)
+    login_policies: list[Named[LoginPolicy]] = field(default_factory=list)
+    password_policies: list[Named[PasswordPolicy]] = field(default_factory=list)
+    claims: list[Named[TokenClaims]] = field(default_factory=list)
 
     def take_authenticator(self, instance_id: str, opened: object) -> None:
         """Sort in what an authenticator's type opened, by the abilities of authenticators alone.
@@ -57,22 +56,22 @@ class Abilities:
         if isinstance(opened, RequestAuthenticator):
             self.chain.append(ChainLink(instance_id, opened))
         if isinstance(opened, LoginMethod):
-            self.methods.append(NamedMethod(instance_id, opened))
+            self.methods.append(Named(instance_id, opened))
         if isinstance(opened, TokenIssuer):
             self.issuers.append(opened)
-        if isinstance(opened, PasswordHasher) and self.hasher is None:
-            self.hasher = opened
-        self.issuer = self.issuers[0] if self.issuers else None
+            self.issuer = self.issuer or Named(instance_id, opened)
+        if isinstance(opened, PasswordHasher):
+            self.hasher = self.hasher or Named(instance_id, opened)
 
     def take_policy(self, instance_id: str, opened: object) -> None:
         """Sort in what a policy's type opened; it judges no credential, whatever else it can."""
         _require(instance_id, opened, OF_POLICIES)
         if isinstance(opened, LoginPolicy):
-            self.login_policies.append(opened)
+            self.login_policies.append(Named(instance_id, opened))
         if isinstance(opened, PasswordPolicy):
-            self.password_policies.append(opened)
+            self.password_policies.append(Named(instance_id, opened))
         if isinstance(opened, TokenClaims):
-            self.claims.append(opened)
+            self.claims.append(Named(instance_id, opened))
 
     def check(self) -> None:
         """Raises `StartError` for a set of plugins that can't work together."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from agentbox.core.login import Login, LoginParts, NamedMethod
+from agentbox.core.login import Login, LoginParts
+from agentbox.core.recognition.dispatch import Named
 from agentbox.core.start.root_secret import RootSecret
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
 from agentbox.model.secret import Secret
@@ -107,22 +108,29 @@ def verified(user: User, auth_time: datetime | None = None) -> Verified:
     )
 
 
+def named(letter: str, things: Sequence[Any]) -> list[Named[Any]]:
+    """Each under its letter and number."""
+    return [Named(f"{letter}{number}", one) for number, one in enumerate(things)]
+
+
 def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
     values: dict[str, Any] = {
-        "methods": [NamedMethod(f"m{number}", one) for number, one in enumerate(methods)],
-        "policies": [],
-        "claims": [],
         "issuer": Issuer(),
         "audience": "https://auth.example",
         "access_expiry": timedelta(minutes=15),
         "session_max_age": timedelta(days=30),
     }
+    values |= parts
+    values["methods"] = named("m", methods)
+    values["policies"] = named("p", values.get("policies", []))
+    values["claims"] = named("c", values.get("claims", []))
+    if values["issuer"] is not None:
+        values["issuer"] = Named("i0", values["issuer"])
     return Login(
-        LoginParts(**(values | parts)),
+        LoginParts(**values),
         storage=world.storage,
         clock=world.clock,
         sealer=RootSecret([b"1" * 32]),
         dispatcher=world.dispatcher,
         changes=world.changes,
-        events=world.queue,
     )

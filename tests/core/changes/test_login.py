@@ -13,8 +13,10 @@ import pytest
 from agentbox.core.login import SignedIn
 from agentbox.errors import (
     AuthenticatorUnavailable,
+    InsufficientRole,
     InvalidCredential,
     InvalidCredentials,
+    InvalidToken,
     LoginFailed,
     Overloaded,
     SessionRequired,
@@ -23,7 +25,7 @@ from agentbox.errors import (
 from agentbox.model.evidence import Identity
 from agentbox.model.secret import Secret
 from agentbox.model.users import PasswordRecord, Status, User
-from agentbox.plugin.authenticator import NotMine, Verified
+from agentbox.plugin.authenticator import Challenge, NotMine, Verified
 from tests.core.changes.signing_in import Claims, Issuer, Method, Policy, login, verified
 from tests.core.world import HERE, START, World, add_user, signed_in, with_key
 
@@ -67,6 +69,12 @@ async def test_a_wrong_login_asks_nobody_else(world: World, user: User) -> None:
     assert second.begun == 0
 
 
+def unusual(**fields: Any) -> Identity:
+    """Of a local user, but for these fields."""
+    values = {"issuer": "local", "subject": "u", "authenticator_id": "m0"}
+    return Identity(**(values | fields))
+
+
 # PL-02, PL-04: a broken method never signs anybody in, and no weaker one is asked
 @pytest.mark.parametrize(
     "answer",
@@ -80,8 +88,20 @@ async def test_a_wrong_login_asks_nobody_else(world: World, user: User) -> None:
         None,
         "alice",
         {"user": "alice"},
+        InsufficientRole(),
+        Verified(None),  # type: ignore[arg-type]
+        Verified("alice"),  # type: ignore[arg-type]
+        Verified(unusual(issuer=None)),
+        Verified(unusual(subject=7)),
+        Verified(unusual(amr=["pwd"])),
+        Verified(unusual(auth_time=START.timestamp())),
+        Verified(unusual(auth_time=START.replace(tzinfo=None))),
+        Challenge(kind="totp", state="text"),  # type: ignore[arg-type]
+        Challenge(kind=None, state=b""),  # type: ignore[arg-type]
+        Challenge(kind="totp", state=b"", data="x"),  # type: ignore[arg-type]
+        Challenge(kind="totp", state=b"", data={"x": 1j}),
     ],
-    ids=repr,
+    ids=lambda answer: repr(answer)[:60],
 )
 async def test_a_broken_method_ends_the_login(
     world: World, user: User, database: Path, answer: Any
@@ -177,13 +197,21 @@ async def test_a_policy_refuses_as_a_wrong_password_does(
 
 
 # Policies fail closed.
-@pytest.mark.parametrize("answer", [ValueError("x"), SystemExit(1), False, True, "no"], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [ValueError("x"), SystemExit(1), InsufficientRole(), False, True, "no"], ids=repr
+)
 async def test_a_broken_policy_signs_nobody_in(
     world: World, user: User, database: Path, answer: Any
 ) -> None:
     with pytest.raises(AuthenticatorUnavailable):
         await sign_in(world, Method(verified(user)), policies=[Policy(answer)])
     assert sessions(database) == 0
+
+
+async def test_a_broken_policy_is_counted_by_its_name(world: World, user: User) -> None:
+    with pytest.raises(AuthenticatorUnavailable):
+        await sign_in(world, Method(verified(user)), policies=[Policy(), Policy(ValueError("x"))])
+    assert world.counters.value("plugin_failures.p1") == 1
 
 
 # --- the token ----------------------------------------------------------------------------------
@@ -214,21 +242,43 @@ async def test_claims_of_plugins_reach_the_token(world: World, user: User) -> No
     assert issuer.requests[0].extra_claims == {"team": "red", "floor": 3}
 
 
-@pytest.mark.parametrize("answer", [ValueError("x"), None, ["team"], "team"], ids=repr)
-async def test_broken_claims_give_no_token(world: World, user: User, answer: Any) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [ValueError("x"), None, ["team"], "team", {"team": 1j}, {"team": None}, {1: "red"}],
+    ids=repr,
+)
+async def test_broken_claims_give_neither_a_token_nor_a_session(
+    world: World, user: User, database: Path, answer: Any
+) -> None:
     with pytest.raises(AuthenticatorUnavailable):
         await sign_in(world, Method(verified(user)), claims=[Claims(answer)])
+    assert (sessions(database), world.counters.value("plugin_failures.c0")) == (0, 1)
+
+
+# They are awaited before the transaction, in which nothing is awaited but the transaction.
+async def test_a_source_of_claims_may_use_the_storage(world: World, user: User) -> None:
+    class Writing(Claims):
+        async def claims(self, *_: Any) -> Any:
+            async with world.storage.transaction() as tx:
+                await tx.markers.claim("asked", "once")
+            return {}
+
+    assert (await sign_in(world, Method(verified(user)), claims=[Writing({})])).user.id == user.id
 
 
 @pytest.mark.parametrize("answer", [ValueError("x"), SystemExit(1), "token", b"t"], ids=repr)
 async def test_a_broken_issuer_gives_no_token(world: World, user: User, answer: Any) -> None:
     with pytest.raises(AuthenticatorUnavailable):
         await sign_in(world, Method(verified(user)), issuer=Issuer(answer))
+    assert world.counters.value("plugin_failures.i0") == 1
 
 
-async def test_without_an_issuer_it_is_not_available(world: World, user: User) -> None:
+async def test_without_an_issuer_no_session_begins(
+    world: World, user: User, database: Path
+) -> None:
     with pytest.raises(Unavailable):
         await sign_in(world, Method(verified(user)), issuer=None)
+    assert sessions(database) == 0
 
 
 # --- what is written ----------------------------------------------------------------------------
@@ -280,9 +330,12 @@ async def test_a_long_user_agent_is_cut(world: World, user: User) -> None:
 async def test_signing_out_ends_the_session_once(world: World, user: User) -> None:
     caller = await signed_in(world.storage, user)
     await login(world).end(caller, HERE)
-    await login(world).end(caller, HERE)
+    with pytest.raises(InvalidToken):
+        await login(world).end(caller, HERE)
 
-    assert [row.event for row in await world.audit()] == ["session.end"]
+    assert [(row.event, row.actor) for row in await world.audit()] == [
+        ("session.end", f"user:{user.id}")
+    ]
 
 
 async def test_a_key_can_not_sign_out(world: World, user: User) -> None:

@@ -188,3 +188,40 @@ async def test_without_a_hasher_it_is_not_available(storage: Storage) -> None:
 
     with pytest.raises(Unavailable):
         await World(storage, hasher=nobody).passwords.accept(NEW, username="u", email=None)
+
+
+def pointers(refused: pytest.ExceptionInfo[WeakPassword]) -> list[str]:
+    return [fault.pointer for fault in refused.value.errors]
+
+
+class Refusing(PlainHasher):
+    async def hash(self, password: Secret) -> str:
+        raise WeakPassword("It has a NUL.")
+
+    async def matches(self, password_hash: str, password: Secret) -> bool:
+        return await PlainHasher().matches(password_hash, password)
+
+
+@pytest.mark.parametrize("refusing", ["policy", "hasher", "same"])
+async def test_a_weak_new_password_is_pointed_at_where_it_stands(
+    storage: Storage, refusing: str
+) -> None:
+    world = World(
+        storage,
+        policies=[Policy(["Too short."])] if refusing == "policy" else [],
+        hasher=Refusing() if refusing == "hasher" else PlainHasher(),
+    )
+    who = await caller(world)
+    new = OLD if refusing == "same" else NEW
+
+    with pytest.raises(WeakPassword) as refused:
+        await world.passwords.change_own(who, HERE, current=OLD, new=new)
+    assert pointers(refused) == ["/new_password"]
+
+
+async def test_the_password_of_a_new_user_is_pointed_at_where_it_stands(storage: Storage) -> None:
+    world = World(storage, policies=[Policy(["Too short."])])
+
+    with pytest.raises(WeakPassword) as refused:
+        await world.passwords.accept(NEW, username="bob", email=None)
+    assert pointers(refused) == ["/password"]

@@ -13,13 +13,26 @@ from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.errors import (
     AuthenticatorUnavailable,
     ExpiredCredential,
+    InsufficientRole,
     InvalidCredential,
     InvalidToken,
     LoginFailed,
+    NotFound,
+    Overloaded,
+    Problem,
     StartError,
+    StorageError,
+    Unavailable,
 )
-from agentbox.model.evidence import Authentication, CredentialRef, Identity, SubjectRef
+from agentbox.model.evidence import (
+    Authentication,
+    CredentialRef,
+    EnvironmentLimit,
+    Identity,
+    SubjectRef,
+)
 from agentbox.model.users import Status
+from agentbox.plugin.storage import Change
 from tests.core.recognition.chain import CREDENTIAL, Answering, recognition
 from tests.core.world import UNLIMITED, World, add_session, add_user, session_evidence
 
@@ -74,6 +87,11 @@ async def test_a_refusal_ends_the_chain(world: World) -> None:
     assert second.asked == 0
 
 
+def reference(**fields: Any) -> CredentialRef:
+    values = {"kind": "example:ticket", "id": "t1", "authenticator_id": "a0"}
+    return CredentialRef(**(values | fields))
+
+
 def unusual(**fields: Any) -> Authentication:
     """An Authentication whose fields are not what its types say."""
     made = about("u")
@@ -98,19 +116,40 @@ BROKEN = [
     unusual(subject=SubjectRef("user", 1)),  # type: ignore[arg-type]
     unusual(subject=None),
     unusual(credential=None),
-    unusual(credential=CredentialRef(kind="x", id=None, authenticator_id="a0")),  # type: ignore[arg-type]
-    unusual(
-        credential=CredentialRef(
-            kind="x",
-            id="x",
-            authenticator_id="a0",
-            expires_at=datetime(2030, 1, 1),
-        )
-    ),
+    unusual(credential=reference(id=None)),
+    unusual(credential=reference(expires_at=datetime(2030, 1, 1))),
     unusual(scope_limit=None),
     unusual(scope_limit=["users:write"]),
     unusual(scope_limit=frozenset({1})),
     unusual(environment_limit={}),
+    unusual(environment_limit=EnvironmentLimit("owner")),  # type: ignore[arg-type]
+    unusual(environment_limit=EnvironmentLimit(None, [])),  # type: ignore[arg-type]
+    unusual(environment_limit=EnvironmentLimit(None, {"e": "owner"})),  # type: ignore[dict-item]
+    unusual(credential=reference(kind="whatever")),
+    unusual(credential=reference(kind="session:")),
+    unusual(credential=reference(kind=None)),
+    unusual(credential=reference(authenticator_id=None)),
+    unusual(credential=reference(transport="query")),
+    unusual(auth_time=1790000000),
+    unusual(auth_time=datetime(2030, 1, 1)),
+    unusual(amr="pwd"),
+    unusual(amr=["pwd"]),
+    unusual(amr=(1,)),
+    unusual(acr=1),
+    unusual(audience="https://auth.example"),
+    unusual(audience=(None,)),
+    unusual(session_id=1),
+    unusual(client_id=b"x"),
+    unusual(claims=None),
+    unusual(claims=["x"]),
+    unusual(claims={1: "x"}),
+    unusual(subject=None, identity=Identity(issuer="local", subject="u", authenticator_id=None)),  # type: ignore[arg-type]
+    # Delegation is not supported yet; an actor that is dropped would act as the person.
+    unusual(actor=about("u")),
+    # A Problem would be told to the client as it is.
+    InsufficientRole(),
+    NotFound("there is no such user"),
+    InvalidToken(),
 ]
 
 
@@ -244,3 +283,39 @@ async def test_one_broken_authenticator_leaves_the_others_at_work(world: World) 
     broken.claims = False
 
     assert (await chain.recognise(CREDENTIAL)).user_id == user.id
+
+
+# What is only busy is told as it is, so that clients come back.
+@pytest.mark.parametrize("error", [Overloaded(), Unavailable(), StorageError("gone")], ids=repr)
+async def test_an_authenticator_may_say_not_now(world: World, error: Problem) -> None:
+    with pytest.raises(type(error)):
+        await recognition(world, [Answering(error)]).recognise(CREDENTIAL)
+
+
+@pytest.mark.parametrize("evidence", [None, "u", unusual(credential=reference(kind="x"))])
+async def test_an_expired_credential_is_looked_at_as_closely(world: World, evidence: Any) -> None:
+    chain = recognition(world, [Answering(ExpiredCredential(evidence))])
+
+    with pytest.raises(AuthenticatorUnavailable):
+        await chain.recognise_expired(CREDENTIAL)
+
+
+# OB-03: a plugin's reason may hold anything, so names of counters are made of ids alone
+async def test_refusals_are_counted_by_authenticator_whatever_their_reason(world: World) -> None:
+    for number in range(5):
+        chain = recognition(world, [Answering(InvalidCredential(f"reason {number}"))])
+        with pytest.raises(InvalidToken):
+            await chain.recognise(CREDENTIAL)
+
+    assert world.counters.snapshot() == {"credentials_refused_by.a0": 5}
+
+
+async def test_a_principal_says_how_new_its_state_is(world: World) -> None:
+    user = await add_user(world.storage)
+    chain = recognition(world, [Answering(about(user.id))])
+    before = await chain.recognise(CREDENTIAL)
+    async with world.storage.transaction() as tx:
+        tx.changed(Change("user", user.id))
+    after = await chain.recognise(CREDENTIAL)
+
+    assert after.state_version == before.state_version + 1

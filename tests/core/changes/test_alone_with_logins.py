@@ -1,0 +1,73 @@
+"""A login and what ends the sessions of its user are never in the middle of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from agentbox.core.users import UserEdit
+from agentbox.model.principal import Operator
+from agentbox.model.secret import Secret
+from agentbox.model.users import Status, User
+from agentbox.plugin.storage import Storage
+from tests.core.changes.signing_in import Method, login, verified
+from tests.core.changes.watched import WatchedStorage
+from tests.core.world import HERE, World, add_user, signed_in
+
+OPERATOR = Operator()
+NEW = Secret("a-new-password-of-mine")
+
+Change = Callable[[World, User], Awaitable[object]]
+
+
+@pytest.fixture
+def watched(storage: Storage) -> WatchedStorage:
+    return WatchedStorage(storage)
+
+
+@pytest.fixture
+def world(watched: WatchedStorage) -> World:
+    return World(watched)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def user(storage: Storage) -> User:
+    return await add_user(storage, username="alice", password="the-old-password")
+
+
+# PW-10, JWT-11: what a login reads before it waits for the other could be out of date by then
+async def test_a_login_waits_for_changes_of_its_user_before_it_reads_anything(
+    world: World, watched: WatchedStorage, user: User
+) -> None:
+    await login(world, Method(verified(user))).with_password("alice", NEW, HERE)
+
+    assert watched.writes[-1][0] == f"lock user:{user.id}"
+
+
+async def disable(world: World, user: User) -> None:
+    await world.users.edit(OPERATOR, HERE, user.id, UserEdit(status=Status.INACTIVE))
+
+
+async def reset(world: World, user: User) -> None:
+    await world.users.edit(OPERATOR, HERE, user.id, UserEdit(password=NEW))
+
+
+async def delete(world: World, user: User) -> None:
+    await world.users.delete(OPERATOR, HERE, user.id)
+
+
+async def change_own(world: World, user: User) -> None:
+    caller = await signed_in(world.storage, user)
+    current = Secret("the-old-password")
+    await world.passwords.change_own(caller, HERE, current=current, new=NEW)
+
+
+# PW-10, JWT-11
+@pytest.mark.parametrize("change", [disable, reset, delete, change_own])
+async def test_what_ends_sessions_waits_for_logins_of_that_user(
+    world: World, watched: WatchedStorage, user: User, change: Change
+) -> None:
+    await change(world, user)
+
+    assert watched.writes[-1][:2] == ["lock rights", f"lock user:{user.id}"]
