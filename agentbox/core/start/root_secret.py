@@ -6,15 +6,17 @@ import base64
 import binascii
 import hashlib
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from agentbox.errors import StartError
+from agentbox.errors import StartError, StorageError
 from agentbox.model.secret import Secret
 from agentbox.plugin.storage import Storage
 
@@ -22,6 +24,8 @@ _NONCE = 12
 _KEY_ID = 4
 _CHECK_PLACE = "markers:value:root_secret"
 _CHECK_TEXT = b"agentbox root secret"
+
+_log = structlog.get_logger("agentbox.root_secret")
 
 
 class RootSecret:
@@ -85,9 +89,10 @@ def parse_secrets(text: str, *, source: str = "AGENTBOX_SECRET_KEY") -> list[byt
 
 
 def root_secret(configured: Secret | None, storage: Storage) -> RootSecret:
-    """The configured secret, or the one in the storage's key file, made on the first start.
+    """The configured secret, or the one in the storage's key file, made before its first schema.
 
-    Raises `StartError` where there is neither, saying how to make one.
+    Raises `StartError` where there is neither, saying how to make one, and for a key file that is
+    missing or that others may write; one that others may read is logged.
     """
     if configured is not None:
         return RootSecret(parse_secrets(configured.reveal()))
@@ -97,18 +102,48 @@ def root_secret(configured: Secret | None, storage: Storage) -> RootSecret:
             f"The storage {storage.name} needs AGENTBOX_SECRET_KEY, the same on every replica. "
             "Make one with: agentbox secret new"
         )
-    return RootSecret(parse_secrets(_read_or_make(path), source=f"the key file {path}"))
+    return RootSecret(parse_secrets(_read_or_make(path, storage), source=f"the key file {path}"))
 
 
-def _read_or_make(path: Path) -> str:
+def _read_or_make(path: Path, storage: Storage) -> str:
     try:
         if not path.exists():
+            _require_new(path, storage)
             _make(path)
+        _look_at_mode(path)
         return path.read_text("ascii")
     except UnicodeDecodeError:
         raise StartError(f"The key file {path} can't be read: it is not ASCII.") from None
     except OSError as error:
         raise StartError(f"The key file {path} can't be read or made: {error.strerror}.") from None
+
+
+def _require_new(path: Path, storage: Storage) -> None:
+    """Raises `StartError` for a database that has been there longer than a new key file would be.
+
+    A key is made before a schema. So where there is a schema, the key is missing, unless another
+    process has made both since we looked.
+    """
+    try:
+        is_new = not storage.schema_status(()).history
+    except StorageError as error:
+        raise StartError(f"There is no key file {path}, and {error}") from error
+    if not is_new and not path.exists():
+        raise StartError(
+            f"The key file {path} is missing; put it back. If this database was made with "
+            "AGENTBOX_SECRET_KEY, set that. Without it, what the database keeps sealed is lost."
+        )
+
+
+def _look_at_mode(path: Path) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        raise StartError(
+            f"The key file {path} may be written by anybody on this machine. If you trust what is "
+            f"in it, run: chmod 600 {path}"
+        )
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        _log.warning("key_file_open_to_others", path=str(path), mode=f"{mode:04o}")
 
 
 def _make(path: Path) -> None:

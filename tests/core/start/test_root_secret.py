@@ -7,9 +7,11 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agentbox.core.start import root_secret as module
 from agentbox.core.start.root_secret import (
     RootSecret,
     parse_secrets,
@@ -19,7 +21,9 @@ from agentbox.core.start.root_secret import (
 from agentbox.errors import StartError
 from agentbox.model.secret import Secret
 from agentbox.plugin.storage import Storage
+from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import SqliteStorage
+from tests.core.world import Recorder
 
 ONE, TWO = b"1" * 32, b"2" * 32
 PLACE = "signing_keys:private:k1"
@@ -43,6 +47,13 @@ def key_file_of(storage: SqliteStorage) -> Path:
 @pytest.fixture
 def key_file(closed: SqliteStorage) -> Path:
     return key_file_of(closed)
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder()
+    monkeypatch.setattr(module, "_log", recorder)
+    return recorder
 
 
 @pytest.fixture
@@ -151,23 +162,94 @@ async def test_a_damaged_marker_stops_the_start(storage: Storage, marker: str) -
         await verify_root_secret(storage, RootSecret([ONE]))
 
 
-async def test_a_database_whose_key_file_is_gone_does_not_start(storage: SqliteStorage) -> None:
-    await verify_root_secret(storage, root_secret(None, storage))
-    key_file_of(storage).unlink()
+def test_a_database_whose_key_file_is_gone_does_not_start_and_gets_no_other(
+    closed: SqliteStorage, key_file: Path
+) -> None:
+    root_secret(None, closed)
+    closed.migrate(own_folders())
+    key_file.unlink()
+    before = closed.path.read_bytes()
+
+    with pytest.raises(StartError, match=r"agentbox\.db\.key is missing; put it back"):
+        root_secret(None, closed)
+    assert list(key_file.parent.glob("*.key*")) == []
+    assert closed.path.read_bytes() == before
+
+
+def test_it_starts_again_once_the_key_file_is_back(closed: SqliteStorage, key_file: Path) -> None:
+    sealed = root_secret(None, closed).seal(b"text", place=PLACE)
+    closed.migrate(own_folders())
+    kept = key_file.rename(key_file.with_name("kept"))
+    with pytest.raises(StartError):
+        root_secret(None, closed)
+    kept.rename(key_file)
+
+    assert root_secret(None, closed).open(sealed, place=PLACE) == b"text"
+
+
+# Another process may make the key and the schema between our two looks.
+def test_a_key_file_that_another_process_made_meanwhile_is_taken(
+    closed: SqliteStorage, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = closed.schema_status
+
+    def after_another_started(folders: Any) -> Any:
+        key_file.write_text(text(ONE))
+        key_file.chmod(0o600)
+        closed.migrate(own_folders())
+        return real(folders)
+
+    monkeypatch.setattr(closed, "schema_status", after_another_started)
+    sealed = root_secret(None, closed).seal(b"text", place=PLACE)
+
+    assert RootSecret([ONE]).open(sealed, place=PLACE) == b"text"
+
+
+def test_a_damaged_database_without_a_key_file_gets_none(
+    closed: SqliteStorage, key_file: Path
+) -> None:
+    closed.path.write_bytes(b"this is no database" * 100)
 
     with pytest.raises(StartError):
-        await verify_root_secret(storage, root_secret(None, storage))
+        root_secret(None, closed)
+    assert not key_file.exists()
 
 
-async def test_it_starts_again_once_the_key_file_is_back(storage: SqliteStorage) -> None:
-    await verify_root_secret(storage, root_secret(None, storage))
-    kept = key_file_of(storage).read_bytes()
-    key_file_of(storage).unlink()
-    with pytest.raises(StartError):
-        await verify_root_secret(storage, root_secret(None, storage))
-    key_file_of(storage).write_bytes(kept)
+# OP-03
+@pytest.mark.parametrize("mode", [0o602, 0o606, 0o666, 0o777])
+def test_a_key_file_that_anybody_may_write_is_refused(
+    closed: SqliteStorage, key_file: Path, mode: int
+) -> None:
+    root_secret(None, closed)
+    key_file.chmod(mode)
 
-    await verify_root_secret(storage, root_secret(None, storage))
+    with pytest.raises(StartError, match="chmod 600"):
+        root_secret(None, closed)
+
+
+# OP-03
+@pytest.mark.parametrize("mode", [0o640, 0o660, 0o604, 0o644])
+def test_a_key_file_that_others_may_read_is_warned_of(
+    closed: SqliteStorage, key_file: Path, log: Recorder, mode: int
+) -> None:
+    root_secret(None, closed)
+    key_file.chmod(mode)
+    root_secret(None, closed)
+
+    assert [(name, values["mode"]) for name, values in log.lines] == [
+        ("key_file_open_to_others", f"{mode:04o}")
+    ]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_a_key_file_of_its_owner_alone_is_nothing_to_speak_of(
+    closed: SqliteStorage, key_file: Path, log: Recorder, mode: int
+) -> None:
+    root_secret(None, closed)
+    key_file.chmod(mode)
+    root_secret(None, closed)
+
+    assert log.lines == []
 
 
 def test_a_configured_secret_makes_no_file(closed: SqliteStorage, key_file: Path) -> None:
