@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from agentbox.config.schema import Settings
 from agentbox.core.api_keys import ApiKeys
 from agentbox.core.background.events import EventQueue
@@ -49,6 +51,8 @@ from agentbox.plugin.storage import Storage
 LAST_USED_EVERY = 1.0
 CLOCK_EVERY = 10.0
 
+_log = structlog.get_logger("agentbox.runtime")
+
 
 @dataclass(slots=True)
 class Runtime:
@@ -87,11 +91,11 @@ class Runtime:
         return None
 
 
-def create_storage(assembly: Assembly) -> Storage:
-    """The configured storage, not opened."""
+def create_storage(assembly: Assembly, services: HostServices | None = None) -> Storage:
+    """The configured storage, not opened; without `services`, for a command of its own."""
     plugin, kind = assembly.plugins.storage_types[0]
     options = assembly.settings.plugin_options.get(plugin, NoOptions())
-    services = _services(assembly.settings, DatabaseClock(), Counters())
+    services = services or _services(assembly.settings, DatabaseClock(), Counters())
     return kind.create(services.for_plugin(plugin, options))
 
 
@@ -118,17 +122,18 @@ async def open_runtime(
     Raises `StartError` and its kinds, with what to do about it.
     """
     settings = assembly.settings
-    storage = create_storage(assembly)
+    clock = clock or DatabaseClock()
+    services = _services(settings, clock, Counters())
+    storage = create_storage(assembly, services)
     secret = root_secret(settings.server.secret_key, storage)
     await asyncio.to_thread(migrate, assembly, storage)
-    clock = clock or DatabaseClock()
     async with AsyncExitStack() as stack:
+        if serving:
+            stack.callback(_log_counters, services.counters)
         await stack.enter_async_context(storage.open(brief=not serving))
         await clock.synchronise(storage)
         await verify_root_secret(storage, secret)
-        services = replace(
-            _services(settings, clock, Counters()), opened_storage=storage, root_secret=secret
-        )
+        services = replace(services, opened_storage=storage, root_secret=secret)
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
         runtime = _assemble(assembly, services, clock, abilities)
         await _first_start(runtime, settings, storage)
@@ -224,6 +229,11 @@ async def _serve(runtime: Runtime, stack: AsyncExitStack) -> None:
     watchdog = Watchdog(runtime.counters)
     watchdog.start()
     stack.callback(watchdog.stop)
+
+
+def _log_counters(counters: Counters) -> None:
+    """The last thing a server does; until there are metrics, this is where counts are seen."""
+    _log.info("counters", counts=counters.snapshot())
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

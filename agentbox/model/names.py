@@ -7,7 +7,6 @@ import unicodedata
 
 from email_validator import EmailNotValidError, validate_email
 
-USERNAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

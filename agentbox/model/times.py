@@ -36,8 +36,3 @@ def format_duration(value: timedelta) -> str:
 def format_instant(value: datetime) -> str:
     """RFC 3339 in UTC with `Z` and always six decimals, so that texts sort as instants do."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def parse_instant(text: str) -> datetime:
-    """What `format_instant` wrote."""
-    return datetime.fromisoformat(text)

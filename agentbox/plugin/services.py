@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -74,7 +73,7 @@ class Services(Protocol):
         """How this deployment's API keys look."""
 
     def count(self, counter: str, amount: int = 1) -> None:
-        """Add to a counter of the plugin, shown to operators."""
+        """Add to `<instance_id>.<counter>`, which a server logs with all others when it stops.
 
-
-CounterHook = Callable[[str, int], None]
+        Never make a name of what clients send: there would be no end of them.
+        """
