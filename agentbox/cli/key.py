@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+import contextlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 import click
 import msgspec
@@ -13,7 +14,7 @@ from agentbox.cli.invocation import Invocation
 from agentbox.cli.user import NOWHERE, OPERATOR, PAGE
 from agentbox.core.api_keys import ApiKeyList, MadeKey, NewApiKey
 from agentbox.core.runtime import Runtime
-from agentbox.errors import FieldFault, ValidationFailed
+from agentbox.errors import FieldFault, NotFound, ValidationFailed
 from agentbox.model.access.roles import Permission
 from agentbox.model.api_keys import ApiKey, ApiKeyState
 from agentbox.plugin.storage import Page
@@ -78,23 +79,25 @@ def create(
 def list_keys(
     invocation: Invocation, username: str | None, state: str | None, as_json: bool
 ) -> None:
-    """List API keys, newest first."""
+    """List API keys, newest first; --json says all about them."""
 
-    async def work(runtime: Runtime) -> ApiKeyList:
+    async def work(runtime: Runtime) -> tuple[ApiKeyList, Table]:
         owner = await runtime.users.by_name(username) if username else None
-        return await runtime.api_keys.list(
+        found = await runtime.api_keys.list(
             OPERATOR,
             Page(PAGE),
             user_id=owner.id if owner else None,
             everyone=owner is None,
             state=ApiKeyState(state) if state else None,
         )
+        names = await _names(runtime, found.api_keys)
+        return found, table(found.api_keys, names, runtime.clock.now())
 
-    found = invocation.with_runtime(work)
+    found, shown = invocation.with_runtime(work)
     if as_json:
         click.echo(msgspec.json.encode({"api_keys": found.api_keys, "total": found.total}))
         return
-    invocation.console.print(_table(found.api_keys))
+    invocation.console.print(shown)
     if found.total > len(found.api_keys):
         click.echo(f"… and {found.total - len(found.api_keys)} more; narrow the list.")
 
@@ -112,13 +115,35 @@ def revoke(invocation: Invocation, key_id: str) -> None:
     click.echo(f"{key_id} is revoked.")
 
 
-def _table(keys: Sequence[ApiKey]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "name", "scopes", "last used", "expires", "revoked", "user id"):
-        table.add_column(heading, overflow="fold")
+async def _names(runtime: Runtime, keys: Sequence[ApiKey]) -> Mapping[str, str]:
+    """Usernames by id; without one who was deleted since."""
+    names: dict[str, str] = {}
+    for user_id in {each.user_id for each in keys}:
+        with contextlib.suppress(NotFound):
+            names[user_id] = (await runtime.users.get(user_id)).username
+    return names
+
+
+def table(keys: Sequence[ApiKey], owners: Mapping[str, str], now: datetime) -> Table:
+    """The keys at 80 columns: ids and dates in one piece, scopes by their number."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("id", no_wrap=True)
+    shown.add_column("user", overflow="fold")
+    shown.add_column("name", overflow="fold")
+    shown.add_column("scopes", no_wrap=True)
+    shown.add_column("last used", no_wrap=True)
+    shown.add_column("until", no_wrap=True)
     for each in keys:
-        times = (each.last_used, each.expires_at, each.revoked_at)
-        shown = [time.strftime("%Y-%m-%d %H:%M") if time else "" for time in times]
-        scopes = ", ".join(each.scopes)
-        table.add_row(each.id, each.name or "", scopes, *shown, each.user_id)
-    return table
+        used = format(each.last_used, "%Y-%m-%d") if each.last_used else "never"
+        owner = owners.get(each.user_id, each.user_id)
+        until = _until(each, now)
+        shown.add_row(each.id, owner, each.name or "", str(len(each.scopes)), used, until)
+    return shown
+
+
+def _until(each: ApiKey, now: datetime) -> str:
+    if each.revoked_at is not None:
+        return "revoked"
+    if each.expires_at is None:
+        return "no end"
+    return "expired" if each.expires_at <= now else format(each.expires_at, "%Y-%m-%d")

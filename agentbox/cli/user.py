@@ -85,7 +85,7 @@ def list_users(
     if as_json:
         click.echo(msgspec.json.encode({"users": found.users, "total": found.total}))
         return
-    invocation.console.print(_table(found.users))
+    invocation.console.print(table(found.users))
     if found.total > len(found.users):
         click.echo(f"… and {found.total - len(found.users)} more; narrow the list.")
 
@@ -169,13 +169,16 @@ def _tell(made: User, as_json: bool, done: str) -> None:
         click.echo(f"{done} {made.username} ({made.role.value}), id {made.id}.")
 
 
-def _table(users: Sequence[User]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("username", "role", "status", "e-mail", "last login", "id"):
-        table.add_column(heading, overflow="fold")
+def table(users: Sequence[User]) -> Table:
+    """The users at 80 columns: ids, roles and dates in one piece; an e-mail below its user."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("username, e-mail", overflow="fold")
+    shown.add_column("role")
+    shown.add_column("last login", no_wrap=True)
+    shown.add_column("id", no_wrap=True)
     for each in users:
-        last = each.last_login.strftime("%Y-%m-%d %H:%M") if each.last_login else "never"
-        table.add_row(
-            each.username, each.role.value, each.status.value, each.email or "", last, each.id
-        )
-    return table
+        last = format(each.last_login, "%Y-%m-%d") if each.last_login else "never"
+        role = each.role.value if each.active else f"{each.role.value} {each.status.value}"
+        who = "\n".join(filter(None, (each.username, each.email)))
+        shown.add_row(who, role, last, each.id)
+    return shown
