@@ -92,6 +92,8 @@ def unusual(**fields: Any) -> Identity:
         Verified(None),  # type: ignore[arg-type]
         Verified("alice"),  # type: ignore[arg-type]
         Verified(unusual(issuer=None)),
+        Verified(unusual(), START.timestamp()),  # type: ignore[arg-type]
+        Verified(unusual(), START.replace(tzinfo=None)),
         Verified(unusual(subject=7)),
         Verified(unusual(amr=["pwd"])),
         Verified(unusual(auth_time=START.timestamp())),
