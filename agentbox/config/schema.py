@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
@@ -146,8 +147,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def loopback(self) -> bool:
-        """True if only this machine can reach the server."""
-        return is_loopback(self.server.host)
+        """True if only this machine can reach the server, through no proxy either."""
+        public_host = urlsplit(self.public_url).hostname or ""
+        return is_loopback(self.server.host) and is_loopback(public_host)
 
     @property
     def public_url(self) -> str:

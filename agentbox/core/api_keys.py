@@ -36,6 +36,7 @@ from agentbox.model.access.scopes import (
 from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyState
 from agentbox.model.evidence import EnvironmentLimit
 from agentbox.model.formats.api_key import KeyFormat
+from agentbox.model.names import is_label
 from agentbox.model.principal import Actor, Operator, Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.users import User
@@ -99,6 +100,7 @@ class ApiKeys:
         Raises `ScopeExceedsOwn`, `PermissionExceedsOwn`, `PermissionExceedsRole`, `ScopeConflict`,
         `ValidationFailed`.
         """
+        _check_labels(new)
         made = self._format.generate()
         async with self._changes.begin(maker, origin) as work:
             require_scope(work.actor, API_KEYS_WRITE, self._scopes)
@@ -232,3 +234,14 @@ def _limited(maker: Actor) -> bool:
 
 def _expiry_fault(detail: str) -> ValidationFailed:
     return ValidationFailed(errors=[FieldFault("/expires_at", detail)])
+
+
+def _check_labels(new: NewApiKey) -> None:
+    """Names as access.md has them; what comes from the command line is judged here alone."""
+    faults = [
+        FieldFault(f"/{name}", f"must be 1 to {longest} characters, none of them a control")
+        for name, text, longest in (("name", new.name, 128), ("description", new.description, 1024))
+        if text is not None and not is_label(text, longest=longest)
+    ]
+    if faults:
+        raise ValidationFailed(errors=faults)

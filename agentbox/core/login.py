@@ -189,7 +189,7 @@ class Login:
             await self._judge(policy, context, user, identity)
         session = self._new_session(user, identity, context.origin)
         request = await self._tokens.prepare(user, session)
-        await self._begin(session, identity, context.origin)
+        await self._begin(session, answer, context.origin)
         token = await self._tokens.mint(request)
         lifetime = int((request.expires_at - request.issued_at).total_seconds())
         signed_in = msgspec.structs.replace(user, last_login=session.created_at)
@@ -261,23 +261,30 @@ class Login:
             user_agent=(origin.user_agent or "")[:_MAX_USER_AGENT] or None,
         )
 
-    async def _begin(self, session: Session, identity: Identity, origin: Origin) -> None:
+    async def _begin(self, session: Session, judged: Verified, origin: Origin) -> None:
         """Write the session, unless its user or the password changed while it was judged."""
         async with self._changes.begin_login(session.user_id, origin) as writing:
             if not await writing.tx.users.note_login(session.user_id, session.created_at):
                 raise InvalidCredentials  # disabled while the password was being checked
-            if await _password_changed(writing.tx, identity):
+            if await _password_changed(writing.tx, session.user_id, judged):
                 raise InvalidCredentials  # so the one that was checked is the old one
             await writing.tx.sessions.add(session)
             await writing.record("session.begin", f"session:{session.id}")
 
 
-async def _password_changed(tx: Transaction, identity: Identity) -> bool:
-    """Whether a local password was set after it was judged; its change ended all sessions."""
-    if identity.issuer != LOCAL_ISSUER or identity.auth_time is None:
+async def _password_changed(tx: Transaction, user_id: str, judged: Verified) -> bool:
+    """Whether the password that was judged is no longer the one there.
+
+    Its change ended all sessions, so none may begin with it. What is compared is which setting of
+    the password was judged, not when: a login may read the old one after the change has begun.
+    """
+    record = await tx.passwords.get(user_id)
+    if judged.password_set_at is not None:
+        return record is None or record.updated_at != judged.password_set_at
+    identity = judged.identity
+    if identity.issuer != LOCAL_ISSUER or record is None or identity.auth_time is None:
         return False
-    record = await tx.passwords.get(identity.subject)
-    return record is not None and record.updated_at > identity.auth_time
+    return record.updated_at > identity.auth_time  # another local method, which can only say when
 
 
 def _flow_id(flow: str) -> str:

@@ -29,7 +29,7 @@ from agentbox.core.foundation import (
 )
 from agentbox.core.host_services import HostServices
 from agentbox.core.login import Login
-from agentbox.core.passwords import Passwords
+from agentbox.core.passwords import FIRST_START, Passwords
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
@@ -39,7 +39,7 @@ from agentbox.core.start.plugin_routes import isolated
 from agentbox.core.start.root_secret import root_secret, verify_root_secret
 from agentbox.core.startup import Assembly
 from agentbox.core.users import Users
-from agentbox.errors import SchemaError, StorageError
+from agentbox.errors import Problem, SchemaError, StorageError
 from agentbox.loader import Plugins
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.formats.api_key import KeyFormat
@@ -50,6 +50,9 @@ from agentbox.plugin.storage import Storage
 
 LAST_USED_EVERY = 1.0
 CLOCK_EVERY = 10.0
+
+READY_WITHIN = 1.0
+"""Seconds that the database has to answer a readiness probe."""
 
 _log = structlog.get_logger("agentbox.runtime")
 
@@ -82,13 +85,29 @@ class Runtime:
         if self.draining:
             return "draining"
         try:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(READY_WITHIN):
                 await self.storage.ping()
+                async with self.storage.transaction(read_only=True) as tx:
+                    started = await tx.markers.get(FIRST_START)
         except (StorageError, TimeoutError):
             return "database"
+        if started is None:
+            return "schema"
+        if await self._issuer_fails():
+            return "keys"
         if abs(self.clock.skew) > READY_SKEW:
             return "clock"
         return None
+
+    async def _issuer_fails(self) -> bool:
+        named = self.abilities.issuer
+        if named is None:
+            return False
+        try:
+            ready = await self.dispatcher.call(named.id, named.opened.ready, gives=bool)
+        except (Problem, StorageError):
+            return True
+        return not ready
 
 
 def create_storage(assembly: Assembly, services: HostServices | None = None) -> Storage:

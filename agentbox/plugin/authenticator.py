@@ -205,6 +205,10 @@ class TokenIssuer(ABC):
     async def mint(self, request: TokenRequest) -> Secret:
         """A signed token."""
 
+    async def ready(self) -> bool:
+        """Whether it could mint now; a server whose issuer is not ready takes no traffic."""
+        return True
+
     @abstractmethod
     async def jwks(self) -> Sequence[Mapping[str, str]]:
         """The public keys (RFC 7517) that verify tokens of this issuer; none for shared secrets."""

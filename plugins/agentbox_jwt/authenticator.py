@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import jwt
 
-from agentbox.errors import ExpiredCredential, InvalidCredential
+from agentbox.errors import ExpiredCredential, InvalidCredential, StorageError, Unavailable
 from agentbox.model.evidence import (
     NO_LIMIT,
     Authentication,
@@ -85,6 +85,14 @@ class JwtAuthenticator(RequestAuthenticator, TokenIssuer):
         }
         headers = {"kid": key.id, "typ": request.typ}
         return Secret(jwt.encode(claims, key.private, algorithm=key.algorithm, headers=headers))
+
+    async def ready(self) -> bool:
+        """Whether there is a key that signs."""
+        try:
+            await self._keys.signer()
+        except (Unavailable, StorageError):
+            return False
+        return True
 
     async def jwks(self) -> Sequence[Mapping[str, str]]:
         """Public keys with kty, crv, x, y, kid, alg and use."""

@@ -239,3 +239,10 @@ def test_a_strong_first_password_of_the_environment_needs_no_change(
 ) -> None:
     bearer = sign_in(server.url, STRONG_PASSWORD)
     assert call(f"{server.url}{API}/users", **bearer)[0] == 200
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129, "a\x1b[31mb", "a\nb"])
+def test_a_key_s_name_is_judged_on_the_command_line_too(tmp_path: Path, name: str) -> None:
+    result = agentbox(tmp_path, "key", "create", "admin", "--name", name, env=given())
+    assert result.returncode == 1
+    assert "name must be 1 to 128 characters" in result.stderr

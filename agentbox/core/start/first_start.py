@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,8 @@ import structlog
 from agentbox.config.schema import AdminSettings
 from agentbox.core.changes import Writing
 from agentbox.core.passwords import FIRST_START, Passwords
-from agentbox.errors import Problem, StartError, WeakPassword
+from agentbox.core.start.private_file import write_private
+from agentbox.errors import Conflict, Problem, StartError, WeakPassword
 from agentbox.model.access.roles import Role
 from agentbox.model.ids import new_id, random_base62
 from agentbox.model.names import canonical_email
@@ -75,7 +75,14 @@ async def ensure_first_admin(
         )
         if not await tx.markers.claim(FIRST_START, user.id):
             return False
-        await tx.users.add(user)
+        try:
+            await tx.users.add(user)
+        except Conflict as taken:
+            raise StartError(
+                f"This database says that it was never started, but holds a user {admin.username} "
+                "already. If you removed the marker first_start, put it back, or choose another "
+                "AGENTBOX_ADMIN_USERNAME."
+            ) from taken
         await tx.passwords.put(PasswordRecord(user.id, password_hash, now))
         await Writing(tx, now, "system", Origin()).record("user.create", f"user:{user.id}")
         if generated:
@@ -99,7 +106,7 @@ class InitialPassword:
             sys.stderr.flush()
             return
         try:
-            self._write(password)
+            write_private(self.path, password.reveal().encode() + b"\n", new=False)
         except OSError as error:
             raise StartError(
                 f"The first password can't be written to {self.path}: {error.strerror}. "
@@ -114,13 +121,3 @@ class InitialPassword:
             self.path.unlink(missing_ok=True)
         except OSError as error:
             _log.warning("initial_password_file_stays", path=str(self.path), error=error.strerror)
-
-    def _write(self, password: Secret) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        descriptor = os.open(self.path, flags, 0o600)
-        try:
-            os.fchmod(descriptor, 0o600)
-            os.write(descriptor, password.reveal().encode() + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from agentbox.core.start.private_file import write_private
 from agentbox.errors import StartError, StorageError
 from agentbox.model.secret import Secret
 from agentbox.plugin.storage import Storage
@@ -110,6 +111,8 @@ def _read_or_make(path: Path, storage: Storage) -> str:
         if not path.exists():
             _require_new(path, storage)
             _make(path)
+        elif not path.is_file():  # a pipe would never end
+            raise StartError(f"The key file {path} is not a file.")
         _look_at_mode(path)
         return path.read_text("ascii")
     except UnicodeDecodeError:
@@ -152,14 +155,7 @@ def _make(path: Path) -> None:
     The draft's name is random: in containers two processes may have one process id.
     """
     draft = path.with_name(f"{path.name}.{os.urandom(8).hex()}.new")
-    text = base64.b64encode(os.urandom(32)) + b"\n"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-        os.write(descriptor, text)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_private(draft, base64.b64encode(os.urandom(32)) + b"\n", new=True)
     try:
         os.link(draft, path)
     except FileExistsError:

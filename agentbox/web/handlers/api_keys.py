@@ -10,7 +10,6 @@ from agentbox.core.api_keys import NewApiKey
 from agentbox.core.runtime import Runtime
 from agentbox.errors import FieldFault, InvalidCursor, NotFound, ValidationFailed
 from agentbox.model.access.scopes import ScopeSet, ScopeTable
-from agentbox.model.names import is_label
 from agentbox.plugin.routes import RouteRequest, RouteResponse
 from agentbox.plugin.storage import Page
 from agentbox.web.handlers.shapes import (
@@ -51,7 +50,6 @@ class ApiKeyHandlers:
     async def create(self, request: RouteRequest[NewApiKeyBody, None]) -> RouteResponse:
         """A new key of the caller's own."""
         body = request.body
-        _check_labels(body)
         scopes = None if body.scopes is UNSET else known_scopes(body.scopes, self._scopes)
         if body.permissions is not UNSET and body.permissions:
             raise NotFound("There is no such environment.")
@@ -109,13 +107,3 @@ def expiry(body: NewApiKeyBody, now: datetime) -> datetime | None:
         return body.expires_at.astimezone(UTC)
     except OverflowError:  # the year 10000 in UTC
         raise ValidationFailed(errors=[FieldFault("/expires_at", "is out of range")]) from None
-
-
-def _check_labels(body: NewApiKeyBody) -> None:
-    faults = [
-        FieldFault(f"/{name}", "must not hold control characters")
-        for name in ("name", "description")
-        if (text := getattr(body, name)) and not is_label(text, longest=1024)
-    ]
-    if faults:
-        raise ValidationFailed(errors=faults)

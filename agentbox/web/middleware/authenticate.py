@@ -32,6 +32,8 @@ def authenticate(
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         match = request.match_info
         endpoint = endpoints.get(match.handler)
+        if request.version != HttpVersion11:
+            _check_old_version(request)
         if endpoint is None or not endpoint.probe:
             _check_head(request, hosts)
         if endpoint is None:
@@ -52,8 +54,6 @@ def authenticate(
 
 
 def _check_head(request: web.Request, hosts: AcceptedHosts) -> None:
-    if request.version != HttpVersion11:
-        _check_old_version(request)
     if request.headers.get(hdrs.HOST, "") not in hosts:
         raise InvalidRequest("The Host header does not name this server.")
     if request.raw_path[:1] != "/" and request.raw_path != "*":

@@ -66,7 +66,8 @@ def _answer(
         public=endpoint is None or endpoint.public,
         allow=allow,
     )
-    if status_of(type(problem)) in {400, 413} and not request.content.is_eof():
+    unread = status_of(type(problem)) in {400, 413} and not request.content.is_eof()
+    if unread or isinstance(problem, InvalidRequest):  # where the next request begins is unsure
         answer.force_close()
     return answer
 

@@ -1,0 +1,51 @@
+"""A server says that it is not ready while it can't do its work."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.live import Live, live_server
+from tests.process import agentbox, environment
+
+
+@pytest.mark.parametrize("table", ["markers", "signing_keys"])
+async def test_a_server_without_schema_or_signing_keys_is_not_ready(
+    tmp_path: Path, table: str
+) -> None:
+    # OP-05: readiness covers database, migrations and keys; liveness none of them.
+    async with live_server(tmp_path) as live:
+        assert (await live.anonymous.get("/readyz")).status == 200
+        with closing(sqlite3.connect(tmp_path / "agentbox.db")) as connection:
+            connection.execute(f"DELETE FROM {table}")
+            connection.commit()
+        async with asyncio.timeout(10):
+            while (await live.anonymous.get("/readyz")).status != 503:
+                pass
+        assert (await live.anonymous.get("/healthz")).status == 200
+
+
+async def test_a_server_whose_schema_was_rolled_back_is_not_ready(
+    tmp_path: Path,
+) -> None:
+    # OP-05
+    async with live_server(tmp_path) as live:
+        done = agentbox(
+            tmp_path,
+            "migrate",
+            "down",
+            "--all",
+            "--yes",
+            env=environment(AGENTBOX_DB_PATH=str(tmp_path / "agentbox.db")),
+        )
+        assert done.returncode == 0, done.stderr
+        assert (await live.anonymous.get("/readyz")).status == 503
+        assert (await live.anonymous.get("/healthz")).status == 200
+
+
+async def test_the_old_health_path_says_the_same(live: Live) -> None:
+    assert (await live.anonymous.get("/api/v1/health")).status == 200
