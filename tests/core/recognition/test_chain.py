@@ -300,7 +300,7 @@ async def test_an_expired_credential_is_looked_at_as_closely(world: World, evide
         await chain.recognise_expired(CREDENTIAL)
 
 
-# OB-03: a plugin's reason may hold anything, so names of counters are made of ids alone
+# A plugin's reason may hold anything, so names of counters are made of ids alone
 async def test_refusals_are_counted_by_authenticator_whatever_their_reason(world: World) -> None:
     for number in range(5):
         chain = recognition(world, [Answering(InvalidCredential(f"reason {number}"))])
