@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from statistics import median
@@ -40,15 +42,19 @@ def run(rounds: int, seconds: int) -> list[Result]:
     """All cases, in turn, `rounds` times; the first result is the baseline's."""
     with ExitStack() as stack:
         cases = list(_cases(stack))
-        for case in cases:  # warm up, and fail early
-            measure(case.server, case.url, case.headers, seconds=1, cpus=CLIENT_CPU)
+        for case in cases:
+            os.kill(case.server.pid, signal.SIGSTOP)
         taken: dict[str, list[Round]] = {case.name: [] for case in cases}
         for _ in range(rounds):
             for case in cases:
-                taken[case.name].append(
-                    measure(case.server, case.url, case.headers, seconds=seconds, cpus=CLIENT_CPU)
-                )
+                taken[case.name].append(_measured(case, seconds))
         return [Result(case.name, case.goal, _median(taken[case.name])) for case in cases]
+
+
+def _measured(case: Case, seconds: int) -> Round:
+    with case.server.awake():
+        measure(case.server, case.url, case.headers, seconds=1, cpus=CLIENT_CPU)  # warms up
+        return measure(case.server, case.url, case.headers, seconds=seconds, cpus=CLIENT_CPU)
 
 
 def _cases(stack: ExitStack) -> Iterator[Case]:

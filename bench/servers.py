@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,16 @@ class Running(NamedTuple):
     url: str
     pid: int
     seconds_to_ready: float
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Running only meanwhile, so that servers that wait don't disturb the one measured."""
+        os.kill(self.pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            time.sleep(0.2)  # what is in flight ends
+            os.kill(self.pid, signal.SIGSTOP)
 
     def cpu_seconds(self) -> float:
         """User and system time so far."""
@@ -99,6 +110,7 @@ def _running(
         try:
             yield Running(probe, process.pid, _wait(probe, process) - began)
         finally:
+            process.send_signal(signal.SIGCONT)
             process.terminate()
             process.wait(30)
 

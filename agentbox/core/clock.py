@@ -12,6 +12,9 @@ from agentbox.plugin.storage import Storage
 REPORTED_SKEW = timedelta(seconds=60)
 """A jump of the database's clock, or its distance from this machine's, that is worth a line."""
 
+SLOW = 1.0
+"""Seconds; a measurement that takes longer says too little to go by."""
+
 READY_SKEW = timedelta(minutes=5)
 """A difference between this machine and the database that makes a process not ready."""
 
@@ -54,6 +57,8 @@ class DatabaseClock:
         before = time.monotonic()
         there = (await storage.now()).timestamp()
         after = time.monotonic()
+        if self._synchronised and after - before > SLOW:
+            return  # when in between it was read is anybody's guess
         offset = there - (before + after) / 2
         moved = timedelta(seconds=offset - self._offset)
         if self._synchronised and abs(moved) > REPORTED_SKEW:

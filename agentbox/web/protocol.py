@@ -45,14 +45,12 @@ class Connection(web.RequestHandler):
         A read can bring 256 KiB, and in chunks of one byte each that would hold the loop for more
         than 100 ms (security: one connection can't). No more is read until it is worked off.
         """
-        if not data:  # aiohttp's own call, to parse on after a pause
+        if len(data) <= SLICE and not (self._unfed and data):  # no data: parse on after a pause
             self._feed(data)
-        elif self._unfed:
-            self._unfed += data
-        elif len(data) <= SLICE:
-            self._feed(data)
-        else:
-            self._unfed += data
+            return
+        begun = bool(self._unfed)
+        self._unfed += data
+        if not begun:
             self._feed_next()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -113,7 +111,7 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send the answer; one of aiohttp's own that passed by the app becomes ours first."""
-        if not isinstance(resp, Answer):
+        if type(resp) is not Answer:
             problem = (
                 problem_of_aiohttp(resp) if isinstance(resp, web.HTTPException) else Internal()
             )

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
-
-from cachetools import LRUCache
+from typing import NamedTuple, TypeVar
 
 from agentbox.core.recognition.state import SubjectState
 from agentbox.model.evidence import Authentication
@@ -21,6 +19,9 @@ from agentbox.plugin.services import Clock
 
 STATE_AGE = 0.5
 """Seconds that a state may be old, from the start of its read."""
+
+REFRESH_BEFORE = 0.25
+"""Seconds before that at which a request begins the next read and goes on without waiting."""
 
 REFUSAL_AGE = 5.0
 """Seconds that a refusal is remembered at most."""
@@ -31,6 +32,28 @@ MAX_STATES = 20_000
 
 FactKey = tuple[str, bytes]
 StateKey = tuple[str, str, str]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Bounded(dict[K, V]):
+    """A dict that forgets the oldest entry for a new one once it is full.
+
+    Looked at several times by every request: an LRU in Python would cost a tenth of what the whole
+    recognition does, and entries live for seconds.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def put(self, key: K, value: V) -> None:
+        """Keep an entry, as the newest."""
+        self.pop(key, None)
+        if len(self) >= self._most:
+            del self[next(iter(self))]
+        self[key] = value
 
 
 class _Fact(NamedTuple):
@@ -44,8 +67,8 @@ class FactCache:
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._facts: LRUCache[FactKey, _Fact] = LRUCache(MAX_FACTS)
-        self._refusals: LRUCache[FactKey, float] = LRUCache(MAX_REFUSALS)
+        self._facts: Bounded[FactKey, _Fact] = Bounded(MAX_FACTS)
+        self._refusals: Bounded[FactKey, float] = Bounded(MAX_REFUSALS)
 
     def get(self, key: FactKey) -> Authentication | None:
         """The facts, if they are still fresh."""
@@ -66,12 +89,13 @@ class FactCache:
         if expires_at is not None:
             seconds = min(seconds, (expires_at - self._clock.now()).total_seconds())
         if seconds > 0:
-            self._facts[key] = _Fact(self._clock.monotonic() + seconds, authentication)
+            self._facts.put(key, _Fact(self._clock.monotonic() + seconds, authentication))
 
     def refuse(self, key: FactKey) -> None:
         """Remember a refusal."""
         if self._seconds > 0:
-            self._refusals[key] = self._clock.monotonic() + min(self._seconds, REFUSAL_AGE)
+            until = self._clock.monotonic() + min(self._seconds, REFUSAL_AGE)
+            self._refusals.put(key, until)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -90,28 +114,28 @@ class StateCache:
     def __init__(self, clock: Clock, read: Callable[[StateKey], Awaitable[SubjectState]]) -> None:
         self._clock = clock
         self._read = read
-        self._states: LRUCache[StateKey, _State] = LRUCache(MAX_STATES)
+        self._states: Bounded[StateKey, _State] = Bounded(MAX_STATES)
         self._reads: dict[StateKey, asyncio.Task[SubjectState]] = {}
         self._epoch = 0
 
     def get(self, key: StateKey) -> SubjectState | None:
-        """The state, if it is young enough."""
+        """The state, if it is young enough; one that is soon too old is read anew meanwhile."""
         kept = self._states.get(key)
-        if kept is not None and self._clock.monotonic() < kept.until:
-            return kept.state
-        return None
+        if kept is None:
+            return None
+        left = kept.until - self._clock.monotonic()
+        if left <= 0:
+            return None
+        if left < REFRESH_BEFORE and key not in self._reads:
+            self._begin(key)
+        return kept.state
 
     async def load(self, key: StateKey) -> SubjectState:
         """Read the state; callers that ask at the same time share one read.
 
         A read that began before a change notice is neither kept nor joined.
         """
-        task = self._reads.get(key)
-        if task is None:
-            task = asyncio.create_task(self._fill(key))
-            self._reads[key] = task
-            task.add_done_callback(lambda done: self._forget(key, done))
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._reads.get(key) or self._begin(key))
 
     def drop(self) -> None:
         """Something has changed: everything kept or being read is out of date."""
@@ -119,11 +143,17 @@ class StateCache:
         self._states.clear()
         self._reads.clear()
 
+    def _begin(self, key: StateKey) -> asyncio.Task[SubjectState]:
+        task = asyncio.create_task(self._fill(key))
+        self._reads[key] = task
+        task.add_done_callback(lambda done: self._forget(key, done))
+        return task
+
     async def _fill(self, key: StateKey) -> SubjectState:
         epoch, started = self._epoch, self._clock.monotonic()
         state = (await self._read(key))._replace(version=epoch)
         if epoch == self._epoch:
-            self._states[key] = _State(started + STATE_AGE, state)
+            self._states.put(key, _State(started + STATE_AGE, state))
         return state
 
     def _forget(self, key: StateKey, task: asyncio.Task[SubjectState]) -> None:

@@ -36,6 +36,9 @@ NOT_NOW = (Overloaded, Unavailable, AuthenticatorUnavailable, StorageError)
 FAILURES_TO_OPEN = 5
 OPEN_FOR = 5.0
 
+LATE = 1.0
+"""Seconds past a deadline that say that the process itself stood still (a paused machine)."""
+
 _log = structlog.get_logger("agentbox.plugins")
 
 
@@ -79,6 +82,7 @@ class Dispatcher:
         breaker = self._breakers.setdefault(name, _Breaker())
         if self._clock.monotonic() < breaker.open_until:
             raise AuthenticatorUnavailable(retry_after=int(OPEN_FOR))
+        due = self._clock.monotonic() + deadline
         try:
             async with asyncio.timeout(deadline):
                 answer = await method()
@@ -88,6 +92,8 @@ class Dispatcher:
                 raise
             if is_own_cancellation(error):
                 raise
+            if isinstance(error, TimeoutError) and self._clock.monotonic() > due + LATE:
+                raise AuthenticatorUnavailable(retry_after=1) from error  # we were held up, not it
             self._failed(name, breaker, error)
             raise AuthenticatorUnavailable from error
         if not isinstance(answer, gives):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 import structlog
@@ -70,12 +70,14 @@ class Recognition:
         `AuthenticatorUnavailable` if its authenticator is broken, `StorageError` if the state can't
         be read.
         """
-        return await self._principal(await self._authenticated(credential))
+        key = _key(credential)
+        known = self._facts.get(key)
+        return await self._principal(known or await self._judged(credential, key))
 
     async def recognise_expired(self, credential: Credential) -> Principal:
         """As `recognise`; a token that only ran out holds too, if its session is live."""
         try:
-            authentication = await self._authenticated(credential, expired_too=True)
+            authentication = await self._judged(credential, _key(credential), expired_too=True)
         except ExpiredCredential as expired:
             authentication = expired.authentication
         return await self._principal(authentication)
@@ -98,13 +100,9 @@ class Recognition:
             self._last_used.note(credential.id, now)
         return principal
 
-    async def _authenticated(
-        self, credential: Credential, *, expired_too: bool = False
+    async def _judged(
+        self, credential: Credential, key: FactKey, *, expired_too: bool = False
     ) -> Authentication:
-        key = (credential.scheme, hashlib.sha256(credential.value.reveal().encode()).digest())
-        known = self._facts.get(key)
-        if known is not None:
-            return known
         if not expired_too and self._facts.refused(key):
             self._counters.add("credentials_refused.again")
             raise InvalidToken
@@ -165,3 +163,7 @@ class Recognition:
         self._counters.add(f"credentials_refused.{reason}")
         _log.info("credential_refused", reason=reason, **values)
         return InvalidToken()
+
+
+def _key(credential: Credential) -> FactKey:
+    return credential.scheme, sha256(credential.value.reveal().encode()).digest()

@@ -188,3 +188,17 @@ async def test_one_plugins_breaker_is_not_another_ones(dispatcher: Dispatcher) -
     await fail(dispatcher, "broken", times=FAILURES_TO_OPEN)
 
     assert await dispatcher.call("whole", giving("yes"), gives=str) == "yes"
+
+
+async def test_time_outs_of_a_process_that_stood_still_do_not_open_the_breaker(
+    dispatcher: Dispatcher, clock: ManualClock, counters: Counters
+) -> None:
+    async def pause() -> str:
+        clock.move(60)  # the machine was suspended meanwhile
+        raise TimeoutError
+
+    for _ in range(FAILURES_TO_OPEN + 1):
+        with pytest.raises(AuthenticatorUnavailable):
+            await dispatcher.call("p", pause, gives=str)
+    assert await dispatcher.call("p", giving("yes"), gives=str) == "yes"
+    assert counters.value("plugin_failures") == 0

@@ -198,3 +198,12 @@ async def test_a_token_that_runs_out_while_remembered_is_judged_again(world: Wor
 
     with pytest.raises(InvalidToken):
         await chain.recognise(CREDENTIAL)
+
+
+def test_a_full_cache_forgets_the_oldest_entry_and_keeps_what_is_kept_again() -> None:
+    bounded: caches.Bounded[int, str] = caches.Bounded(2)
+    bounded.put(1, "one")
+    bounded.put(2, "two")
+    bounded.put(1, "one again")
+    bounded.put(3, "three")
+    assert bounded == {1: "one again", 3: "three"}

@@ -226,3 +226,38 @@ async def test_after_half_a_second_it_is_read_again_even_without_a_notice(world:
 
     with pytest.raises(InvalidToken):
         await chain.recognise(CREDENTIAL)
+
+
+async def test_a_state_that_is_soon_too_old_is_read_anew_and_nobody_waits(
+    clock: ManualClock,
+) -> None:
+    reads = Reads()
+    cache = StateCache(clock, reads)
+    await cache.load(KEY)
+    clock.move(caches.STATE_AGE - caches.REFRESH_BEFORE + 0.01)
+    reads.go.clear()
+
+    kept = [cache.get(KEY) for _ in range(3)]  # none of them waits for the read it begins
+
+    assert [state is not None for state in kept] == [True] * 3
+    reads.go.set()
+    await cache.load(KEY)
+    assert reads.begun == 2
+    clock.move(caches.REFRESH_BEFORE)
+    state = cache.get(KEY)
+    assert state is not None
+    assert state.user is not None
+    assert state.user.username == "read-2"
+
+
+async def test_a_refresh_that_fails_leaves_the_state_to_its_age(clock: ManualClock) -> None:
+    reads = Reads()
+    cache = StateCache(clock, reads)
+    await cache.load(KEY)
+    clock.move(caches.STATE_AGE - 0.01)
+    reads.error = StorageError("gone")
+    assert cache.get(KEY) is not None
+    with pytest.raises(StorageError):
+        await cache.load(KEY)
+    clock.move(0.02)
+    assert cache.get(KEY) is None
