@@ -10,7 +10,7 @@ _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 
 def random_base62(length: int) -> str:
     """`length` base62 characters from the system's random source, 5.95 bits each."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return encode_base62(secrets.randbelow(62**length), length)
 
 
 def new_id() -> str:

@@ -19,6 +19,7 @@ LONGEST_PATH: Final = 512
 
 # No id of ours is as long as a key or a token, which somebody may put into a path by mistake: what
 # such a step begins with is no secret (a key's prefix and id, a token's header), the rest may be.
+_WORTH_A_LOOK: Final = 49
 _LONG_STEP: Final = re.compile(r"([^/]{20})[^/]{29,}")
 
 
@@ -61,7 +62,9 @@ def _described(values: tuple[Any, ...]) -> dict[str, Any]:
         "level": "info",
         "event": "request",
         "method": method,
-        "path": _LONG_STEP.sub(r"\1...", path)[:LONGEST_PATH],
+        "path": path
+        if len(path) < _WORTH_A_LOOK
+        else _LONG_STEP.sub(r"\1...", path)[:LONGEST_PATH],
         "status": status,
         "ms": int(seconds * 100_000) / 100,
         "address": address,
@@ -72,3 +75,7 @@ def _described(values: tuple[Any, ...]) -> dict[str, Any]:
         line["user"] = user
         line["credential"] = f"{kind}:{key}"
     return line
+
+
+def _cut(path: str) -> str:
+    return _LONG_STEP.sub(r"\1...", path)[:LONGEST_PATH]
