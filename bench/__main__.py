@@ -21,6 +21,7 @@ def main() -> None:
     lines = [
         f"Python {platform.python_version()}, {platform.machine()}, 64 connections, "
         f"{options.rounds} rounds of {options.seconds} s, medians",
+        "each ratio is to the baseline measured just before it",
         "",
         *_request_lines(options.rounds, options.seconds),
         "",
@@ -35,17 +36,17 @@ def main() -> None:
 
 
 def _request_lines(rounds: int, seconds: int) -> list[str]:
-    results = requests.run(rounds, seconds)
-    base = results[0].round
-    heading = f"{'GET /api/v1/auth/me':30} {'CPU us':>8} {'ratio':>6} {'goal':>5}"
-    lines = [f"{heading} {'p50 ms':>7} {'ratio':>6} {'p99 ms':>7} {'ratio':>6} {'req/s':>7}"]
-    for result in results:
-        took = result.round
+    heading = (
+        f"{'GET /api/v1/auth/me':28} {'CPU us':>7} {'ratio':>6} {'lowest..highest':>16} {'goal':>5}"
+    )
+    lines = [f"{heading} {'p50 ms':>7} {'ratio':>6} {'p99 ms':>7} {'ratio':>6}"]
+    for result in requests.run(rounds, seconds):
+        took, ratio = result.round, result.ratio
         goal = f"{result.goal:.2f}" if result.goal else "-"
+        spread = f"{result.lowest:.2f}..{result.highest:.2f}"
         lines.append(
-            f"{result.name:30} {took.cpu_us:8.1f} {base.cpu_us / took.cpu_us:6.2f} {goal:>5} "
-            f"{took.p50_ms:7.2f} {base.p50_ms / took.p50_ms:6.2f} "
-            f"{took.p99_ms:7.2f} {base.p99_ms / took.p99_ms:6.2f} {took.rate:7.0f}"
+            f"{result.name:28} {took.cpu_us:7.1f} {ratio.cpu_us:6.2f} {spread:>16} {goal:>5} "
+            f"{took.p50_ms:7.2f} {ratio.p50_ms:6.2f} {took.p99_ms:7.2f} {ratio.p99_ms:6.2f}"
         )
     return lines
 

@@ -31,24 +31,37 @@ class Case(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Medians over the rounds of one case."""
+    """Medians over the rounds of one case, and of its ratios to the baseline just before it."""
 
     name: str
     goal: float
     round: Round
+    ratio: Round
+    lowest: float
+    highest: float
 
 
 def run(rounds: int, seconds: int) -> list[Result]:
-    """All cases, in turn, `rounds` times; the first result is the baseline's."""
+    """All cases, in turn, `rounds` times, each right after the baseline: a machine drifts."""
     with ExitStack() as stack:
-        cases = list(_cases(stack))
-        for case in cases:
+        baseline, *cases = _cases(stack)
+        for case in (baseline, *cases):
             os.kill(case.server.pid, signal.SIGSTOP)
-        taken: dict[str, list[Round]] = {case.name: [] for case in cases}
+        taken: dict[str, list[tuple[Round, Round]]] = {case.name: [] for case in cases}
         for _ in range(rounds):
             for case in cases:
-                taken[case.name].append(_measured(case, seconds))
-        return [Result(case.name, case.goal, _median(taken[case.name])) for case in cases]
+                pair = _measured(baseline, seconds), _measured(case, seconds)
+                taken[case.name].append(pair)
+    bare = [base for pairs in taken.values() for base, _ in pairs]
+    first = Result(baseline.name, 0, _median(bare), Round(1, 1, 1, 1), 1, 1)
+    return [first, *(_result(case, taken[case.name]) for case in cases)]
+
+
+def _result(case: Case, pairs: list[tuple[Round, Round]]) -> Result:
+    ratios = [Round(*(b / t for b, t in zip(base, took, strict=True))) for base, took in pairs]
+    cpu = [ratio.cpu_us for ratio in ratios]
+    took = _median([took for _, took in pairs])
+    return Result(case.name, case.goal, took, _median(ratios), min(cpu), max(cpu))
 
 
 def _measured(case: Case, seconds: int) -> Round:

@@ -288,6 +288,9 @@ class Storage(ABC):
     ) -> AbstractAsyncContextManager[Transaction]:
         """Commit at the end, roll back on any exception, cancellation included.
 
+        The end may be awaited in another task than the beginning: what follows a commit must not
+        be lost when the client has left.
+
         `read_only` sees one consistent state and never waits for writers. With a `lease`, fails
         with `StorageError` if its fence has moved.
         """
