@@ -173,7 +173,7 @@ def table(users: Sequence[User]) -> Table:
     """The users at 80 columns: ids, roles and dates in one piece; an e-mail below its user."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("username, e-mail", overflow="fold")
-    shown.add_column("role")
+    shown.add_column("role, status")
     shown.add_column("last login", no_wrap=True)
     shown.add_column("id", no_wrap=True)
     for each in users:
