@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from jwt.algorithms import Algorithm, ECAlgorithm, HMACAlgorithm
+from jwt.algorithms import ECAlgorithm, HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
 from msgspec import Struct
 
@@ -33,10 +33,7 @@ from agentbox.plugin import Sealer
 HS256_KEY_ID = "hs256"
 """The `kid` of the one shared secret; ids of key pairs are longer, so they never meet."""
 
-_ALGORITHMS: Mapping[str, Algorithm] = {
-    "ES256": ECAlgorithm(ECAlgorithm.SHA256, ec.SECP256R1),
-    "HS256": HMACAlgorithm(HMACAlgorithm.SHA256),
-}
+_HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
 _ES256 = ec.ECDSA(SHA256())
 # What a public JWK of ours may say, and must say if it says it (RFC 7517 section 4).
 _PUBLIC_JWK: Mapping[str, tuple[object, ...]] = {
@@ -72,7 +69,7 @@ def signature_holds(key: Key, jws: CompactJws) -> bool:
         return False
     if key.algorithm == "ES256":
         return _ecdsa_holds(key.public, jws)
-    return _ALGORITHMS[key.algorithm].verify(jws.signing_input, key.public, jws.signature)
+    return _HS256.verify(jws.signing_input, key.public, jws.signature)
 
 
 def _ecdsa_holds(public: ec.EllipticCurvePublicKey, jws: CompactJws) -> bool:
@@ -90,7 +87,7 @@ def _ecdsa_holds(public: ec.EllipticCurvePublicKey, jws: CompactJws) -> bool:
 def from_secret(secret: Secret) -> Key:
     """The HS256 key that is the UTF-8 bytes of a secret. Raises `StartError`."""
     try:
-        material = _ALGORITHMS["HS256"].prepare_key(secret.reveal().encode("utf-8"))
+        material = _HS256.prepare_key(secret.reveal().encode("utf-8"))
     except (InvalidKeyError, UnicodeEncodeError):
         # A public key as an HMAC secret is the classic confusion (CVE-2022-29217).
         raise StartError("[plugins.jwt] secret is a key pair or a certificate") from None
