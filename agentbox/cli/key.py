@@ -12,7 +12,7 @@ from rich.table import Table
 
 from agentbox.cli.invocation import Invocation
 from agentbox.cli.user import NOWHERE, OPERATOR, PAGE
-from agentbox.core.api_keys import ApiKeyList, MadeKey, NewApiKey
+from agentbox.core.keys.api_keys import ApiKeyList, MadeKey, NewApiKey
 from agentbox.core.runtime import Runtime
 from agentbox.errors import FieldFault, NotFound, ValidationFailed
 from agentbox.model.access.roles import Permission

@@ -10,8 +10,8 @@ import msgspec
 from rich.table import Table
 
 from agentbox.cli.invocation import Invocation
+from agentbox.core.people.users import NewUser, UserEdit, UserList
 from agentbox.core.runtime import Runtime
-from agentbox.core.users import NewUser, UserEdit, UserList
 from agentbox.model.access.roles import Role
 from agentbox.model.principal import Operator, Origin
 from agentbox.model.secret import Secret

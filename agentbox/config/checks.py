@@ -28,9 +28,9 @@ from agentbox.config.schema import (
     is_loopback,
 )
 from agentbox.model.formats.api_key import is_prefix
-from agentbox.model.names import canonical_email, is_username
+from agentbox.model.formats.names import canonical_email, is_username
+from agentbox.model.formats.secret_strength import weakness_of_key
 from agentbox.model.secret import Secret
-from agentbox.model.secret_strength import weakness_of_key
 from agentbox.model.times import format_duration
 from agentbox.plugin.options import Options
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agentbox.config.schema import Settings
-from agentbox.core.api_keys import ApiKeys
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.host_services import HostServices
+from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login, LoginParts
-from agentbox.core.passwords import Passwords
+from agentbox.core.people.passwords import Passwords
+from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
 from agentbox.core.start.opening import Abilities
-from agentbox.core.users import Users
 from agentbox.model.access.scopes import ScopeTable
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import structlog
 
 from agentbox.config.schema import Settings
-from agentbox.core.api_keys import ApiKeys
 from agentbox.core.background.events import EventQueue
 from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.background.upkeep import PurgeExpired, repeat
@@ -28,8 +27,10 @@ from agentbox.core.foundation import (
     make_users,
 )
 from agentbox.core.host_services import HostServices
+from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login
-from agentbox.core.passwords import FIRST_START, Passwords
+from agentbox.core.people.passwords import FIRST_START, Passwords
+from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
@@ -38,7 +39,6 @@ from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
 from agentbox.core.start.plugin_routes import isolated
 from agentbox.core.start.root_secret import root_secret, verify_root_secret
 from agentbox.core.startup import Assembly
-from agentbox.core.users import Users
 from agentbox.errors import Problem, SchemaError, StorageError
 from agentbox.loader import Plugins
 from agentbox.model.access.scopes import ScopeTable

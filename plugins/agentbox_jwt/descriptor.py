@@ -16,7 +16,7 @@ class JwtOptions(Options, frozen=True):
 
     def check(self) -> list[str]:
         """Refuses secrets that anyone could guess or look up (JWT-06); never shows them."""
-        from agentbox.model.secret_strength import weakness
+        from agentbox.model.formats.secret_strength import weakness
 
         fault = None if self.secret is None else weakness(self.secret.reveal())
         return [] if fault is None else [f"secret {fault}; make one with: agentbox secret new"]

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from agentbox.errors import LoginFailed, Overloaded, StorageError, WeakPassword
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
-from agentbox.model.names import canonical_email, canonical_username
+from agentbox.model.formats.names import canonical_email, canonical_username
 from agentbox.model.secret import Secret
 from agentbox.model.users import PasswordRecord, User
 from agentbox.plugin import (

@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from agentbox.model.secret_strength import weakness, weakness_of_key
+from agentbox.model.formats.secret_strength import weakness, weakness_of_key
 
 PLACEHOLDER = "is a placeholder or a published example that anyone can look up"
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agentbox.core.api_keys import ApiKeys
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.counters import Counters
-from agentbox.core.passwords import Passwords
+from agentbox.core.keys.api_keys import ApiKeys
+from agentbox.core.people.passwords import Passwords
+from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher, Named
-from agentbox.core.users import Users
 from agentbox.model.access.roles import Permission, Role
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.api_keys import ApiKey

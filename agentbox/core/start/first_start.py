@@ -10,12 +10,12 @@ import structlog
 
 from agentbox.config.schema import AdminSettings
 from agentbox.core.changes import Writing
-from agentbox.core.passwords import FIRST_START, Passwords
+from agentbox.core.people.passwords import FIRST_START, Passwords
 from agentbox.core.start.private_file import write_private
 from agentbox.errors import Conflict, Problem, StartError, WeakPassword
 from agentbox.model.access.roles import Role
+from agentbox.model.formats.names import canonical_email
 from agentbox.model.ids import new_id, random_base62
-from agentbox.model.names import canonical_email
 from agentbox.model.principal import Origin
 from agentbox.model.secret import Secret
 from agentbox.model.users import PasswordRecord, Status, User

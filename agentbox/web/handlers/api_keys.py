@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import UNSET
 
-from agentbox.core.api_keys import NewApiKey
+from agentbox.core.keys.api_keys import NewApiKey
 from agentbox.core.runtime import Runtime
 from agentbox.errors import FieldFault, InvalidCursor, NotFound, ValidationFailed
 from agentbox.model.access.scopes import ScopeSet, ScopeTable
 from agentbox.plugin.routes import RouteRequest, RouteResponse
 from agentbox.plugin.storage import Page
-from agentbox.web.handlers.shapes import (
+from agentbox.web.handlers.shapes.api_keys import (
     ApiKeyListOut,
     ApiKeyOut,
     ApiKeyQuery,

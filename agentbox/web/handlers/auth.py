@@ -8,15 +8,15 @@ from agentbox.core.login import SignedIn
 from agentbox.core.runtime import Runtime
 from agentbox.model.secret import Secret
 from agentbox.plugin.routes import RouteRequest, RouteResponse
-from agentbox.web.handlers.shapes import (
+from agentbox.web.handlers.shapes.auth import (
     ChangePasswordBody,
     ContinueBody,
     LoginBody,
     LoginOut,
     MeOut,
     me_out,
-    user_out,
 )
+from agentbox.web.handlers.shapes.users import user_out
 
 
 class AuthHandlers:

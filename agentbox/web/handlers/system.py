@@ -7,7 +7,7 @@ import msgspec
 from agentbox.core.runtime import Runtime
 from agentbox.errors import Unavailable
 from agentbox.plugin.routes import RouteRequest, RouteResponse
-from agentbox.web.handlers.shapes import HealthOut, JwksOut
+from agentbox.web.handlers.shapes.system import HealthOut, JwksOut
 
 
 class SystemHandlers:

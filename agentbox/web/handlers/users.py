@@ -6,14 +6,14 @@ from typing import Any
 
 from msgspec import UNSET
 
+from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.core.runtime import Runtime
-from agentbox.core.users import NewUser, UserEdit
 from agentbox.errors import InvalidCursor
 from agentbox.model.secret import Secret
 from agentbox.model.users import UserFilter
 from agentbox.plugin.routes import RouteRequest, RouteResponse
 from agentbox.plugin.storage import Page
-from agentbox.web.handlers.shapes import (
+from agentbox.web.handlers.shapes.users import (
     NewUserBody,
     UserListOut,
     UserOut,

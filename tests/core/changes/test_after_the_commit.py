@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentbox.core.users import NewUser
+from agentbox.core.people.users import NewUser
 from agentbox.errors import Conflict
 from agentbox.model.principal import Operator
 from agentbox.model.secret import Secret

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from agentbox.core.users import UserEdit
+from agentbox.core.people.users import UserEdit
 from agentbox.model.principal import Operator
 from agentbox.model.secret import Secret
 from agentbox.model.users import Status, User

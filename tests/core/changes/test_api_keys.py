@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentbox.core.api_keys import MadeKey, NewApiKey
+from agentbox.core.keys.api_keys import MadeKey, NewApiKey
 from agentbox.errors import (
     InsufficientScope,
     InvalidToken,

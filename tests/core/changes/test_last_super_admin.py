@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from agentbox.core.users import UserEdit
+from agentbox.core.people.users import UserEdit
 from agentbox.errors import LastSuperAdmin
 from agentbox.model.access.roles import Role
 from agentbox.model.principal import Actor, Operator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentbox.core.users import NewUser, UserEdit
+from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.errors import (
     InsufficientRank,
     InsufficientRole,

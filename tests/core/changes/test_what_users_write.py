@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentbox.core.users import NewUser, UserEdit
+from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.errors import Conflict, NotFound, StorageError, ValidationFailed
 from agentbox.model.access.roles import Role
 from agentbox.model.principal import Operator

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from agentbox.core.api_keys import NewApiKey
-from agentbox.core.users import NewUser, UserEdit
+from agentbox.core.keys.api_keys import NewApiKey
+from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.errors import (
     InsufficientRank,
     InsufficientRole,

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from agentbox.config.schema import AdminSettings
+from agentbox.core.people.users import UserEdit
 from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
-from agentbox.core.users import UserEdit
 from agentbox.errors import NotFound, StartError, StorageError
 from agentbox.model.access.roles import Role
 from agentbox.model.principal import Operator, Origin

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 from yarl import URL
 
-from agentbox.model.names import canonical_email, is_username
+from agentbox.model.formats.names import canonical_email, is_username
 from tests.e2e.people import People
 from tests.e2e.wire import send
 from tests.live import Live

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from agentbox.core.changes import Changes, Work
-from agentbox.core.passwords import Passwords
+from agentbox.core.people.passwords import Passwords
 from agentbox.errors import (
     FieldFault,
     InsufficientRole,
@@ -26,8 +26,8 @@ from agentbox.model.access.scopes import (
     USERS_WRITE,
     ScopeTable,
 )
+from agentbox.model.formats.names import canonical_email, canonical_username, is_username
 from agentbox.model.ids import new_id
-from agentbox.model.names import canonical_email, canonical_username, is_username
 from agentbox.model.principal import Actor, Operator, Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.users import Status, User, UserFilter

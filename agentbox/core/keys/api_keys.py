@@ -36,7 +36,7 @@ from agentbox.model.access.scopes import (
 from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyState
 from agentbox.model.evidence import EnvironmentLimit
 from agentbox.model.formats.api_key import KeyFormat
-from agentbox.model.names import is_label
+from agentbox.model.formats.names import is_label
 from agentbox.model.principal import Actor, Operator, Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.users import User

@@ -1,0 +1,1 @@
+"""Users, their passwords and what gives one back: the use cases around people."""

@@ -1,0 +1,42 @@
+"""The storage contract: small stores, reached through one transaction each.
+
+- Secrets never arrive in clear: only digests, password hashes and sealed bytes.
+- Only errors of `agentbox.errors` leave a backend: `Conflict` for a name that is taken,
+  `StorageError` for everything that is broken.
+- Times are aware UTC to the microsecond; they are passed in and never taken here.
+- Inside a transaction nothing is awaited but the transaction.
+
+`agentbox.testing.StorageSuite` says whether a backend keeps all of this.
+"""
+
+from __future__ import annotations
+
+from agentbox.plugin.storage.database import (
+    ALL_CHANGED,
+    Change,
+    Storage,
+    StorageType,
+    Transaction,
+)
+from agentbox.plugin.storage.keys import ApiKeyStore, SigningKeyStore
+from agentbox.plugin.storage.page import Page
+from agentbox.plugin.storage.people import LoginFlowStore, PasswordStore, SessionStore, UserStore
+from agentbox.plugin.storage.records import AuditStore, JobStore, MarkerStore
+
+__all__ = [
+    "ALL_CHANGED",
+    "ApiKeyStore",
+    "AuditStore",
+    "Change",
+    "JobStore",
+    "LoginFlowStore",
+    "MarkerStore",
+    "Page",
+    "PasswordStore",
+    "SessionStore",
+    "SigningKeyStore",
+    "Storage",
+    "StorageType",
+    "Transaction",
+    "UserStore",
+]

@@ -1,0 +1,51 @@
+"""Stores of keys: API keys, and those that sign access tokens."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from agentbox.model.api_keys import ApiKey, ApiKeyFilter
+from agentbox.model.signing_keys import SigningKey
+from agentbox.plugin.storage.page import Page
+
+
+class ApiKeyStore(ABC):
+    """API keys, by the SHA-256 of their text."""
+
+    @abstractmethod
+    async def add(self, key: ApiKey, digest: bytes) -> None: ...
+
+    @abstractmethod
+    async def get(self, key_id: str) -> ApiKey | None: ...
+
+    @abstractmethod
+    async def digest(self, key_id: str) -> bytes | None:
+        """The digest that `add` was given."""
+
+    @abstractmethod
+    async def revoke(self, key_id: str, now: datetime) -> bool:
+        """Revoke it in one statement; False if it was revoked already or is not there."""
+
+    @abstractmethod
+    async def touch(self, last_used: Mapping[str, datetime]) -> None:
+        """Note last uses. Never brings back a revoked key, never moves a time backwards."""
+
+    @abstractmethod
+    async def list(self, where: ApiKeyFilter, page: Page) -> Sequence[ApiKey]:
+        """Newest first by (created_at, id)."""
+
+    @abstractmethod
+    async def count(self, where: ApiKeyFilter) -> int: ...
+
+
+class SigningKeyStore(ABC):
+    """Keys that sign access tokens."""
+
+    @abstractmethod
+    async def add(self, key: SigningKey) -> None: ...
+
+    @abstractmethod
+    async def list(self) -> Sequence[SigningKey]:
+        """All of them, oldest first."""

@@ -1,0 +1,100 @@
+"""Stores of people: users, passwords, sessions, logins that wait."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+
+from agentbox.model.sessions import LoginFlow, Session
+from agentbox.model.users import PasswordRecord, User, UserFilter
+from agentbox.plugin.storage.page import Page
+
+
+class UserStore(ABC):
+    """Users. `username` is unique without regard to case, `email` in its canonical form."""
+
+    @abstractmethod
+    async def add(self, user: User) -> None:
+        """Raises `Conflict` if the id, the username or the e-mail is taken."""
+
+    @abstractmethod
+    async def get(self, user_id: str) -> User | None: ...
+
+    @abstractmethod
+    async def by_username(self, canonical: str) -> User | None:
+        """The user with this name in its canonical form."""
+
+    @abstractmethod
+    async def by_email(self, canonical: str) -> User | None:
+        """The user with this e-mail in its canonical form, verified or not."""
+
+    @abstractmethod
+    async def replace(self, user: User) -> bool:
+        """Write the whole record; False if the id is gone. Raises `Conflict` as `add` does."""
+
+    @abstractmethod
+    async def note_login(self, user_id: str, now: datetime) -> bool:
+        """Set the last login of an active user, in one statement; False if it is not active."""
+
+    @abstractmethod
+    async def delete(self, user_id: str) -> bool:
+        """Remove the user and all that hangs on it: password, sessions, API keys."""
+
+    @abstractmethod
+    async def list(self, where: UserFilter, page: Page) -> Sequence[User]:
+        """Newest first by (created_at, id)."""
+
+    @abstractmethod
+    async def count(self, where: UserFilter) -> int: ...
+
+
+class PasswordStore(ABC):
+    """Password hashes, one a user at most."""
+
+    @abstractmethod
+    async def get(self, user_id: str) -> PasswordRecord | None: ...
+
+    @abstractmethod
+    async def put(self, record: PasswordRecord) -> None:
+        """Insert or replace."""
+
+    @abstractmethod
+    async def upgrade(self, user_id: str, old_hash: str, new_hash: str) -> bool:
+        """Replace the hash of an unchanged password in one statement; False if it is another."""
+
+
+class SessionStore(ABC):
+    """Sessions. An ended one stays, ended, until it is purged."""
+
+    @abstractmethod
+    async def add(self, session: Session) -> None: ...
+
+    @abstractmethod
+    async def get(self, session_id: str) -> Session | None: ...
+
+    @abstractmethod
+    async def end(self, session_id: str, now: datetime) -> bool:
+        """End it in one statement; False if it was ended already or is not there."""
+
+    @abstractmethod
+    async def end_all(self, user_id: str, now: datetime, *, keep: str | None = None) -> int:
+        """End all of a user's sessions but `keep`; how many were live."""
+
+    @abstractmethod
+    async def purge(self, before: datetime) -> int:
+        """Delete those that expired before then; how many."""
+
+
+class LoginFlowStore(ABC):
+    """Logins that wait for another step."""
+
+    @abstractmethod
+    async def add(self, flow: LoginFlow) -> None: ...
+
+    @abstractmethod
+    async def take(self, flow_id: str, now: datetime) -> LoginFlow | None:
+        """Remove it and return it, in one statement; None if it is gone or expired."""
+
+    @abstractmethod
+    async def purge(self, before: datetime) -> int: ...

@@ -1,0 +1,51 @@
+"""Small stores: the trail, jobs, markers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+
+from agentbox.model.audit import AuditEvent
+from agentbox.model.jobs import JobState, Lease
+
+
+class AuditStore(ABC):
+    """The trail: rows are added, never changed."""
+
+    @abstractmethod
+    async def add(self, event: AuditEvent) -> None: ...
+
+    @abstractmethod
+    async def last(self, limit: int) -> Sequence[AuditEvent]:
+        """Those that were added last, the last first, whatever their times say."""
+
+
+class JobStore(ABC):
+    """One row a job; whoever moves the fence holds the job."""
+
+    @abstractmethod
+    async def ensure(self, name: str, next_due: datetime) -> None:
+        """Add the row if it is not there."""
+
+    @abstractmethod
+    async def get(self, name: str) -> JobState | None: ...
+
+    @abstractmethod
+    async def claim(self, name: str, now: datetime, lease_until: datetime) -> Lease | None:
+        """Take a job that is due and not leased, in one statement; None if it is neither."""
+
+    @abstractmethod
+    async def finish(self, lease: Lease, next_due: datetime) -> bool:
+        """Give the lease back and say when the next run is due; False if the fence has moved."""
+
+
+class MarkerStore(ABC):
+    """Facts about this database that are written once."""
+
+    @abstractmethod
+    async def claim(self, name: str, value: str) -> bool:
+        """Write it if it is not there, in one statement; False if it was."""
+
+    @abstractmethod
+    async def get(self, name: str) -> str | None: ...

@@ -1,0 +1,90 @@
+"""Users, as clients send and get them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from agentbox.model.access.roles import Role
+from agentbox.model.users import Status, User
+from agentbox.web.handlers.shapes.fields import Limit, Offset, Search
+
+
+class UserOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A user."""
+
+    id: str
+    username: str
+    role: Role
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+    email: str | None = None
+    last_login: datetime | None = None
+    password_change_required: bool = False
+
+
+class UserQuery(Struct, frozen=True, kw_only=True):
+    """Which users a list holds."""
+
+    limit: Limit = 1000
+    offset: Offset = 0
+    cursor: str | None = None
+    sort: Literal["-created_at"] = "-created_at"
+    role: Role | None = None
+    status: Status | None = None
+    search: Search | None = None
+
+
+class UserListOut(Struct, frozen=True, kw_only=True):
+    """One page of users, newest first, and how many there are in all."""
+
+    users: list[UserOut]
+    total: int
+
+
+class NewUserBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new user."""
+
+    username: str
+    email: str | None = None
+    password: str | UnsetType = UNSET
+    role: Role = Role.USER
+    status: Status = Status.ACTIVE
+
+
+class UserPatchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields to change; `email` null removes it."""
+
+    username: str | UnsetType = UNSET
+    email: str | UnsetType | None = UNSET
+    role: Role | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+
+
+class UserPutBody(UserPatchBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields to change; a password given here is another user's, never one's own."""
+
+    password: str | UnsetType = UNSET
+
+
+def user_out(user: User) -> UserOut:
+    """A user as clients see it."""
+    return UserOut(**user_fields(user))
+
+
+def user_fields(user: User) -> dict[str, Any]:
+    """The members of a user's shape."""
+    return {
+        "id": user.id,
+        "username": user.username,
+        "role": user.role,
+        "status": user.status,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+        "email": user.email,
+        "last_login": user.last_login,
+        "password_change_required": user.password_change_required,
+    }

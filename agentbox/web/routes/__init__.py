@@ -1,0 +1,34 @@
+"""The route table: every route of ours, what it asks of its caller, and its types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentbox.core.runtime import Runtime
+from agentbox.plugin.routes import Route
+from agentbox.web.handlers.api_keys import ApiKeyHandlers
+from agentbox.web.handlers.auth import AuthHandlers
+from agentbox.web.handlers.system import SystemHandlers
+from agentbox.web.handlers.users import UserHandlers
+from agentbox.web.routes.api_keys import api_key_routes
+from agentbox.web.routes.auth import auth_routes
+from agentbox.web.routes.place import API
+from agentbox.web.routes.system import system_routes
+from agentbox.web.routes.users import user_routes
+
+__all__ = ["API", "core_routes", "route_table"]
+
+
+def route_table(runtime: Runtime) -> Sequence[Route]:
+    """Ours and the plugins'; the server adds the documents made from them."""
+    return [*core_routes(runtime), *runtime.plugin_routes]
+
+
+def core_routes(runtime: Runtime) -> Sequence[Route]:
+    """Our own rows."""
+    return [
+        *auth_routes(AuthHandlers(runtime)),
+        *user_routes(UserHandlers(runtime)),
+        *api_key_routes(ApiKeyHandlers(runtime)),
+        *system_routes(SystemHandlers(runtime)),
+    ]

@@ -1,0 +1,90 @@
+"""Signing in and out, and oneself."""
+
+from __future__ import annotations
+
+from agentbox.errors import (
+    AuthenticatorUnavailable,
+    InvalidCredentials,
+    InvalidPassword,
+    LoginIncomplete,
+    Overloaded,
+    Problem,
+    SessionRequired,
+    StorageFull,
+    WeakPassword,
+)
+from agentbox.model.access.route import PUBLIC, Access
+from agentbox.plugin.routes import Route
+from agentbox.web.handlers.auth import AuthHandlers
+from agentbox.web.handlers.shapes import auth as shapes
+from agentbox.web.routes.place import API
+
+OWN_ACCESS = Access(kind="any", allow_restricted=True)
+LOGOUT_ACCESS = Access(kind="session", allow_restricted=True, allow_expired=True)
+CHANGE_PASSWORD_ACCESS = Access(kind="session", allow_restricted=True)
+
+LOGIN_ERRORS: tuple[type[Problem], ...] = (
+    InvalidCredentials,
+    LoginIncomplete,
+    AuthenticatorUnavailable,
+    Overloaded,
+    StorageFull,
+)
+
+
+def auth_routes(auth: AuthHandlers) -> list[Route]:
+    """Rows under /auth."""
+    return [
+        Route(
+            method="POST",
+            path=f"{API}/auth/login",
+            access=PUBLIC,
+            handler=auth.login,
+            summary="Sign in with a username and a password",
+            body=shapes.LoginBody,
+            response=shapes.LoginOut,
+            errors=LOGIN_ERRORS,
+            tag="auth",
+        ),
+        Route(
+            method="POST",
+            path=f"{API}/auth/login/continue",
+            access=PUBLIC,
+            handler=auth.login_continue,
+            summary="Go on with a login that needs another step",
+            body=shapes.ContinueBody,
+            response=shapes.LoginOut,
+            errors=LOGIN_ERRORS,
+            tag="auth",
+        ),
+        Route(
+            method="POST",
+            path=f"{API}/auth/logout",
+            access=LOGOUT_ACCESS,
+            handler=auth.logout,
+            summary="End this session",
+            status=204,
+            errors=(SessionRequired, StorageFull),
+            tag="auth",
+        ),
+        Route(
+            method="GET",
+            path=f"{API}/auth/me",
+            access=OWN_ACCESS,
+            handler=auth.me,
+            summary="Who you are and what this credential may do",
+            response=shapes.MeOut,
+            tag="auth",
+        ),
+        Route(
+            method="POST",
+            path=f"{API}/auth/change-password",
+            access=CHANGE_PASSWORD_ACCESS,
+            handler=auth.change_password,
+            summary="Change your own password",
+            body=shapes.ChangePasswordBody,
+            status=204,
+            errors=(SessionRequired, InvalidPassword, WeakPassword, Overloaded, StorageFull),
+            tag="auth",
+        ),
+    ]
