@@ -10,13 +10,13 @@ import msgspec
 from rich.table import Table
 
 from agentbox.cli.invocation import Invocation
-from agentbox.core.people.users import NewUser, UserEdit, UserList
+from agentbox.core.paging import Asked, Found
+from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.core.runtime import Runtime
 from agentbox.model.access.roles import Role
 from agentbox.model.principal import Operator, Origin
 from agentbox.model.secret import Secret
 from agentbox.model.users import Status, User, UserFilter
-from agentbox.plugin.storage import Page
 
 OPERATOR = Operator()
 NOWHERE = Origin()
@@ -78,16 +78,16 @@ def list_users(
         search=search,
     )
 
-    async def work(runtime: Runtime) -> UserList:
-        return await runtime.users.list(where, Page(PAGE))
+    async def work(runtime: Runtime) -> Found[User]:
+        return await runtime.users.list(where, Asked(PAGE))
 
     found = invocation.with_runtime(work)
     if as_json:
-        click.echo(msgspec.json.encode({"users": found.users, "total": found.total}))
+        click.echo(msgspec.json.encode({"users": found.rows, "total": found.total}))
         return
-    invocation.console.print(table(found.users))
-    if found.total > len(found.users):
-        click.echo(f"… and {found.total - len(found.users)} more; narrow the list.")
+    invocation.console.print(table(found.rows))
+    if found.total > len(found.rows):
+        click.echo(f"… and {found.total - len(found.rows)} more; narrow the list.")
 
 
 @user.command("set-password")

@@ -11,6 +11,7 @@ from agentbox.core.changes import Changes
 from agentbox.core.host_services import HostServices
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login, LoginParts
+from agentbox.core.paging import Pages
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
@@ -18,6 +19,7 @@ from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
 from agentbox.core.start.opening import Abilities
 from agentbox.model.access.scopes import ScopeTable
+from agentbox.plugin.services import Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Foundation:
     changes: Changes
     events: EventQueue
     last_used: LastUsed
+    cursors: Sealer
 
 
 def make_recognition(on: Foundation) -> Recognition:
@@ -84,7 +87,11 @@ def make_login(on: Foundation) -> Login:
 def make_users(on: Foundation, passwords: Passwords) -> Users:
     """The use cases around users."""
     return Users(
-        storage=on.services.storage, changes=on.changes, passwords=passwords, scopes=on.scopes
+        storage=on.services.storage,
+        changes=on.changes,
+        passwords=passwords,
+        scopes=on.scopes,
+        pages=Pages(on.cursors, "users"),
     )
 
 

@@ -37,7 +37,7 @@ from agentbox.core.recognition.recognition import Recognition
 from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
 from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
 from agentbox.core.start.plugin_routes import isolated
-from agentbox.core.start.root_secret import root_secret, verify_root_secret
+from agentbox.core.start.root_secret import RootSecret, root_secret, verify_root_secret
 from agentbox.core.startup import Assembly
 from agentbox.errors import Problem, SchemaError, StorageError
 from agentbox.loader import Plugins
@@ -154,7 +154,7 @@ async def open_runtime(
         await verify_root_secret(storage, secret)
         services = replace(services, opened_storage=storage, root_secret=secret)
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
-        runtime = _assemble(assembly, services, clock, abilities)
+        runtime = _assemble(assembly, services, clock, secret, abilities)
         await _first_start(runtime, settings, storage)
         if serving:
             await _serve(runtime, stack)
@@ -177,7 +177,11 @@ def _initial_password(storage: Storage) -> InitialPassword:
 
 
 def _assemble(
-    assembly: Assembly, services: HostServices, clock: DatabaseClock, abilities: Abilities
+    assembly: Assembly,
+    services: HostServices,
+    clock: DatabaseClock,
+    secret: RootSecret,
+    abilities: Abilities,
 ) -> Runtime:
     settings, plugins, storage = assembly.settings, assembly.plugins, services.storage
 
@@ -196,6 +200,7 @@ def _assemble(
         changes=Changes(storage, clock, scopes, events),
         events=events,
         last_used=LastUsed(storage),
+        cursors=secret.for_use("cursor"),
     )
     passwords = make_passwords(foundation, _initial_password(storage).forget)
     return Runtime(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from agentbox.model.access.roles import Permission
+from agentbox.model.evidence import EnvironmentLimit
 
 
 class ApiKeyState(StrEnum):
@@ -18,10 +20,22 @@ class ApiKeyState(StrEnum):
     REVOKED = "revoked"
 
 
+class KeyPermission(Struct, frozen=True, kw_only=True):
+    """The most that a key may do on one environment, which need not be there any more."""
+
+    id: str
+    environment_id: str
+    permission: Permission
+    created_at: datetime
+
+
 class ApiKey(Struct, frozen=True, kw_only=True):
     """A key's record. `scopes` are as given when made; what counts is worked out per request.
 
     `all_environments` is the most the key may do on every environment of its owner; None is none.
+    `permissions` are the same for single environments, and the greater counts. `allowed_cidrs` are
+    the networks it may come from, all if there are none. `rate_limit` is such as `100/minute`.
+    `rotated_from` is the key whose place this one takes.
     """
 
     id: str
@@ -35,7 +49,17 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     last_used: datetime | None = None
     revoked_at: datetime | None = None
+    permissions: tuple[KeyPermission, ...] = ()
+    allowed_cidrs: tuple[str, ...] = ()
+    rate_limit: str | None = None
+    rotated_from: str | None = None
     organization_id: str = "default"
+
+    @property
+    def environment_limit(self) -> EnvironmentLimit:
+        """What the key may do at most, as evidence has it."""
+        entries = {entry.environment_id: entry.permission for entry in self.permissions}
+        return EnvironmentLimit(self.all_environments, entries)
 
     def live(self, now: datetime) -> bool:
         """True while the key is neither revoked nor expired."""
@@ -51,3 +75,10 @@ class ApiKeyFilter(Struct, frozen=True, kw_only=True):
     now: datetime
     owner_roles: tuple[str, ...] | None = None
     also_of: str | None = None
+
+
+class ApiKeyUsage(NamedTuple):
+    """How often a key was used in the hour that begins then."""
+
+    hour: datetime
+    uses: int

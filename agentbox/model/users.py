@@ -56,3 +56,12 @@ class PasswordRecord(Struct, frozen=True):
     user_id: str
     password_hash: str
     updated_at: datetime
+
+
+class PasswordReset(Struct, frozen=True):
+    """A reset secret that waits to be used, once, as the password: its SHA-256, and until when."""
+
+    user_id: str
+    digest: bytes
+    created_at: datetime
+    expires_at: datetime

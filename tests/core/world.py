@@ -12,9 +12,11 @@ from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.counters import Counters
 from agentbox.core.keys.api_keys import ApiKeys
+from agentbox.core.paging import Pages
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher, Named
+from agentbox.core.start.root_secret import RootSecret
 from agentbox.model.access.roles import Permission, Role
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.api_keys import ApiKey
@@ -230,8 +232,13 @@ class World:
             changes=self.changes,
             forget_initial_password=lambda: self.forgotten.append("forgotten"),
         )
+        self.cursors = RootSecret([bytes(32)]).for_use("cursor")
         self.users = Users(
-            storage=self.storage, changes=self.changes, passwords=self.passwords, scopes=SCOPES
+            storage=self.storage,
+            changes=self.changes,
+            passwords=self.passwords,
+            scopes=SCOPES,
+            pages=Pages(self.cursors, "users"),
         )
         self.api_keys = self.keys(max_lifetime=None)
 

@@ -55,7 +55,11 @@ CREATE TABLE api_keys (
     created_at timestamptz NOT NULL,
     expires_at timestamptz,
     last_used timestamptz,
-    revoked_at timestamptz
+    revoked_at timestamptz,
+    permissions json NOT NULL DEFAULT '[]',
+    allowed_cidrs json NOT NULL DEFAULT '[]',
+    rate_limit text,
+    rotated_from text UNIQUE
 );
 
 CREATE TABLE signing_keys (
@@ -91,4 +95,53 @@ CREATE TABLE jobs (
 CREATE TABLE markers (
     name text PRIMARY KEY,
     value text NOT NULL
+);
+
+CREATE TABLE environments (
+    id text PRIMARY KEY,
+    organization_id text NOT NULL DEFAULT 'default',
+    user_id text NOT NULL REFERENCES users (id),
+    name text NOT NULL,
+    name_key text NOT NULL,
+    status text NOT NULL CHECK (status IN ('pending', 'running', 'terminated', 'failed')),
+    image text NOT NULL,
+    resources json NOT NULL,
+    labels json NOT NULL,
+    orchestration json NOT NULL,
+    created_at timestamptz NOT NULL,
+    started_at timestamptz,
+    terminated_at timestamptz
+);
+
+CREATE TABLE environment_labels (
+    environment_id text NOT NULL REFERENCES environments (id) ON DELETE CASCADE,
+    label text NOT NULL,
+    value text NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (environment_id, label)
+);
+
+CREATE TABLE grants (
+    id text NOT NULL UNIQUE,
+    user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    environment_id text NOT NULL REFERENCES environments (id) ON DELETE CASCADE,
+    permission text NOT NULL CHECK (permission IN ('viewer', 'editor', 'owner')),
+    granted_by text,
+    granted_at timestamptz NOT NULL,
+    environment_created_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, environment_id)
+);
+
+CREATE TABLE api_key_usage (
+    api_key_id text NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+    hour timestamptz NOT NULL,
+    uses bigint NOT NULL,
+    PRIMARY KEY (api_key_id, hour)
+);
+
+CREATE TABLE password_resets (
+    user_id text PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    digest bytea NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
 );

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 
-from agentbox import errors
+from agentbox.errors import problems as every
 from agentbox.loader import HOOKS
 from agentbox.plugin import spec
 from tests.house.public_surface import public_surface
@@ -38,10 +38,10 @@ Some codes add members of their own, such as `scope` or `max_age`. There are no 
 """
 
 
-def problems() -> list[type[errors.Problem]]:
-    """Every class that a client can be told of, in the order of errors.py."""
-    found = [value for value in vars(errors).values() if inspect.isclass(value)]
-    return [kind for kind in found if issubclass(kind, errors.Problem) and "code" in vars(kind)]
+def problems() -> list[type[every.Problem]]:
+    """Every class that a client can be told of, in the order of their module."""
+    found = [value for value in vars(every).values() if inspect.isclass(value)]
+    return [kind for kind in found if issubclass(kind, every.Problem) and "code" in vars(kind)]
 
 
 def errors_page() -> str:

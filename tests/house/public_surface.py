@@ -20,12 +20,16 @@ MODULES = (
     "agentbox.model.users",
     "agentbox.model.sessions",
     "agentbox.model.api_keys",
+    "agentbox.model.environments",
     "agentbox.model.signing_keys",
     "agentbox.model.audit",
     "agentbox.model.jobs",
-    "agentbox.errors",
+    "agentbox.errors.root",
+    "agentbox.errors.start",
+    "agentbox.errors.parts",
+    "agentbox.errors.problems",
 )
-"""The modules beside `agentbox.plugin` that authors import from."""
+"""The modules beside `agentbox.plugin` that authors import from (`agentbox.errors` as one)."""
 
 
 def public_surface() -> str:

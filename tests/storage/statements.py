@@ -12,9 +12,12 @@ from typing import Any
 
 from agentbox.model.access.roles import Role
 from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
+from agentbox.model.environments import EnvironmentFilter, EnvironmentStatus, GrantFilter
 from agentbox.model.users import Status, UserFilter
 from agentbox.plugin import sql
 from agentbox.plugin.sql.api_keys import SqlApiKeyStore
+from agentbox.plugin.sql.environments import SqlEnvironmentStore
+from agentbox.plugin.sql.grants import SqlGrantStore
 from agentbox.plugin.sql.users import SqlUserStore
 from agentbox.plugin.storage import Page
 from agentbox.testing.samples import NOON
@@ -27,9 +30,13 @@ def constants() -> dict[str, str]:
     found = {}
     for info in pkgutil.iter_modules(sql.__path__, sql.__name__ + "."):
         for name, value in vars(importlib.import_module(info.name)).items():
-            if name.isupper() and isinstance(value, str) and value.lstrip().startswith(VERBS):
+            if name.isupper() and isinstance(value, str) and _is_whole(value):
                 found[f"{info.name.rpartition('.')[2]}.{name}"] = value
     return found
+
+
+def _is_whole(text: str) -> bool:
+    return text.lstrip().startswith(VERBS) and text.count("(") == text.count(")")
 
 
 class Recorder:
@@ -70,10 +77,37 @@ def key_filters() -> Iterable[ApiKeyFilter]:
         )
 
 
+def environment_filters() -> Iterable[EnvironmentFilter]:
+    """The same of environments; a list of ids may be empty."""
+    for status, user_id, search, label, granted_to, only in itertools.product(
+        (None, EnvironmentStatus.RUNNING),
+        (None, "u"),
+        (None, "x"),
+        (None, ("team", "blue")),
+        (None, "v"),
+        (None, (), ("a", "b")),
+    ):
+        yield EnvironmentFilter(
+            status=status,
+            user_id=user_id,
+            search=search,
+            label=label,
+            granted_to=granted_to,
+            only=only,
+        )
+
+
+GRANT_FILTERS = (GrantFilter(user_id="u"), GrantFilter(environment_id="e"))
+
+
 async def composed_lists() -> list[str]:
     """Every list's statement."""
     db = Recorder()
     for page in (Page(10), Page(10, after=(NOON, "x"))):
+        for environments in environment_filters():
+            await SqlEnvironmentStore(db).list(environments, page, "v")
+        for grants in GRANT_FILTERS:
+            await SqlGrantStore(db).list(grants, page)
         for users in user_filters():
             await SqlUserStore(db).list(users, page)
         for keys in key_filters():
@@ -84,6 +118,10 @@ async def composed_lists() -> list[str]:
 async def composed_counts() -> list[str]:
     """Every count's statement."""
     db = Recorder()
+    for environments in environment_filters():
+        await SqlEnvironmentStore(db).count(environments)
+    for grants in GRANT_FILTERS:
+        await SqlGrantStore(db).count(grants)
     for users in user_filters():
         await SqlUserStore(db).count(users)
     for keys in key_filters():
@@ -91,10 +129,19 @@ async def composed_counts() -> list[str]:
     return sorted(set(db.statements))
 
 
+async def composed_lookups() -> list[str]:
+    """Look-ups of several ids at once."""
+    db = Recorder()
+    for ids in ((), ("a",), ("a", "b")):
+        await SqlEnvironmentStore(db).granted(ids, "v")
+    return sorted(set(db.statements))
+
+
 @cache
 def every_statement() -> frozenset[str]:
     """Constants and compositions together."""
-    return frozenset([*constants().values(), *_run(composed_lists()), *_run(composed_counts())])
+    composed = [*_run(composed_lists()), *_run(composed_counts()), *_run(composed_lookups())]
+    return frozenset([*constants().values(), *composed])
 
 
 def _run(work: Any) -> list[str]:

@@ -18,6 +18,8 @@ from agentbox_sqlite.storage import SqliteStorage
 from tests.storage.damage import point_nowhere
 
 FIRST = "agentbox-sqlite-0001-initial"
+OURS = (FIRST, "agentbox-sqlite-0002-environments")
+ALL = (*OURS, "later-0001-table")
 
 
 class Loaded:
@@ -57,14 +59,14 @@ def run(loaded: Loaded, *arguments: str) -> Result:
 
 
 def test_up_names_what_it_applied_and_then_has_nothing_to_do(loaded: Loaded) -> None:
-    assert run(loaded, "up").output == f"Applied {FIRST}\nApplied later-0001-table\n"
+    assert run(loaded, "up").output == "".join(f"Applied {name}\n" for name in ALL)
     assert run(loaded, "up").output == "There was nothing to do.\n"
 
 
 def test_check_fails_until_the_schema_is_current(loaded: Loaded) -> None:
     before = run(loaded, "check")
     assert before.exit_code == 1
-    assert before.output == "The schema is not current: 2 pending.\n"
+    assert before.output == "The schema is not current: 3 pending.\n"
 
     run(loaded, "up")
 
@@ -122,8 +124,8 @@ def test_status_is_json_for_scripts(loaded: Loaded) -> None:
 
     assert json.loads(run(loaded, "status", "--json").output) == {
         "current": True,
-        "history": [FIRST, "later-0001-table"],
-        "applied": [FIRST, "later-0001-table"],
+        "history": list(ALL),
+        "applied": list(ALL),
         "pending": [],
         "ahead": [],
         "drifted": [],
@@ -146,7 +148,7 @@ def test_status_shows_drift_and_orphans(
 def test_down_goes_back_to_the_one_named(loaded: Loaded) -> None:
     run(loaded, "up")
 
-    assert run(loaded, "down", FIRST, "--yes").output == "Rolled back later-0001-table\n"
+    assert run(loaded, "down", OURS[-1], "--yes").output == "Rolled back later-0001-table\n"
     assert run(loaded, "check").exit_code == 1
 
 
@@ -155,7 +157,7 @@ def test_down_all_goes_back_to_nothing(loaded: Loaded) -> None:
 
     output = run(loaded, "down", "--all", "--yes").output
 
-    assert output == f"Rolled back later-0001-table\nRolled back {FIRST}\n"
+    assert output == "".join(f"Rolled back {name}\n" for name in reversed(ALL))
 
 
 def test_down_asks_first(loaded: Loaded) -> None:
@@ -164,10 +166,7 @@ def test_down_asks_first(loaded: Loaded) -> None:
     answer = CliRunner().invoke(migrate, ["down", "--all"], obj=loaded, input="n\n")
 
     assert answer.exit_code == 1
-    assert answer.output.splitlines()[:2] == [
-        "Will roll back later-0001-table",
-        f"Will roll back {FIRST}",
-    ]
+    assert answer.output.splitlines()[:3] == [f"Will roll back {name}" for name in reversed(ALL)]
     assert "This deletes tables" in answer.output
     assert run(loaded, "check").exit_code == 0
 

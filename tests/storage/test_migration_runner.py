@@ -39,8 +39,12 @@ def test_our_row_and_yoyo_s_mark_are_both_there(database: Path) -> None:
     SqliteStorage(database).migrate(own_folders())
 
     ours = rows(database, "SELECT id, plugin, length(sha256) FROM agentbox_migrations")
-    assert ours == [("agentbox-sqlite-0001-initial", "sqlite", 64)]
-    assert rows(database, "SELECT migration_id FROM _yoyo_migration") == [(ours[0][0],)]
+    assert ours == [
+        ("agentbox-sqlite-0001-initial", "sqlite", 64),
+        ("agentbox-sqlite-0002-environments", "sqlite", 64),
+    ]
+    marked = rows(database, "SELECT migration_id FROM _yoyo_migration ORDER BY migration_id")
+    assert marked == [(row[0],) for row in ours]
 
 
 def test_yoyo_s_lock_table_is_not_made(database: Path) -> None:

@@ -17,8 +17,11 @@ from tests.storage.statements import composed_lists, constants
 WHOLE = {
     "records.SELECT_KEYS",  # a handful of rows, all of them wanted
     "records.SELECT_LAST_EVENTS",  # from the end of the table, as far as the limit
-    "users.LIST",  # beginnings of the composed ones, which are tested as such
-    "users.COUNT",
+    "users.COUNT",  # beginnings of the composed ones, which are tested as such
+    "environments.SEEN",
+    "environments.GRANTED",
+    "grants.LIST",
+    "grants.COUNT",
     "api_keys.LIST",
     "api_keys.COUNT",
 }
@@ -49,17 +52,22 @@ async def test_every_list_is_walked_in_the_order_of_an_index(
 ) -> None:
     lists = await composed_lists()
 
-    bad = {sql: steps for sql in lists if any(map(slow, steps := plan(connection, sql)))}
+    bad = {sql: steps for sql in lists if slow(sql, steps := plan(connection, sql))}
 
     assert len(lists) > 50
     assert bad == {}
 
 
 def scans(step: str) -> bool:
-    """True for a walk over a whole table; one along an index stops at the limit."""
-    return step.startswith("SCAN") and "USING INDEX" not in step
+    """True for a walk over a whole table; one along an index stops at the limit.
+
+    A search walks an index that holds all that is compared, and reads a row only once it is found.
+    """
+    return step.startswith("SCAN") and " INDEX " not in step
 
 
-def slow(step: str) -> bool:
-    """True also for a sort of all that was found."""
-    return scans(step) or "TEMP B-TREE" in step
+def slow(sql: str, steps: list[str]) -> bool:
+    """True also for a sort of all that was found, unless its ids are named: a thousand at most."""
+    named = re.search(r"environments\.id IN \((\$|NULL)", sql)
+    sorts = not named and any("TEMP B-TREE" in step for step in steps)
+    return sorts or any(map(scans, steps))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from agentbox.core.changes import Changes, Work
+from agentbox.core.paging import Asked, Found, Pages
 from agentbox.core.people.passwords import Passwords
 from agentbox.errors import (
     FieldFault,
@@ -31,7 +29,7 @@ from agentbox.model.ids import new_id
 from agentbox.model.principal import Actor, Operator, Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.users import Status, User, UserFilter
-from agentbox.plugin.storage import Change, Page, Storage
+from agentbox.plugin.storage import Change, Storage
 
 
 class NewUser(Struct, frozen=True, kw_only=True):
@@ -54,28 +52,30 @@ class UserEdit(Struct, frozen=True, kw_only=True):
     password: Secret | UnsetType = UNSET
 
 
-class UserList(NamedTuple):
-    """One page of users and how many there are in all."""
-
-    users: Sequence[User]
-    total: int
-
-
 class Users:
     """The use cases around users."""
 
     def __init__(
-        self, *, storage: Storage, changes: Changes, passwords: Passwords, scopes: ScopeTable
+        self,
+        *,
+        storage: Storage,
+        changes: Changes,
+        passwords: Passwords,
+        scopes: ScopeTable,
+        pages: Pages,
     ) -> None:
         self._storage = storage
         self._changes = changes
         self._passwords = passwords
         self._scopes = scopes
+        self._pages = pages
 
-    async def list(self, where: UserFilter, page: Page) -> UserList:
-        """One page, newest first."""
+    async def list(self, where: UserFilter, asked: Asked) -> Found[User]:
+        """One page, newest first. Raises `InvalidCursor`, `ValidationFailed`."""
+        page = self._pages.page(asked, where)
         async with self._storage.transaction(read_only=True) as tx:
-            return UserList(await tx.users.list(where, page), await tx.users.count(where))
+            rows, total = await tx.users.list(where, page), await tx.users.count(where)
+        return self._pages.found(asked, where, rows, total, lambda u: (u.created_at, u.id))
 
     async def get(self, user_id: str) -> User:
         """The user. Raises `NotFound`."""

@@ -83,7 +83,7 @@ def principal_of(
         if key is None or key.user_id != user.id or not key.live(now):
             raise InvalidToken
         role_scopes = intersect(role_scopes, state.key_scopes)
-        limit = EnvironmentLimit(key.all_environments)
+        limit = key.environment_limit
     if authentication.scope_limit is not NO_LIMIT:
         role_scopes = intersect(role_scopes, authentication.scope_limit)
     return Principal(

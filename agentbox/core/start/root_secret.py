@@ -32,8 +32,13 @@ _log = structlog.get_logger("agentbox.root_secret")
 class RootSecret:
     """32 random bytes, or several of them: the first seals, all of them open (RFC 5869)."""
 
-    def __init__(self, secrets: Sequence[bytes]) -> None:
-        self._keys = [_SealingKey(secret) for secret in secrets]
+    def __init__(self, secrets: Sequence[bytes], *, use: str = "seal") -> None:
+        self._secrets = secrets
+        self._keys = [_SealingKey(secret, use) for secret in secrets]
+
+    def for_use(self, use: str) -> RootSecret:
+        """The same for another use: what is sealed for one is never opened for another."""
+        return RootSecret(self._secrets, use=use)
 
     def seal(self, plaintext: bytes, *, place: str) -> bytes:
         """AES-256-GCM with `place` as additional data; only `open` with the same place reads it."""
@@ -55,10 +60,11 @@ class RootSecret:
 
 
 class _SealingKey:
-    def __init__(self, secret: bytes) -> None:
-        derived = HKDF(SHA256(), 32, salt=None, info=b"agentbox/seal/v1").derive(secret)
+    def __init__(self, secret: bytes, use: str) -> None:
+        label = f"agentbox/{use}".encode()
+        derived = HKDF(SHA256(), 32, salt=None, info=label + b"/v1").derive(secret)
         self._aead = AESGCM(derived)
-        self._id = hashlib.sha256(b"agentbox/seal/id" + derived).digest()[:_KEY_ID]
+        self._id = hashlib.sha256(label + b"/id" + derived).digest()[:_KEY_ID]
 
     def made(self, sealed: bytes) -> bool:
         return sealed[:_KEY_ID] == self._id

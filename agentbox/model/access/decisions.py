@@ -38,12 +38,15 @@ def authorise(
     """Whether `principal` may call a route with `access`; returns or raises a `Problem`."""
     if PASSWORD_CHANGE_REQUIRED in principal.restrictions and not access.allow_restricted:
         raise PasswordChangeRequired
+    about = path.get("user_id")
     if not principal.role.reaches(access.min_role):
+        raise InsufficientRole
+    if about not in (None, principal.user_id) and not principal.role.reaches(access.others_role):
         raise InsufficientRole
     if access.kind == "session" and not principal.is_session:
         raise SessionRequired
     scope = access.scope
-    if access.self_scope is not None and path.get("user_id") == principal.user_id:
+    if access.self_scope is not None and about == principal.user_id:
         scope = access.self_scope
     if scope is not None and scope not in principal.scopes:
         if scope not in scopes.of_role(principal.role):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agentbox.model.access.roles import Permission
-from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyState
+from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyState, KeyPermission
 from agentbox.plugin.sql.conditions import Conditions
 from agentbox.plugin.sql.driver import Connection, Row, from_json, optional_instant, to_json
 from agentbox.plugin.storage import ApiKeyStore, Page
@@ -14,16 +14,23 @@ from agentbox.plugin.storage import ApiKeyStore, Page
 COLUMNS = (
     "api_keys.id, api_keys.user_id, api_keys.name, api_keys.description, api_keys.key_prefix,"
     " api_keys.scopes, api_keys.all_environments, api_keys.created_at, api_keys.expires_at,"
-    " api_keys.last_used, api_keys.revoked_at, api_keys.organization_id"
+    " api_keys.last_used, api_keys.revoked_at, api_keys.organization_id, api_keys.permissions,"
+    " api_keys.allowed_cidrs, api_keys.rate_limit, api_keys.rotated_from"
 )
 INSERT = (
     "INSERT INTO api_keys (id, user_id, name, description, key_prefix, scopes, all_environments,"
-    " created_at, expires_at, last_used, revoked_at, organization_id, digest)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    " created_at, expires_at, last_used, revoked_at, organization_id, permissions, allowed_cidrs,"
+    " rate_limit, rotated_from, digest)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 )
 SELECT = f"SELECT {COLUMNS} FROM api_keys WHERE id = $1"
 SELECT_DIGEST = "SELECT digest FROM api_keys WHERE id = $1"
 REVOKE = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id"
+REPLACE = (
+    "UPDATE api_keys SET name = $2, description = $3, scopes = $4, all_environments = $5,"
+    " expires_at = $6, permissions = $7, allowed_cidrs = $8, rate_limit = $9"
+    " WHERE id = $1 AND revoked_at IS NULL RETURNING id"
+)
 TOUCH = (
     "UPDATE api_keys SET last_used = $2"
     " WHERE id = $1 AND revoked_at IS NULL AND (last_used IS NULL OR last_used < $2)"
@@ -67,6 +74,10 @@ class SqlApiKeyStore(ApiKeyStore):
             key.last_used,
             key.revoked_at,
             key.organization_id,
+            to_json(key.permissions),
+            to_json(key.allowed_cidrs),
+            key.rate_limit,
+            key.rotated_from,
             digest,
         )
 
@@ -80,6 +91,21 @@ class SqlApiKeyStore(ApiKeyStore):
 
     async def revoke(self, key_id: str, now: datetime) -> bool:
         return bool(await self._db.fetch(REVOKE, key_id, now))
+
+    async def replace(self, key: ApiKey) -> bool:
+        rows = await self._db.fetch(
+            REPLACE,
+            key.id,
+            key.name,
+            key.description,
+            to_json(key.scopes),
+            key.all_environments,
+            key.expires_at,
+            to_json(key.permissions),
+            to_json(key.allowed_cidrs),
+            key.rate_limit,
+        )
+        return bool(rows)
 
     async def touch(self, last_used: Mapping[str, datetime]) -> None:
         await self._db.run_many(TOUCH, list(last_used.items()))
@@ -108,6 +134,10 @@ class SqlApiKeyStore(ApiKeyStore):
             last_used=optional_instant(self._db, row[9]),
             revoked_at=optional_instant(self._db, row[10]),
             organization_id=row[11],
+            permissions=from_json(row[12], tuple[KeyPermission, ...]),
+            allowed_cidrs=from_json(row[13], tuple[str, ...]),
+            rate_limit=row[14],
+            rotated_from=row[15],
         )
 
 

@@ -29,11 +29,21 @@ class Conditions:
         last = len(self.values)
         self._texts.append(text.replace("{0}", f"${last - 1}").replace("{1}", f"${last}"))
 
+    def __len__(self) -> int:
+        return len(self._texts)
+
     def add_plain(self, text: str) -> None:
         """One more condition without a value."""
         self._texts.append(text)
 
-    def add_in(self, text: str, values: Sequence[Value], otherwise: str, extra: Value) -> None:
+    def bind(self, value: Value) -> str:
+        """The placeholder of one more value that no condition is about."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def add_in(
+        self, text: str, values: Sequence[Value], otherwise: str = "", extra: Value = None
+    ) -> None:
         """`text` has `{in}` for a list, which may be empty; with `extra`, `otherwise` suffices."""
         places = []
         for value in values:
@@ -57,6 +67,6 @@ class Conditions:
 
 
 def contains(text: str) -> str:
-    r"""The LIKE pattern (with `ESCAPE '\'`) for lower-case columns that contain `text`."""
-    escaped = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    r"""The LIKE pattern (with `ESCAPE '\'`) for columns that contain `text`, folded as they are."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

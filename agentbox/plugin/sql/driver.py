@@ -41,6 +41,8 @@ class Connection(Protocol):
 TAKEN: Mapping[str, str] = {
     "users.username_key": "The username is taken.",
     "users.email": "The e-mail address is taken.",
+    "api_keys.rotated_from": "The key has been rotated already.",
+    "grants.environment_id": "The user has a permission on the environment already.",
 }
 
 

@@ -6,6 +6,8 @@ from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
 from agentbox.plugin.sql.api_keys import SqlApiKeyStore
 from agentbox.plugin.sql.driver import Connection
+from agentbox.plugin.sql.environments import SqlEnvironmentStore
+from agentbox.plugin.sql.grants import SqlGrantStore
 from agentbox.plugin.sql.records import (
     SqlAuditStore,
     SqlJobStore,
@@ -13,7 +15,8 @@ from agentbox.plugin.sql.records import (
     SqlSigningKeyStore,
 )
 from agentbox.plugin.sql.sessions import SqlLoginFlowStore, SqlSessionStore
-from agentbox.plugin.sql.users import SqlPasswordStore, SqlUserStore
+from agentbox.plugin.sql.usage import SqlApiKeyUsageStore
+from agentbox.plugin.sql.users import SqlPasswordResetStore, SqlPasswordStore, SqlUserStore
 from agentbox.plugin.storage import Change, Transaction
 
 
@@ -28,9 +31,13 @@ class SqlTransaction(Transaction):
         self.changes: list[Change] = []
         self.users = SqlUserStore(db)
         self.passwords = SqlPasswordStore(db)
+        self.password_resets = SqlPasswordResetStore(db)
         self.sessions = SqlSessionStore(db)
         self.login_flows = SqlLoginFlowStore(db)
         self.api_keys = SqlApiKeyStore(db)
+        self.api_key_usage = SqlApiKeyUsageStore(db)
+        self.environments = SqlEnvironmentStore(db)
+        self.grants = SqlGrantStore(db)
         self.signing_keys = SqlSigningKeyStore(db)
         self.audit = SqlAuditStore(db)
         self.jobs = SqlJobStore(db)

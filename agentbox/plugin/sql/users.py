@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from agentbox.model.access.roles import Role
-from agentbox.model.users import PasswordRecord, Status, User, UserFilter
+from agentbox.model.users import PasswordRecord, PasswordReset, Status, User, UserFilter
 from agentbox.plugin.sql.conditions import Conditions, contains
 from agentbox.plugin.sql.driver import Connection, Row, Value, optional_instant
-from agentbox.plugin.storage import Page, PasswordStore, UserStore
+from agentbox.plugin.storage import Page, PasswordResetStore, PasswordStore, UserStore
 
 COLUMNS = (
     "id, username, email, email_verified, role, status, password_change_required,"
@@ -30,12 +30,16 @@ SELECT_BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = $1"
 SELECT_BY_USERNAME = f"SELECT {COLUMNS} FROM users WHERE username_key = $1"
 SELECT_BY_EMAIL = f"SELECT {COLUMNS} FROM users WHERE email = $1"
 
-LIST = f"SELECT {COLUMNS} FROM users"
+# The page is cut from an index that holds all that is asked for; only its rows are read whole.
+LIST = f"SELECT {COLUMNS} FROM users WHERE id IN (SELECT id FROM users"
 LIST_ORDER = " ORDER BY created_at DESC, id DESC"
 COUNT = "SELECT count(*) FROM users"
 COMES_AFTER = "(created_at, id) < ({0}, {1})"
 HAS_ROLE = "role = {}"
 HAS_STATUS = "status = {}"
+# The same, but never by the index of that column alone, which lacks what else is asked for.
+ALSO_ROLE = "role || '' = {}"
+ALSO_STATUS = "status || '' = {}"
 HAS_TEXT = r"(username_key LIKE {} ESCAPE '\' OR email LIKE {} ESCAPE '\')"
 
 SELECT_HASH = "SELECT user_id, password_hash, updated_at FROM passwords WHERE user_id = $1"
@@ -48,6 +52,20 @@ UPGRADE_HASH = (
     "UPDATE passwords SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2"
     " RETURNING user_id"
 )
+
+RESET_COLUMNS = "user_id, digest, created_at, expires_at"
+PUT_RESET = (
+    f"INSERT INTO password_resets ({RESET_COLUMNS}) VALUES ($1, $2, $3, $4)"
+    " ON CONFLICT (user_id) DO UPDATE SET digest = excluded.digest,"
+    " created_at = excluded.created_at, expires_at = excluded.expires_at"
+)
+SELECT_RESET = f"SELECT {RESET_COLUMNS} FROM password_resets WHERE user_id = $1"
+TAKE_RESET = (
+    "DELETE FROM password_resets WHERE user_id = $1 AND digest = $2 AND expires_at > $3"
+    " RETURNING user_id"
+)
+DELETE_RESET = "DELETE FROM password_resets WHERE user_id = $1 RETURNING user_id"
+PURGE_RESETS = "DELETE FROM password_resets WHERE expires_at < $1 RETURNING user_id"
 
 
 class SqlUserStore(UserStore):
@@ -81,8 +99,9 @@ class SqlUserStore(UserStore):
         conditions = _conditions(where)
         if page.after is not None:
             conditions.add_pair(COMES_AFTER, page.after)
-        sql = LIST + conditions.where() + LIST_ORDER + conditions.page(page.limit, page.offset)
-        return [self._user(row) for row in await self._db.fetch(sql, *conditions.values)]
+        cut = conditions.where() + LIST_ORDER + conditions.page(page.limit, page.offset)
+        rows = await self._db.fetch(f"{LIST}{cut})", *conditions.values)
+        return _newest_first(self._user(row) for row in rows)
 
     async def count(self, where: UserFilter) -> int:
         conditions = _conditions(where)
@@ -128,6 +147,36 @@ class SqlPasswordStore(PasswordStore):
         return bool(await self._db.fetch(UPGRADE_HASH, user_id, old_hash, new_hash))
 
 
+class SqlPasswordResetStore(PasswordResetStore):
+    """Reset secrets."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def put(self, reset: PasswordReset) -> None:
+        await self._db.fetch(
+            PUT_RESET, reset.user_id, reset.digest, reset.created_at, reset.expires_at
+        )
+
+    async def get(self, user_id: str) -> PasswordReset | None:
+        rows = await self._db.fetch(SELECT_RESET, user_id)
+        if not rows:
+            return None
+        id_, digest, created_at, expires_at = rows[0]
+        return PasswordReset(
+            id_, bytes(digest), self._db.instant(created_at), self._db.instant(expires_at)
+        )
+
+    async def take(self, user_id: str, digest: bytes, now: datetime) -> bool:
+        return bool(await self._db.fetch(TAKE_RESET, user_id, digest, now))
+
+    async def delete(self, user_id: str) -> bool:
+        return bool(await self._db.fetch(DELETE_RESET, user_id))
+
+    async def purge(self, before: datetime) -> int:
+        return len(await self._db.fetch(PURGE_RESETS, before))
+
+
 def _values(user: User) -> tuple[Value, ...]:
     return (
         user.id,
@@ -145,12 +194,18 @@ def _values(user: User) -> tuple[Value, ...]:
     )
 
 
+def _newest_first(users: Iterable[User]) -> Sequence[User]:
+    """The rows of a page, which come in no order."""
+    return sorted(users, key=lambda user: (user.created_at, user.id), reverse=True)
+
+
 def _conditions(where: UserFilter) -> Conditions:
     conditions = Conditions()
+    alone = sum(each is not None for each in (where.role, where.status, where.search)) == 1
     if where.role is not None:
-        conditions.add(HAS_ROLE, where.role)
+        conditions.add(HAS_ROLE if alone else ALSO_ROLE, where.role)
     if where.status is not None:
-        conditions.add(HAS_STATUS, where.status)
+        conditions.add(HAS_STATUS if alone else ALSO_STATUS, where.status)
     if where.search is not None:
-        conditions.add(HAS_TEXT, contains(where.search))
+        conditions.add(HAS_TEXT, contains(where.search.lower()))
     return conditions

@@ -18,20 +18,31 @@ from agentbox.plugin.storage.database import (
     StorageType,
     Transaction,
 )
-from agentbox.plugin.storage.keys import ApiKeyStore, SigningKeyStore
+from agentbox.plugin.storage.environments import EnvironmentStore, GrantStore
+from agentbox.plugin.storage.keys import ApiKeyStore, ApiKeyUsageStore, SigningKeyStore
 from agentbox.plugin.storage.page import Page
-from agentbox.plugin.storage.people import LoginFlowStore, PasswordStore, SessionStore, UserStore
+from agentbox.plugin.storage.people import (
+    LoginFlowStore,
+    PasswordResetStore,
+    PasswordStore,
+    SessionStore,
+    UserStore,
+)
 from agentbox.plugin.storage.records import AuditStore, JobStore, MarkerStore
 
 __all__ = [
     "ALL_CHANGED",
     "ApiKeyStore",
+    "ApiKeyUsageStore",
     "AuditStore",
     "Change",
+    "EnvironmentStore",
+    "GrantStore",
     "JobStore",
     "LoginFlowStore",
     "MarkerStore",
     "Page",
+    "PasswordResetStore",
     "PasswordStore",
     "SessionStore",
     "SigningKeyStore",

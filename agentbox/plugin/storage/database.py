@@ -13,8 +13,15 @@ from msgspec import Struct
 
 from agentbox.model.jobs import Lease
 from agentbox.plugin.options import NoOptions, Options
-from agentbox.plugin.storage.keys import ApiKeyStore, SigningKeyStore
-from agentbox.plugin.storage.people import LoginFlowStore, PasswordStore, SessionStore, UserStore
+from agentbox.plugin.storage.environments import EnvironmentStore, GrantStore
+from agentbox.plugin.storage.keys import ApiKeyStore, ApiKeyUsageStore, SigningKeyStore
+from agentbox.plugin.storage.people import (
+    LoginFlowStore,
+    PasswordResetStore,
+    PasswordStore,
+    SessionStore,
+    UserStore,
+)
 from agentbox.plugin.storage.records import AuditStore, JobStore, MarkerStore
 
 if TYPE_CHECKING:
@@ -51,9 +58,13 @@ class Transaction(ABC):
 
     users: UserStore
     passwords: PasswordStore
+    password_resets: PasswordResetStore
     sessions: SessionStore
     login_flows: LoginFlowStore
     api_keys: ApiKeyStore
+    api_key_usage: ApiKeyUsageStore
+    environments: EnvironmentStore
+    grants: GrantStore
     signing_keys: SigningKeyStore
     audit: AuditStore
     jobs: JobStore

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from agentbox.model.api_keys import ApiKey, ApiKeyFilter
+from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyUsage
 from agentbox.model.signing_keys import SigningKey
 from agentbox.plugin.storage.page import Page
 
@@ -15,7 +15,8 @@ class ApiKeyStore(ABC):
     """API keys, by the SHA-256 of their text."""
 
     @abstractmethod
-    async def add(self, key: ApiKey, digest: bytes) -> None: ...
+    async def add(self, key: ApiKey, digest: bytes) -> None:
+        """Raises `Conflict` if the id, the digest or `rotated_from` is there already."""
 
     @abstractmethod
     async def get(self, key_id: str) -> ApiKey | None: ...
@@ -27,6 +28,12 @@ class ApiKeyStore(ABC):
     @abstractmethod
     async def revoke(self, key_id: str, now: datetime) -> bool:
         """Revoke it in one statement; False if it was revoked already or is not there."""
+
+    @abstractmethod
+    async def replace(self, key: ApiKey) -> bool:
+        """Write what may be changed of a key that is not revoked, in one statement: name,
+        description, scopes, permissions, all_environments, expires_at, allowed_cidrs, rate_limit.
+        """
 
     @abstractmethod
     async def touch(self, last_used: Mapping[str, datetime]) -> None:
@@ -49,3 +56,19 @@ class SigningKeyStore(ABC):
     @abstractmethod
     async def list(self) -> Sequence[SigningKey]:
         """All of them, oldest first."""
+
+
+class ApiKeyUsageStore(ABC):
+    """How often API keys were used, hour by hour."""
+
+    @abstractmethod
+    async def add(self, uses: Mapping[tuple[str, datetime], int]) -> None:
+        """Add to the counts of (key id, full hour); those of keys that are gone are dropped."""
+
+    @abstractmethod
+    async def list(self, key_id: str, start: datetime, end: datetime) -> Sequence[ApiKeyUsage]:
+        """The hours with uses from `start` on and before `end`, oldest first."""
+
+    @abstractmethod
+    async def purge(self, before: datetime) -> int:
+        """Delete the counts of earlier hours; how many."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from agentbox.model.sessions import LoginFlow, Session
-from agentbox.model.users import PasswordRecord, User, UserFilter
+from agentbox.model.users import PasswordRecord, PasswordReset, User, UserFilter
 from agentbox.plugin.storage.page import Page
 
 
@@ -39,7 +39,10 @@ class UserStore(ABC):
 
     @abstractmethod
     async def delete(self, user_id: str) -> bool:
-        """Remove the user and all that hangs on it: password, sessions, API keys."""
+        """Remove the user and all that hangs on it: password, sessions, API keys, grants.
+
+        Raises `StorageError` while an environment has it as its `user_id`.
+        """
 
     @abstractmethod
     async def list(self, where: UserFilter, page: Page) -> Sequence[User]:
@@ -62,6 +65,28 @@ class PasswordStore(ABC):
     @abstractmethod
     async def upgrade(self, user_id: str, old_hash: str, new_hash: str) -> bool:
         """Replace the hash of an unchanged password in one statement; False if it is another."""
+
+
+class PasswordResetStore(ABC):
+    """Reset secrets by their SHA-256, one a user at most."""
+
+    @abstractmethod
+    async def put(self, reset: PasswordReset) -> None:
+        """Insert or replace."""
+
+    @abstractmethod
+    async def get(self, user_id: str) -> PasswordReset | None: ...
+
+    @abstractmethod
+    async def take(self, user_id: str, digest: bytes, now: datetime) -> bool:
+        """Use it up, in one statement; False if it is another one, gone or expired."""
+
+    @abstractmethod
+    async def delete(self, user_id: str) -> bool: ...
+
+    @abstractmethod
+    async def purge(self, before: datetime) -> int:
+        """Delete those that expired before then; how many."""
 
 
 class SessionStore(ABC):

@@ -6,13 +6,12 @@ from typing import Any
 
 from msgspec import UNSET
 
+from agentbox.core.paging import Asked
 from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.core.runtime import Runtime
-from agentbox.errors import InvalidCursor
 from agentbox.model.secret import Secret
 from agentbox.model.users import UserFilter
 from agentbox.plugin.routes import RouteRequest, RouteResponse
-from agentbox.plugin.storage import Page
 from agentbox.web.handlers.shapes.users import (
     NewUserBody,
     UserListOut,
@@ -33,11 +32,13 @@ class UserHandlers:
     async def list(self, request: RouteRequest[None, UserQuery]) -> UserListOut:
         """Users, newest first."""
         query = request.query
-        if query.cursor is not None:
-            raise InvalidCursor
         where = UserFilter(role=query.role, status=query.status, search=query.search)
-        found = await self._users.list(where, Page(query.limit, query.offset))
-        return UserListOut(users=[user_out(user) for user in found.users], total=found.total)
+        found = await self._users.list(where, Asked(query.limit, query.offset, query.cursor))
+        return UserListOut(
+            users=[user_out(user) for user in found.rows],
+            total=found.total,
+            next_cursor=found.next_cursor,
+        )
 
     async def create(self, request: RouteRequest[NewUserBody, None]) -> RouteResponse:
         """A new user."""

@@ -9,6 +9,9 @@ from msgspec import Meta
 
 Limit = Annotated[int, Meta(ge=1, le=1000, description="How many rows at most")]
 Offset = Annotated[int, Meta(ge=0, le=2**31, description="How many rows to pass over")]
+Cursor = Annotated[
+    str, Meta(max_length=512, description="The `next_cursor` of the page before; without offset")
+]
 Search = Annotated[str, Meta(min_length=1, max_length=128)]
 Label = Annotated[str, Meta(min_length=1, max_length=128)]
 Description = Annotated[str, Meta(max_length=1024)]

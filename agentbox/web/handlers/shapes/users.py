@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from agentbox.model.access.roles import Role
 from agentbox.model.users import Status, User
-from agentbox.web.handlers.shapes.fields import Limit, Offset, Search
+from agentbox.web.handlers.shapes.fields import Cursor, Limit, Offset, Search
 
 
 class UserOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,18 +31,19 @@ class UserQuery(Struct, frozen=True, kw_only=True):
 
     limit: Limit = 1000
     offset: Offset = 0
-    cursor: str | None = None
+    cursor: Cursor | None = None
     sort: Literal["-created_at"] = "-created_at"
     role: Role | None = None
     status: Status | None = None
     search: Search | None = None
 
 
-class UserListOut(Struct, frozen=True, kw_only=True):
+class UserListOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One page of users, newest first, and how many there are in all."""
 
     users: list[UserOut]
     total: int
+    next_cursor: str | None = None
 
 
 class NewUserBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

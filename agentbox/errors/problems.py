@@ -1,107 +1,11 @@
-"""Everything agentbox raises on purpose.
-
-```
-AgentboxError
-├── StartError                     the process must not start
-│   ├── ConfigurationError         settings; carries every fault found
-│   ├── PluginError                a plugin is missing, broken or wrong
-│   └── SchemaError                the database is not at this program's schema
-├── StorageError                   a backend failed; clients see Unavailable or StorageFull
-├── InvalidCredential              an authenticator: mine, and it does not hold
-│   └── ExpiredCredential          … it only ran out; everything else about it holds
-├── LoginFailed                    a login method: mine, and it is wrong
-└── Problem                        what a client is told (RFC 9457); one class per code
-```
-
-A `Problem` has a stable `code` and a `title`; its status stands in `agentbox.web.errors` alone.
-"""
+"""What a client is told (RFC 9457): one class for each code."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple
 
-AuthenticationT = TypeVar("AuthenticationT")
-
-
-class AgentboxError(Exception):
-    """The root of every error raised on purpose."""
-
-
-# --- the start -------------------------------------------------------------------------------
-
-
-class StartError(AgentboxError):
-    """The process must not start; the text says what to do about it."""
-
-
-class ConfigurationError(StartError):
-    """Settings are wrong. `faults` holds one sentence for each fault, all of them at once."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(self.faults))
-
-
-class PluginError(StartError):
-    """A plugin is missing, broken or wrong; names distribution, plugin, hook and remedy.
-
-    `faults` holds one paragraph for each fault of every plugin, all of them at once.
-    """
-
-    def __init__(self, *faults: str) -> None:
-        self.faults = faults
-        super().__init__("\n".join(faults))
-
-
-class SchemaError(StartError):
-    """The database is ahead of this program, has drifted, or can't be migrated."""
-
-
-# --- parts -----------------------------------------------------------------------------------
-
-
-class StorageError(AgentboxError):
-    """A storage backend failed. `full` says that it only ran out of room."""
-
-    def __init__(self, detail: str, *, full: bool = False) -> None:
-        super().__init__(detail)
-        self.full = full
-
-
-class InvalidCredential(AgentboxError):
-    """Raised by `RequestAuthenticator.authenticate`: the credential is mine and does not hold.
-
-    `reason` is one word for the log and the audit (`expired`, `revoked`, `signature` …); the
-    client is told 401 `invalid_token` and no more.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class ExpiredCredential(InvalidCredential, Generic[AuthenticationT]):
-    """The credential ran out and is otherwise valid; logout still accepts its `authentication`.
-
-    That is an `agentbox.model.evidence.Authentication`, which this module can't import: nothing
-    lies below it.
-    """
-
-    def __init__(self, authentication: AuthenticationT) -> None:
-        super().__init__("expired")
-        self.authentication = authentication
-
-
-class LoginFailed(AgentboxError):
-    """Raised by a `LoginMethod`: this login is mine and it is wrong (401 `invalid_credentials`)."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-# --- problems: what a client is told ---------------------------------------------------------
+from agentbox.errors.root import AgentboxError
 
 
 class FieldFault(NamedTuple):
@@ -194,6 +98,18 @@ class InsufficientRank(Problem):
     code, title = "insufficient_rank", "The rank does not suffice"
 
 
+class InsufficientPermission(Problem):
+    """The environment is there for the caller, its permission on it is too low."""
+
+    code, title = "insufficient_permission", "The permission on the environment does not suffice"
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(
+            f"This needs the permission {permission} on the environment.",
+            members={"permission": permission},
+        )
+
+
 class ScopeExceedsOwn(Problem):
     """A key was asked for a scope that its maker does not have."""
 
@@ -261,6 +177,12 @@ class LastSuperAdmin(Problem):
     code, title = "last_super_admin", "The last super_admin must stay"
 
 
+class LastOwner(Problem):
+    """The last owner of an environment can't leave it, nor be made less."""
+
+    code, title = "last_owner", "The last owner must stay"
+
+
 class SelfForbidden(Problem):
     """Admins don't do this to themselves."""
 
@@ -307,6 +229,12 @@ class PermissionExceedsRole(Problem):
     """A viewer can hold no more than viewer."""
 
     code, title = "permission_exceeds_role", "The permission goes beyond the role"
+
+
+class RateLimited(Problem):
+    """Too many requests in a short time; try again after `Retry-After` (RFC 6585 section 4)."""
+
+    code, title = "rate_limited", "Too many requests"
 
 
 class Internal(Problem):

@@ -1,0 +1,82 @@
+"""Environments as they are kept, and grants: who may do what with one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from agentbox.model.access.roles import Permission
+
+
+class EnvironmentStatus(StrEnum):
+    """What an environment does, as whoever runs it says."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    TERMINATED = "terminated"
+    FAILED = "failed"
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """The registration of a sandbox that some orchestrator runs.
+
+    `user_id` is whose it is: always one of its owners. `resources` and `orchestration` are the
+    orchestrator's, kept and given back unread.
+    """
+
+    id: str
+    user_id: str
+    name: str
+    status: EnvironmentStatus
+    created_at: datetime
+    image: str = ""
+    resources: Mapping[str, str] = {}
+    labels: Mapping[str, str] = {}
+    orchestration: Mapping[str, Any] = {}
+    started_at: datetime | None = None
+    terminated_at: datetime | None = None
+    organization_id: str = "default"
+
+
+class Grant(Struct, frozen=True, kw_only=True):
+    """A user's permission on one environment; `granted_by` is a user, None for the operator."""
+
+    id: str
+    user_id: str
+    environment_id: str
+    permission: Permission
+    granted_at: datetime
+    granted_by: str | None = None
+
+
+class SeenEnvironment(NamedTuple):
+    """An environment, and what the one who looks was granted on it, if anything."""
+
+    environment: Environment
+    granted: Permission | None
+
+
+class EnvironmentFilter(Struct, frozen=True, kw_only=True):
+    """Which environments a list holds; None does not filter.
+
+    `search` is part of a name in any case, `label` a name and its value. `granted_to` leaves those
+    on which that user was granted something, `only` those with these ids.
+    """
+
+    status: EnvironmentStatus | None = None
+    user_id: str | None = None
+    search: str | None = None
+    label: tuple[str, str] | None = None
+    granted_to: str | None = None
+    only: tuple[str, ...] | None = None
+
+
+class GrantFilter(Struct, frozen=True, kw_only=True):
+    """Whose grants a list holds: those of a user, or those on an environment; one of the two."""
+
+    user_id: str | None = None
+    environment_id: str | None = None

@@ -1,0 +1,235 @@
+"""Environments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from agentbox.model.access.roles import Permission
+from agentbox.model.environments import (
+    Environment,
+    EnvironmentFilter,
+    EnvironmentStatus,
+    SeenEnvironment,
+)
+from agentbox.plugin.sql.conditions import Conditions, contains
+from agentbox.plugin.sql.driver import (
+    Connection,
+    Row,
+    Value,
+    from_json,
+    optional_instant,
+    to_json,
+)
+from agentbox.plugin.storage import EnvironmentStore, Page
+
+COLUMNS = (
+    "environments.id, environments.organization_id, environments.user_id, environments.name,"
+    " environments.status, environments.image, environments.resources, environments.labels,"
+    " environments.orchestration, environments.created_at, environments.started_at,"
+    " environments.terminated_at"
+)
+INSERT = (
+    "INSERT INTO environments (id, organization_id, user_id, name, status, image, resources,"
+    " labels, orchestration, created_at, started_at, terminated_at, name_key)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+)
+UPDATE = (
+    "UPDATE environments SET organization_id = $2, user_id = $3, name = $4, status = $5,"
+    " image = $6, resources = $7, labels = $8, orchestration = $9, started_at = $10,"
+    " terminated_at = $11, name_key = $12 WHERE id = $1 RETURNING created_at"
+)
+DELETE = "DELETE FROM environments WHERE id = $1 RETURNING id"
+MOVE = (
+    "UPDATE environments SET user_id = (SELECT grants.user_id FROM grants"
+    " WHERE grants.environment_id = environments.id AND grants.permission = 'owner'"
+    " AND grants.user_id <> $1 ORDER BY grants.granted_at, grants.id LIMIT 1)"
+    " WHERE environments.user_id = $1"
+)
+INSERT_LABEL = (
+    "INSERT INTO environment_labels (environment_id, label, value, created_at)"
+    " VALUES ($1, $2, $3, $4)"
+)
+DELETE_LABELS = "DELETE FROM environment_labels WHERE environment_id = $1"
+
+SEEN = (
+    f"SELECT {COLUMNS}, grants.permission FROM environments LEFT JOIN grants"
+    " ON grants.user_id = $1 AND grants.environment_id = environments.id"
+)
+SELECT = f"{SEEN} WHERE environments.id = $2"
+GRANTED = (
+    "SELECT environments.id, grants.permission FROM environments LEFT JOIN grants"
+    " ON grants.user_id = $1 AND grants.environment_id = environments.id"
+)
+HAS_ID = "environments.id IN ({in})"
+
+HAS_STATUS = "environments.status = {}"
+OF_USER = "environments.user_id = {}"
+# The same, but never by the index of that column alone, which lacks what else is asked for.
+ALSO_STATUS = "environments.status || '' = {}"
+ALSO_OF_USER = "environments.user_id || '' = {}"
+HAS_NAME = r"environments.name_key LIKE {} ESCAPE '\'"
+HAS_LABEL = (
+    "EXISTS (SELECT 1 FROM environment_labels WHERE environment_labels.environment_id ="
+    " environments.id AND environment_labels.label = {0} AND environment_labels.value = {1})"
+)
+
+# A list is walked along one of three tables, newest first, the others being looked up by id.
+ALL = ("environments", "environments.created_at", "environments.id")
+OF_LABEL = (
+    "environment_labels",
+    "environment_labels.created_at",
+    "environment_labels.environment_id",
+)
+OF_GRANTS = ("grants", "grants.environment_created_at", "grants.environment_id")
+LABEL_IS = "(environment_labels.label = {0} AND environment_labels.value = {1})"
+GRANTED_TO = "grants.user_id = {}"
+WITH_ENVIRONMENTS = " CROSS JOIN environments"
+
+
+class SqlEnvironmentStore(EnvironmentStore):
+    """Environments; deleting one takes its grants along by the schema's ON DELETE CASCADE."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def add(self, environment: Environment) -> None:
+        values = _values(environment)
+        await self._db.fetch(
+            INSERT,
+            *values[:9],
+            environment.created_at,
+            *values[9:],
+        )
+        await self._label(environment)
+
+    async def get(self, environment_id: str, viewer: str) -> SeenEnvironment | None:
+        rows = await self._db.fetch(SELECT, viewer, environment_id)
+        return self._seen(rows[0]) if rows else None
+
+    async def granted(
+        self, environment_ids: Sequence[str], viewer: str
+    ) -> Mapping[str, Permission | None]:
+        conditions = Conditions()
+        conditions.bind(viewer)
+        conditions.add_in(HAS_ID, tuple(environment_ids))
+        rows = await self._db.fetch(GRANTED + conditions.where(), *conditions.values)
+        return {row[0]: _permission(row[1]) for row in rows}
+
+    async def replace(self, environment: Environment) -> bool:
+        if not await self._db.fetch(UPDATE, *_values(environment)):
+            return False
+        await self._db.fetch(DELETE_LABELS, environment.id)
+        await self._label(environment)
+        return True
+
+    async def delete(self, environment_id: str) -> bool:
+        return bool(await self._db.fetch(DELETE, environment_id))
+
+    async def move_from(self, user_id: str) -> None:
+        await self._db.fetch(MOVE, user_id)
+
+    async def list(
+        self, where: EnvironmentFilter, page: Page, viewer: str
+    ) -> Sequence[SeenEnvironment]:
+        conditions = Conditions()
+        conditions.bind(viewer)
+        (table, created_at, id_), source = _narrowed(where, conditions)
+        if page.after is not None:
+            conditions.add_pair(f"({created_at}, {id_}) < ({{0}}, {{1}})", page.after)
+        cut = f"{conditions.where()} ORDER BY {created_at} DESC, {id_} DESC"
+        cut += conditions.page(page.limit, page.offset)
+        sql = f"{SEEN} WHERE environments.id IN (SELECT {id_} FROM {table}{source}{cut})"
+        rows = await self._db.fetch(sql, *conditions.values)
+        return _newest_first(self._seen(row) for row in rows)
+
+    async def count(self, where: EnvironmentFilter) -> int:
+        conditions = Conditions()
+        (table, _, _), source = _narrowed(where, conditions)
+        sql = f"SELECT count(*) FROM {table}{source}{conditions.where()}"
+        rows = await self._db.fetch(sql, *conditions.values)
+        return int(rows[0][0])
+
+    async def _label(self, environment: Environment) -> None:
+        rows = [
+            (environment.id, label, value, environment.created_at)
+            for label, value in environment.labels.items()
+        ]
+        if rows:
+            await self._db.run_many(INSERT_LABEL, rows)
+
+    def _seen(self, row: Row) -> SeenEnvironment:
+        environment = Environment(
+            id=row[0],
+            organization_id=row[1],
+            user_id=row[2],
+            name=row[3],
+            status=EnvironmentStatus(row[4]),
+            image=row[5],
+            resources=from_json(row[6], dict[str, str]),
+            labels=from_json(row[7], dict[str, str]),
+            orchestration=from_json(row[8], dict[str, Any]),
+            created_at=self._db.instant(row[9]),
+            started_at=optional_instant(self._db, row[10]),
+            terminated_at=optional_instant(self._db, row[11]),
+        )
+        return SeenEnvironment(environment, _permission(row[12]))
+
+
+def _values(environment: Environment) -> tuple[Value, ...]:
+    return (
+        environment.id,
+        environment.organization_id,
+        environment.user_id,
+        environment.name,
+        environment.status,
+        environment.image,
+        to_json(environment.resources),
+        to_json(environment.labels),
+        to_json(environment.orchestration),
+        environment.started_at,
+        environment.terminated_at,
+        environment.name.casefold(),
+    )
+
+
+def _permission(value: Any) -> Permission | None:
+    return None if value is None else Permission(value)
+
+
+def _newest_first(seen: Iterable[SeenEnvironment]) -> Sequence[SeenEnvironment]:
+    """The rows of a page, which come in no order."""
+    return sorted(seen, key=lambda row: (row[0].created_at, row[0].id), reverse=True)
+
+
+def _narrowed(where: EnvironmentFilter, conditions: Conditions) -> tuple[tuple[str, str, str], str]:
+    """The table to walk with its columns of order, and what is joined to it."""
+    asked = (where.status, where.user_id, where.search, where.only)
+    others = sum(each is not None for each in asked)
+    if where.granted_to is not None:
+        walked = OF_GRANTS
+        conditions.add(GRANTED_TO, where.granted_to)
+    elif where.label is not None and not others:
+        walked = OF_LABEL
+        conditions.add_pair(LABEL_IS, where.label)
+    else:
+        walked = ALL
+    if where.label is not None and walked is not OF_LABEL:
+        others += 1
+        conditions.add_pair(HAS_LABEL, where.label)
+    _add_filters(where, conditions, alone=others == 1 and walked is ALL)
+    if walked is ALL or not others:
+        return walked, ""
+    conditions.add_plain(f"environments.id = {walked[2]}")
+    return walked, WITH_ENVIRONMENTS
+
+
+def _add_filters(where: EnvironmentFilter, conditions: Conditions, *, alone: bool) -> None:
+    if where.status is not None:
+        conditions.add(HAS_STATUS if alone else ALSO_STATUS, where.status)
+    if where.user_id is not None:
+        conditions.add(OF_USER if alone else ALSO_OF_USER, where.user_id)
+    if where.search is not None:
+        conditions.add(HAS_NAME, contains(where.search.casefold()))
+    if where.only is not None:
+        conditions.add_in(HAS_ID, where.only)
