@@ -31,7 +31,7 @@ class PluginList(Struct, frozen=True):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @click.pass_obj
 def plugins(invocation: Invocation, as_json: bool) -> None:
-    """List plugins, what they provide, and the chain of authenticators."""
+    """List plugins, what they bring, and the chain of authenticators."""
     found = listing(invocation.assembly)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)))

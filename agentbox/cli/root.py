@@ -22,7 +22,9 @@ COMMANDS: Final = {
     "plugins": "agentbox.cli.plugins:plugins",
     "migrate": "agentbox.cli.migrate:migrate",
     "user": "agentbox.cli.user:user",
+    "env": "agentbox.cli.env:env",
     "key": "agentbox.cli.key:key",
+    "authorize": "agentbox.cli.authorize:authorize",
     "secret": "agentbox.cli.secret:secret",
     "x": "agentbox.cli.extra:extra",
 }

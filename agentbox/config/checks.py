@@ -172,6 +172,7 @@ def _within(
 
 
 CHECKS: Mapping[str, Callable[[Any, Faults], Options]] = {
+    # A section that is not here has no rule beyond the types and bounds of its options.
     "server": check_server,
     "admin": check_admin,
     "tokens": check_tokens,

@@ -125,6 +125,15 @@ class ApiKeySettings(Options, frozen=True):
     ] = None
 
 
+class EnvironmentSettings(Options, frozen=True):
+    """`[environments]`: what people may register."""
+
+    quota: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000, description="How many environments a user of role user may have."),
+    ] = 100
+
+
 class AuthenticatorBlock(Struct, frozen=True, kw_only=True):
     """One instance of the chain, from `[[authenticators]]` or from an enabled plugin."""
 
@@ -141,6 +150,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     admin: AdminSettings
     tokens: TokenSettings
     api_keys: ApiKeySettings
+    environments: EnvironmentSettings = EnvironmentSettings()
     plugins: tuple[str, ...]
     plugin_options: Mapping[str, Options]
     authenticators: tuple[AuthenticatorBlock, ...]
@@ -182,6 +192,7 @@ SECTIONS: Mapping[str, type[Options]] = {
     "admin": AdminSettings,
     "tokens": TokenSettings,
     "api_keys": ApiKeySettings,
+    "environments": EnvironmentSettings,
 }
 
 DEFAULT_PLUGINS: tuple[str, ...] = ("sqlite", "password", "jwt", "apikey")

@@ -84,7 +84,9 @@ class _Builder:
     def _section(self, name: str, cls: type[Options]) -> Options:
         table = self._sources.root.table(name)
         faults: Faults = []
-        section = CHECKS[name](self.converter.options(cls, table, name) or cls(), faults)
+        section: Options = self.converter.options(cls, table, name) or cls()
+        if name in CHECKS:
+            section = CHECKS[name](section, faults)
         self._note(name, table, faults)
         return section
 

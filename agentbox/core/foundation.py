@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from agentbox.config.schema import Settings
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
+from agentbox.core.environments.environments import Environments
+from agentbox.core.environments.permissions import Permissions
+from agentbox.core.environments.questions import Questions
 from agentbox.core.host_services import HostServices
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login, LoginParts
@@ -105,3 +108,29 @@ def make_api_keys(on: Foundation) -> ApiKeys:
         key_format=on.services.api_key_format,
         max_lifetime=on.settings.api_keys.max_lifetime,
     )
+
+
+def make_environments(on: Foundation) -> Environments:
+    """The use cases around environments."""
+    return Environments(
+        storage=on.services.storage,
+        changes=on.changes,
+        scopes=on.scopes,
+        pages=Pages(on.cursors, "environments"),
+        quota=on.settings.environments.quota,
+    )
+
+
+def make_permissions(on: Foundation) -> Permissions:
+    """The use cases around permissions on environments."""
+    return Permissions(
+        storage=on.services.storage,
+        changes=on.changes,
+        scopes=on.scopes,
+        pages=Pages(on.cursors, "permissions"),
+    )
+
+
+def make_questions(on: Foundation) -> Questions:
+    """Answers to questions about rights."""
+    return Questions(storage=on.services.storage, clock=on.services.clock, scopes=on.scopes)

@@ -18,11 +18,17 @@ from agentbox.core.background.watchdog import Watchdog
 from agentbox.core.changes import Changes
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
+from agentbox.core.environments.environments import Environments
+from agentbox.core.environments.permissions import Permissions
+from agentbox.core.environments.questions import Questions
 from agentbox.core.foundation import (
     Foundation,
     make_api_keys,
+    make_environments,
     make_login,
     make_passwords,
+    make_permissions,
+    make_questions,
     make_recognition,
     make_users,
 )
@@ -36,7 +42,7 @@ from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
 from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
 from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
-from agentbox.core.start.plugin_routes import isolated
+from agentbox.core.start.plugin_routes import isolated, permitted
 from agentbox.core.start.root_secret import RootSecret, root_secret, verify_root_secret
 from agentbox.core.startup import Assembly
 from agentbox.errors import Problem, SchemaError, StorageError
@@ -74,6 +80,9 @@ class Runtime:
     login: Login
     users: Users
     api_keys: ApiKeys
+    environments: Environments
+    permissions: Permissions
+    questions: Questions
     last_used: LastUsed
     events: EventQueue
     plugin_routes: Sequence[Route] = ()
@@ -203,6 +212,7 @@ def _assemble(
         cursors=secret.for_use("cursor"),
     )
     passwords = make_passwords(foundation, _initial_password(storage).forget)
+    environments = make_environments(foundation)
     return Runtime(
         settings=settings,
         plugins=plugins,
@@ -217,9 +227,12 @@ def _assemble(
         login=make_login(foundation),
         users=make_users(foundation, passwords),
         api_keys=make_api_keys(foundation),
+        environments=environments,
+        permissions=make_permissions(foundation),
+        questions=make_questions(foundation),
         last_used=foundation.last_used,
         events=events,
-        plugin_routes=routes,
+        plugin_routes=[permitted(route, environments.require) for route in routes],
         plugin_jobs=[job for _, job in plugins.jobs(services_for)],
     )
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from agentbox.loader.inspection import is_options
 from agentbox.loader.isolation import shown
-from agentbox.model.access.route import Access
+from agentbox.model.access.route import ENVIRONMENT_ID, Access
 from agentbox.model.access.scopes import SCOPES, is_plugin_scope
 from agentbox.plugin import (
     AuthenticatorType,
@@ -174,9 +174,12 @@ _ROUTE_RULES: tuple[tuple[Callable[[Route], bool], str], ...] = (
         "states no access. Give an Access of agentbox.model.access.route.",
     ),
     (
-        lambda r: getattr(r.access, "environment", None) is None,
-        "asks for a permission on an environment, and this version does not have environments "
-        "yet. Leave `environment` out of its Access.",
+        lambda r: (
+            getattr(r.access, "environment", None) is None
+            or f"{{{ENVIRONMENT_ID}}}" in str(r.path).split("/")
+        ),
+        "asks for a permission on an environment and names none. Put the parameter "
+        "`{environment_id}` into its path.",
     ),
     (lambda r: _is_async(r.handler), "has a handler that is not `async def`. Make it one."),
     (

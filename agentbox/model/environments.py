@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from agentbox.model.access.roles import Permission
+from agentbox.model.access.roles import Permission, Role
 
 
 class EnvironmentStatus(StrEnum):
@@ -60,6 +60,14 @@ class SeenEnvironment(NamedTuple):
     granted: Permission | None
 
 
+class Standing(NamedTuple):
+    """What rights on an environment depend on: a grant, and whose it is, of which role."""
+
+    granted: Permission | None
+    user_id: str
+    role: Role
+
+
 class EnvironmentFilter(Struct, frozen=True, kw_only=True):
     """Which environments a list holds; None does not filter.
 
@@ -76,7 +84,11 @@ class EnvironmentFilter(Struct, frozen=True, kw_only=True):
 
 
 class GrantFilter(Struct, frozen=True, kw_only=True):
-    """Whose grants a list holds: those of a user, or those on an environment; one of the two."""
+    """Whose grants a list holds: those of a user, or those on an environment; one of the two.
+
+    `only` leaves those on these environments.
+    """
 
     user_id: str | None = None
     environment_id: str | None = None
+    only: tuple[str, ...] | None = None

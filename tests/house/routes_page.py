@@ -74,6 +74,10 @@ def _access(access: Access) -> str:
         words.append(f"or `{access.self_scope}` on oneself")
     if access.min_role is not Role.VIEWER:
         words.append(f"role {access.min_role} or above")
+    if access.others_role is not Role.VIEWER:
+        words.append(f"for others role {access.others_role} or above")
+    if access.environment is not None:
+        words.append(f"{access.environment} on the environment")
     if access.fresh:
         words.append("signed in at most ten minutes ago")
     if access.allow_restricted:

@@ -66,7 +66,10 @@ def test_hook_agentbox_routes_is_given_the_services_of_its_plugin(
         ("response=NoOptions()", "not a msgspec Struct"),
         ("status=404", "a status that is no success"),
         ("probe=True", "is a probe"),
-        ("access=Access(kind='any', environment=Permission.VIEWER)", "does not have environments"),
+        (
+            "access=Access(kind='any', environment=Permission.VIEWER)",
+            "asks for a permission on an environment and names none",
+        ),
         ("access=scoped('other:act')", "asks for the scope 'other:act'"),
         ("access=scoped('ex:Act')", "asks for the scope 'ex:Act'"),
         ("access=scoped('users:frob')", "asks for the scope 'users:frob'"),

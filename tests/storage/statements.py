@@ -97,7 +97,12 @@ def environment_filters() -> Iterable[EnvironmentFilter]:
         )
 
 
-GRANT_FILTERS = (GrantFilter(user_id="u"), GrantFilter(environment_id="e"))
+GRANT_FILTERS = (
+    GrantFilter(user_id="u"),
+    GrantFilter(environment_id="e"),
+    GrantFilter(user_id="u", only=()),
+    GrantFilter(user_id="u", only=("a", "b")),
+)
 
 
 async def composed_lists() -> list[str]:
@@ -134,6 +139,7 @@ async def composed_lookups() -> list[str]:
     db = Recorder()
     for ids in ((), ("a",), ("a", "b")):
         await SqlEnvironmentStore(db).granted(ids, "v")
+        await SqlEnvironmentStore(db).standings(ids, "v")
     return sorted(set(db.statements))
 
 

@@ -20,6 +20,7 @@ WHOLE = {
     "users.COUNT",  # beginnings of the composed ones, which are tested as such
     "environments.SEEN",
     "environments.GRANTED",
+    "environments.STANDINGS",
     "grants.LIST",
     "grants.COUNT",
     "api_keys.LIST",
@@ -68,6 +69,6 @@ def scans(step: str) -> bool:
 
 def slow(sql: str, steps: list[str]) -> bool:
     """True also for a sort of all that was found, unless its ids are named: a thousand at most."""
-    named = re.search(r"environments\.id IN \((\$|NULL)", sql)
+    named = re.search(r"environment(s\.|_)id IN \((\$|NULL)", sql)
     sorts = not named and any("TEMP B-TREE" in step for step in steps)
     return sorts or any(map(scans, steps))

@@ -73,6 +73,30 @@ def test_the_route_wants_its_scope(server: Server, scopes: list[str], status: in
     assert answer.body.get("scope") == (None if status == 200 else "example:greet")
 
 
+def test_a_route_that_asks_for_a_permission_is_called_for_those_who_have_it(
+    server: Server,
+) -> None:
+    environment = server.call("POST", "/api/v1/environments", server.token, {"name": "box"})
+    path = f"/api/v1/x/example/hello/{environment.body['id']}"
+    keys = {
+        level: server.call(
+            "POST",
+            "/api/v1/api-keys",
+            server.token,
+            {"scopes": ["example:greet"], "all_environments": level},
+        ).body["key"]
+        for level in ("viewer", "editor")
+    }
+
+    let_in = server.call("GET", path, keys["editor"])
+    kept_out = server.call("GET", path, keys["viewer"])
+    nowhere = server.call("GET", "/api/v1/x/example/hello/nowhere", keys["editor"])
+
+    assert let_in.body["message"] == f"Good day, come in to {environment.body['id']}!"
+    assert (kept_out.status, kept_out.body["error"]) == (403, "insufficient_permission")
+    assert (nowhere.status, nowhere.body["error"]) == (404, "not_found")
+
+
 def test_the_scope_is_no_default_of_a_key(server: Server) -> None:
     made = server.call("POST", "/api/v1/api-keys", server.token, {"name": "plain"})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
@@ -12,6 +12,9 @@ from msgspec import Struct, structs
 from agentbox.core.counters import Counters
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.errors import AgentboxError, AuthenticatorUnavailable, Problem, StorageError
+from agentbox.model.access.roles import Permission
+from agentbox.model.access.route import ENVIRONMENT_ID
+from agentbox.model.principal import Principal
 from agentbox.plugin.routes import Handler, Route, RouteRequest
 from agentbox.plugin.services import Clock
 
@@ -47,6 +50,26 @@ def isolated(
         structs.replace(route, handler=_guarded(plugin, route, clock, counters, deadline))
         for plugin, route in routes
     ]
+
+
+Require = Callable[[Principal, str, Permission], Awaitable[None]]
+"""Raises `NotFound` or `InsufficientPermission` unless that caller may do that much there."""
+
+
+def permitted(route: Route, require: Require) -> Route:
+    """The route; if it asks for a permission on an environment, its handler is called only then.
+
+    Our own routes look it up in the transaction that does the work; a plugin need not.
+    """
+    needed = route.access.environment
+    if needed is None:
+        return route
+
+    async def handle(request: RouteRequest[Any, Any]) -> Any:
+        await require(request.principal, request.path[ENVIRONMENT_ID], needed)
+        return await route.handler(request)
+
+    return structs.replace(route, handler=handle)
 
 
 def _guarded(

@@ -107,7 +107,7 @@ def require_permission(
 def require_grantable(role: Role, permission: Permission) -> None:
     """Raises `PermissionExceedsRole` if a user of `role` can't hold that much."""
     if role is Role.VIEWER and permission is not Permission.VIEWER:
-        raise PermissionExceedsRole
+        raise PermissionExceedsRole("A viewer can hold no more than viewer.")
 
 
 def require_given(

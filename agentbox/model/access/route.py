@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from agentbox.model.access.roles import Permission, Role
+
+ENVIRONMENT_ID: Final = "environment_id"
+"""The path parameter that names the environment of `Access.environment`."""
 
 
 class Access(Struct, frozen=True, kw_only=True):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from agentbox.model.access.roles import Permission
+from agentbox.model.access.roles import Permission, Role
 from agentbox.model.environments import (
     Environment,
     EnvironmentFilter,
     EnvironmentStatus,
     SeenEnvironment,
+    Standing,
 )
 from agentbox.plugin.sql.conditions import Conditions, contains
 from agentbox.plugin.sql.driver import (
@@ -61,6 +62,12 @@ GRANTED = (
     "SELECT environments.id, grants.permission FROM environments LEFT JOIN grants"
     " ON grants.user_id = $1 AND grants.environment_id = environments.id"
 )
+STANDINGS = (
+    "SELECT environments.id, grants.permission, environments.user_id, users.role"
+    " FROM environments CROSS JOIN users LEFT JOIN grants"
+    " ON grants.user_id = $1 AND grants.environment_id = environments.id"
+)
+IS_USER = "users.id = environments.user_id"
 HAS_ID = "environments.id IN ({in})"
 
 HAS_STATUS = "environments.status = {}"
@@ -115,6 +122,16 @@ class SqlEnvironmentStore(EnvironmentStore):
         conditions.add_in(HAS_ID, tuple(environment_ids))
         rows = await self._db.fetch(GRANTED + conditions.where(), *conditions.values)
         return {row[0]: _permission(row[1]) for row in rows}
+
+    async def standings(
+        self, environment_ids: Sequence[str], viewer: str
+    ) -> Mapping[str, Standing]:
+        conditions = Conditions()
+        conditions.bind(viewer)
+        conditions.add_plain(IS_USER)
+        conditions.add_in(HAS_ID, tuple(environment_ids))
+        rows = await self._db.fetch(STANDINGS + conditions.where(), *conditions.values)
+        return {row[0]: Standing(_permission(row[1]), row[2], Role(row[3])) for row in rows}
 
     async def replace(self, environment: Environment) -> bool:
         if not await self._db.fetch(UPDATE, *_values(environment)):

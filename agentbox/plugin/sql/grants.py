@@ -38,6 +38,7 @@ COUNT = "SELECT count(*) FROM grants"
 LIST_ORDER = " ORDER BY granted_at DESC, id DESC"
 COMES_AFTER = "(granted_at, id) < ({0}, {1})"
 OF_USER = "user_id = {}"
+ON_THOSE = "environment_id IN ({in})"
 ON_ENVIRONMENT = "environment_id = {}"
 
 
@@ -108,4 +109,6 @@ def _conditions(where: GrantFilter) -> Conditions:
         conditions.add(OF_USER, where.user_id)
     if where.environment_id is not None:
         conditions.add(ON_ENVIRONMENT, where.environment_id)
+    if where.only is not None:
+        conditions.add_in(ON_THOSE, where.only)
     return conditions

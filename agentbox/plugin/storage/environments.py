@@ -12,6 +12,7 @@ from agentbox.model.environments import (
     Grant,
     GrantFilter,
     SeenEnvironment,
+    Standing,
 )
 from agentbox.plugin.storage.page import Page
 
@@ -32,6 +33,13 @@ class EnvironmentStore(ABC):
         self, environment_ids: Sequence[str], viewer: str
     ) -> Mapping[str, Permission | None]:
         """Those of at most 1000 ids that are there, and what `viewer` was granted on each."""
+
+    @abstractmethod
+    async def standings(
+        self, environment_ids: Sequence[str], viewer: str
+    ) -> Mapping[str, Standing]:
+        """Those of at most 1000 ids that are there, what `viewer` was granted on each, and the
+        present role of its user."""
 
     @abstractmethod
     async def replace(self, environment: Environment) -> bool:

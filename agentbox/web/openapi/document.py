@@ -104,6 +104,10 @@ def _access_text(route: Route) -> str:
         parts.append(f"For one's own record the scope `{access.self_scope}` suffices.")
     if access.min_role is not Role.VIEWER:
         parts.append(f"Role {access.min_role.value} or above.")
+    if access.others_role is not Role.VIEWER:
+        parts.append(f"For other users than oneself role {access.others_role.value} or above.")
+    if access.environment is not None:
+        parts.append(f"At least the permission `{access.environment.value}` on the environment.")
     if access.fresh:
         parts.append("The sign-in must be at most ten minutes old.")
     return " ".join(parts)
@@ -170,6 +174,8 @@ def _kinds(route: Route) -> Iterator[type[Problem]]:
             yield errors.SessionRequired
         if access.scope is not None or access.min_role is not Role.VIEWER:
             yield errors.InsufficientRole
+        if access.environment is not None:
+            yield errors.InsufficientPermission
         if access.scope is not None:
             yield errors.InsufficientScope
         if access.fresh:

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 from agentbox.core.runtime import Runtime
 from agentbox.plugin.routes import Route
+from agentbox.web.handlers.access import AccessHandlers
 from agentbox.web.handlers.api_keys import ApiKeyHandlers
 from agentbox.web.handlers.auth import AuthHandlers
+from agentbox.web.handlers.environments import EnvironmentHandlers
+from agentbox.web.handlers.permissions import PermissionHandlers
 from agentbox.web.handlers.system import SystemHandlers
 from agentbox.web.handlers.users import UserHandlers
+from agentbox.web.routes.access import access_routes
 from agentbox.web.routes.api_keys import api_key_routes
 from agentbox.web.routes.auth import auth_routes
+from agentbox.web.routes.environments import environment_routes
+from agentbox.web.routes.permissions import permission_routes
 from agentbox.web.routes.place import API
 from agentbox.web.routes.system import system_routes
 from agentbox.web.routes.users import user_routes
@@ -29,6 +35,9 @@ def core_routes(runtime: Runtime) -> Sequence[Route]:
     return [
         *auth_routes(AuthHandlers(runtime)),
         *user_routes(UserHandlers(runtime)),
+        *environment_routes(EnvironmentHandlers(runtime)),
+        *permission_routes(PermissionHandlers(runtime)),
         *api_key_routes(ApiKeyHandlers(runtime)),
+        *access_routes(AccessHandlers(runtime)),
         *system_routes(SystemHandlers(runtime)),
     ]

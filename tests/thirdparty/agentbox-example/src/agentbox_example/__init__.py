@@ -18,9 +18,9 @@ def agentbox_authenticator_types() -> Sequence[AuthenticatorType]:
 
 @hookimpl
 def agentbox_routes(services: Services) -> Sequence[Route]:
-    from agentbox_example.hello import hello_route
+    from agentbox_example.hello import door_route, hello_route
 
-    return [hello_route(services)]
+    return [hello_route(services), door_route(services)]
 
 
 @hookimpl

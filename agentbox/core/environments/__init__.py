@@ -1,0 +1,1 @@
+"""Environments: registered, shared, and asked about."""

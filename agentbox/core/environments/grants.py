@@ -1,0 +1,86 @@
+"""Single grants, given, changed and taken inside a change, each with its audit row."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agentbox.core.changes import Work
+from agentbox.core.environments.environments import user_id_of
+from agentbox.errors import LastOwner
+from agentbox.model.access.permissions import require_grantable
+from agentbox.model.access.roles import Permission, Role
+from agentbox.model.environments import Grant
+from agentbox.model.ids import new_id
+
+
+async def add_grant(work: Work, user_id: str, environment_id: str, permission: Permission) -> Grant:
+    """A new grant. Raises `Conflict` if the user has one there already."""
+    grant = Grant(
+        id=new_id(),
+        user_id=user_id,
+        environment_id=environment_id,
+        permission=permission,
+        granted_at=work.now,
+        granted_by=user_id_of(work.actor) or None,
+    )
+    await work.tx.grants.add(grant)
+    await _record(work, "permission.grant", grant, {"permission": permission.value})
+    return grant
+
+
+async def change_grant(
+    work: Work, grant: Grant, permission: Permission, *, role: Role, of: str
+) -> Grant:
+    """The grant with another permission; what changes nothing is no change.
+
+    `role` is that of the user who has it, `of` the user whose environment it is. Raises
+    `PermissionExceedsRole`, `LastOwner`.
+    """
+    if grant.permission is permission:
+        return grant
+    require_grantable(role, permission)
+    await _keep_an_owner(work, grant)
+    before = grant.permission
+    grant = msgspec.structs.replace(
+        grant,
+        permission=permission,
+        granted_at=work.now,
+        granted_by=user_id_of(work.actor) or None,
+    )
+    await work.tx.grants.replace(grant)
+    await _hand_on(work, grant, of)
+    told = {"permission": permission.value, "permission_before": before.value}
+    await _record(work, "permission.change", grant, told)
+    return grant
+
+
+async def take_grant(work: Work, grant: Grant, *, of: str) -> None:
+    """Remove a grant on an environment of the user `of`. Raises `LastOwner`."""
+    await _keep_an_owner(work, grant)
+    await work.tx.grants.delete(grant.user_id, grant.environment_id)
+    await _hand_on(work, grant, of)
+    await _record(work, "permission.revoke", grant, {"permission": grant.permission.value})
+
+
+async def _keep_an_owner(work: Work, grant: Grant) -> None:
+    """Under the lock `rights`, so that two can't leave at once."""
+    if grant.permission is not Permission.OWNER:
+        return
+    if len(await work.tx.grants.owners(grant.environment_id)) <= 1:
+        raise LastOwner
+
+
+async def _hand_on(work: Work, grant: Grant, of: str) -> None:
+    """An environment's user is one of its owners: the longest-standing if it is none any more."""
+    if grant.user_id != of:
+        return
+    owners = await work.tx.grants.owners(grant.environment_id)
+    seen = await work.tx.environments.get(grant.environment_id, "")
+    if seen is not None and owners and of not in owners:
+        moved = msgspec.structs.replace(seen.environment, user_id=owners[0])
+        await work.tx.environments.replace(moved)
+
+
+async def _record(work: Work, event: str, grant: Grant, details: dict[str, str]) -> None:
+    about = {"environment_id": grant.environment_id, "user_id": grant.user_id}
+    await work.record(event, f"environment:{grant.environment_id}", about | details)
