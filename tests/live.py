@@ -108,6 +108,10 @@ class Live:
         self._session = session
         self.anonymous = Caller(session, {})
 
+    def calling_with(self, headers: Mapping[str, str]) -> Caller:
+        """Calls with these headers."""
+        return Caller(self._session, headers)
+
     def with_token(self, token: str) -> Caller:
         """Calls with an access token, or with an API key as bearer."""
         return Caller(self._session, {"Authorization": f"Bearer {token}"})

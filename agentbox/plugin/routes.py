@@ -39,13 +39,14 @@ class RouteRequest(Struct, Generic[BodyT, QueryT], kw_only=True):
 class RouteResponse(Struct, frozen=True, kw_only=True):
     """An answer with its own status, headers or media type.
 
-    `body` is a Struct (sent as JSON), ready bytes, or None for no content.
+    `body` is a Struct (sent as JSON), ready bytes, or None for no content. The media type is the
+    route's unless given.
     """
 
     body: Struct | bytes | None = None
     status: int = 200
     headers: Mapping[str, str] = {}
-    content_type: str = "application/json"
+    content_type: str | None = None
 
 
 Handler = Callable[[RouteRequest[Any, Any]], Awaitable[Struct | RouteResponse]]
@@ -56,10 +57,11 @@ class Route(Struct, frozen=True, kw_only=True):
 
     `path` has parameters in braces (`/things/{thing_id}`). A plugin's paths are taken under
     `/api/v1/x/<entry point>`. `body`, `query` and `response` are msgspec Structs; unknown body
-    members are refused. A handler that gives something else than a `response` (or a
-    `RouteResponse` with one, with bytes or with nothing) is broken, as is a plugin's that raises
-    anything but a `Problem` or `StorageError`, or takes over 30 s: the client is told 500
-    `internal`. `errors` are the problems beyond those that every route can have.
+    members are refused. `content_type` is the media type of a `response`. A handler that gives
+    something else than a `response` (or a `RouteResponse` with one, with bytes or with nothing) is
+    broken, as is a plugin's that raises anything but a `Problem` or `StorageError`, or takes over
+    30 s: the client is told 500 `internal`. `errors` are the problems beyond those that every
+    route can have.
     """
 
     method: str
@@ -70,6 +72,7 @@ class Route(Struct, frozen=True, kw_only=True):
     body: type[Struct] | None = None
     query: type[Struct] | None = None
     response: type[Struct] | None = None
+    content_type: str = "application/json"
     status: int = 200
     errors: tuple[type[Problem], ...] = ()
     tag: str = ""

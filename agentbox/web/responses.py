@@ -8,7 +8,6 @@ from typing import Final
 from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
-JSON: Final = "application/json"
 PROBLEM_JSON: Final = "application/problem+json"
 REQUEST_ID: Final = istr("X-Request-Id")
 
@@ -39,13 +38,12 @@ class Answer(web.Response):
 class Headers:
     """The headers of every answer of one deployment, put together once."""
 
-    __slots__ = ("json", "plain", "problem")
+    __slots__ = ("plain", "problem")
 
     def __init__(self, *, https: bool) -> None:
         self.plain: Final = CIMultiDict(_ALWAYS)
         if https:
             self.plain.add(*_HSTS)
-        self.json: Final = self.of_type(JSON)
         self.problem: Final = self.of_type(PROBLEM_JSON)
 
     def of_type(self, content_type: str) -> CIMultiDict[str]:

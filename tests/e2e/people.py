@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tests.live import USER_PASSWORD, Caller, Live, live_server
+
+ResultT = TypeVar("ResultT")
 
 ROLES = ("viewer", "user", "admin", "super_admin")
 
@@ -85,7 +87,7 @@ class People:
 
 def build_template(folder: Path) -> Template:
     """Fill a database with two people of every role."""
-    return _in_a_thread(_fill(folder))
+    return in_a_thread(_fill(folder))
 
 
 async def _fill(folder: Path) -> Template:
@@ -110,7 +112,7 @@ def _token(caller: Caller) -> str:
     return caller.headers["Authorization"].removeprefix("Bearer ")
 
 
-def _in_a_thread(work: Coroutine[Any, Any, Template]) -> Template:
+def in_a_thread(work: Coroutine[Any, Any, ResultT]) -> ResultT:
     """On a loop of its own: the one of the tests is not touched."""
     with ThreadPoolExecutor(max_workers=1) as executor:
         return executor.submit(asyncio.run, work).result()

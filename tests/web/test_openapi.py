@@ -107,6 +107,12 @@ def test_a_query_becomes_parameters_and_not_a_schema_of_its_own() -> None:
     assert "Page" not in described["components"]["schemas"]
 
 
+def test_a_route_says_the_media_type_of_its_answer() -> None:
+    route = row("GET", "/a", Handlers().echo, PUBLIC, content_type="application/x+json")
+
+    assert list(operation_of(route)["responses"]["200"]["content"]) == ["application/x+json"]
+
+
 def test_a_public_route_asks_for_nothing() -> None:
     operation = operation_of(row("GET", "/a", Handlers().echo, PUBLIC))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from agentbox.core.runtime import Runtime
 from agentbox.errors import Unavailable
 from agentbox.plugin.routes import RouteRequest, RouteResponse
@@ -33,7 +31,5 @@ class SystemHandlers:
             dict(key) for issuer in self._runtime.abilities.issuers for key in await issuer.jwks()
         ]
         return RouteResponse(
-            body=msgspec.json.encode(JwksOut(keys=keys)),
-            headers={"Cache-Control": "public, max-age=60"},
-            content_type="application/jwk-set+json",
+            body=JwksOut(keys=keys), headers={"Cache-Control": "public, max-age=60"}
         )

@@ -143,7 +143,7 @@ def _success(route: Route, schemas: Schemas) -> dict[str, Any]:
         "headers": _REQUEST_ID,
     }
     if route.response is not None:
-        answer["content"] = {"application/json": {"schema": schemas.reference(route.response)}}
+        answer["content"] = {route.content_type: {"schema": schemas.reference(route.response)}}
     return {str(route.status): answer}
 
 

@@ -50,6 +50,7 @@ def system_routes(system: SystemHandlers) -> list[Route]:
             handler=system.jwks,
             summary="The public keys that verify access tokens",
             response=shapes.JwksOut,
+            content_type="application/jwk-set+json",
             tag="system",
         ),
     ]

@@ -32,7 +32,17 @@ class Endpoint:
     `WrongAnswer` for what is not of the route's `response`, so that nothing undocumented is sent.
     """
 
-    __slots__ = ("_bodies", "_headers", "_response", "access", "handle", "probe", "public", "route")
+    __slots__ = (
+        "_bodies",
+        "_headers",
+        "_json",
+        "_response",
+        "access",
+        "handle",
+        "probe",
+        "public",
+        "route",
+    )
 
     def __init__(self, route: Route, headers: Headers, bodies: BodyReader) -> None:
         self.route = route
@@ -41,6 +51,7 @@ class Endpoint:
         self.probe = route.probe
         self._response = route.response or NoneType
         self._headers = headers
+        self._json = headers.of_type(route.content_type)
         self._bodies = bodies
         self.handle = self._handle  # one bound method, so that it can be looked up by identity
 
@@ -69,7 +80,7 @@ class Endpoint:
         self._check(result)
         if result is None:
             return Answer(status=204, headers=self._headers.plain)
-        return Answer(body=_encode(result), status=self.route.status, headers=self._headers.json)
+        return Answer(body=_encode(result), status=self.route.status, headers=self._json)
 
     def _check(self, body: object) -> None:
         if not isinstance(body, self._response):
@@ -84,7 +95,7 @@ class Endpoint:
         if isinstance(body, Struct):
             self._check(body)
             body = _encode(body)
-        content_type = None if body is None else result.content_type
+        content_type = None if body is None else result.content_type or self.route.content_type
         return Answer(
             body=body,
             status=result.status,
