@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from agentbox.errors import problems as every
 from agentbox.loader import HOOKS
 from agentbox.plugin import spec
+from tests.house.access_page import access_page
 from tests.house.public_surface import public_surface
 from tests.house.routes_page import routes_page
 from tests.house.tree import ROOT
@@ -86,6 +87,7 @@ def _one_line(kind: type) -> str:
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
+    "docs/access.md": access_page,
     "docs/errors.md": errors_page,
     "docs/plugins/hooks.md": hooks_page,
     "docs/routes.md": routes_page,
