@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Recognition(Protocol):
     """Says who presents a credential."""
 
-    async def recognise(self, credential: Credential) -> Principal:
-        """Raises `InvalidToken`, `AuthenticatorUnavailable` or `Unavailable`."""
+    async def recognise(self, credential: Credential, address: str | None) -> Principal:
+        """Raises `InvalidToken`, `RateLimited`, `AuthenticatorUnavailable` or `Unavailable`."""
 
-    async def recognise_expired(self, credential: Credential) -> Principal:
+    async def recognise_expired(self, credential: Credential, address: str | None) -> Principal:
         """As `recognise`; a token that only ran out holds too."""
 
 

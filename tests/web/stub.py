@@ -41,7 +41,7 @@ class StubRecognition:
         self.asked, self.free = asyncio.Event(), asyncio.Event()
         self.free.set()
 
-    async def recognise(self, credential: Credential) -> Principal:
+    async def recognise(self, credential: Credential, address: str | None) -> Principal:
         self.seen.append(credential)
         self.asked.set()
         await self.free.wait()
@@ -50,8 +50,8 @@ class StubRecognition:
             raise answer
         return answer
 
-    async def recognise_expired(self, credential: Credential) -> Principal:
-        return await self.recognise(Credential(credential.scheme, Secret("session")))
+    async def recognise_expired(self, credential: Credential, address: str | None) -> Principal:
+        return await self.recognise(Credential(credential.scheme, Secret("session")), address)
 
 
 class StubRuntime:

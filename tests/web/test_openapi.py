@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 
 from agentbox.errors import Conflict, PluginError
 from agentbox.model.access.roles import Role
-from agentbox.model.access.route import PUBLIC, SESSION, Access, scoped
+from agentbox.model.access.route import ANY, PUBLIC, SESSION, Access, scoped
 from agentbox.model.secret import Secret
 from agentbox.plugin.routes import Route
 from agentbox.web.openapi import document
@@ -117,7 +117,13 @@ def test_a_public_route_asks_for_nothing() -> None:
     operation = operation_of(row("GET", "/a", Handlers().echo, PUBLIC))
 
     assert operation["security"] == []
-    assert "401" not in operation["responses"]
+    assert {"401", "429"} & set(operation["responses"]) == set()
+
+
+def test_every_other_route_may_be_asked_too_often() -> None:
+    operation = operation_of(row("GET", "/a", Handlers().echo, ANY))
+
+    assert "`rate_limited`" in operation["responses"]["429"]["description"]
 
 
 def test_a_sessions_route_takes_no_api_key_header() -> None:

@@ -12,11 +12,14 @@ from agentbox.core.counters import Counters
 from agentbox.core.recognition.caches import FactCache, FactKey, StateCache, StateKey
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
+from agentbox.core.recognition.rates import Rates
 from agentbox.core.recognition.soundness import is_sound
 from agentbox.core.recognition.state import SubjectState, load_state, principal_of, user_id_of
-from agentbox.errors import ExpiredCredential, InvalidCredential, InvalidToken
+from agentbox.errors import ExpiredCredential, InvalidCredential, InvalidToken, RateLimited
 from agentbox.model.access.scopes import ScopeTable
+from agentbox.model.api_keys import ApiKey
 from agentbox.model.evidence import Authentication, Credential
+from agentbox.model.formats.networks import contains_address
 from agentbox.model.principal import Principal
 from agentbox.plugin.authenticator import RequestAuthenticator
 from agentbox.plugin.services import Clock
@@ -61,28 +64,31 @@ class Recognition:
         self._last_used = last_used
         self._facts = FactCache(clock, cache_seconds)
         self._states = StateCache(clock, self._read_state)
+        self._rates = Rates(clock)
         storage.on_change(self._on_change)
 
-    async def recognise(self, credential: Credential) -> Principal:
-        """Who acts.
+    async def recognise(self, credential: Credential, address: str | None = None) -> Principal:
+        """Who acts, from the client's `address`.
 
-        Raises `InvalidToken` if nobody claims the credential or it does not hold,
-        `AuthenticatorUnavailable` if its authenticator is broken, `StorageError` if the state can't
-        be read.
+        Raises `InvalidToken` if nobody claims the credential, it does not hold, or it may not come
+        from there, `RateLimited` for an API key used too often, `AuthenticatorUnavailable` if its
+        authenticator is broken, `StorageError` if the state can't be read.
         """
         key = _key(credential)
         known = self._facts.get(key)
-        return await self._principal(known or await self._judged(credential, key))
+        return await self._principal(known or await self._judged(credential, key), address)
 
-    async def recognise_expired(self, credential: Credential) -> Principal:
+    async def recognise_expired(
+        self, credential: Credential, address: str | None = None
+    ) -> Principal:
         """As `recognise`; a token that only ran out holds too, if its session is live."""
         try:
             authentication = await self._judged(credential, _key(credential), expired_too=True)
         except ExpiredCredential as expired:
             authentication = expired.authentication
-        return await self._principal(authentication)
+        return await self._principal(authentication, address)
 
-    async def _principal(self, authentication: Authentication) -> Principal:
+    async def _principal(self, authentication: Authentication, address: str | None) -> Principal:
         user_id = user_id_of(authentication)
         if user_id is None:
             raise self._refused("unknown_identity")
@@ -97,8 +103,23 @@ class Recognition:
         except InvalidToken:
             raise self._refused("state", credential=f"{credential.kind}:{credential.id}") from None
         if credential.kind == "api_key":
+            api_key = state.api_key
+            if api_key is not None and (api_key.allowed_cidrs or api_key.rate_limit is not None):
+                self._check_use(api_key, address)
             self._last_used.note(credential.id, now)
         return principal
+
+    def _check_use(self, key: ApiKey, address: str | None) -> None:
+        """Whether the key may be used from there, and now; what is refused is no use."""
+        name = f"api_key:{key.id}"
+        if key.allowed_cidrs and not contains_address(key.allowed_cidrs, address):
+            raise self._refused("address", credential=name)
+        if key.rate_limit is not None:
+            wait = self._rates.wait(key.id, key.rate_limit)
+            if wait:
+                self._counters.add("credentials_refused.rate")
+                _log.info("credential_refused", reason="rate", credential=name)
+                raise RateLimited(retry_after=wait)
 
     async def _judged(
         self, credential: Credential, key: FactKey, *, expired_too: bool = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from agentbox.errors import InvalidToken
 from agentbox.model.access.scopes import ScopeSet, ScopeTable, intersect
 from agentbox.model.api_keys import ApiKey
@@ -82,6 +84,8 @@ def principal_of(
         key = state.api_key
         if key is None or key.user_id != user.id or not key.live(now):
             raise InvalidToken
+        if key.expires_at != credential.expires_at:  # narrowed or rotated since it was judged
+            credential = replace(credential, expires_at=key.expires_at)
         role_scopes = intersect(role_scopes, state.key_scopes)
         limit = key.environment_limit
     if authentication.scope_limit is not NO_LIMIT:

@@ -12,8 +12,11 @@ Network = IPv4Network | IPv6Network
 def canonical_network(text: str) -> str | None:
     """The network as it is kept (`192.0.2.7` becomes `192.0.2.7/32`); None if it is none.
 
-    An address with bits to the right of the prefix is none: nobody knows what was meant.
+    An address with bits to the right of the prefix is none: nobody knows what was meant. Nor is one
+    with a zone (RFC 4007 section 11), which means something on one machine only.
     """
+    if "%" in text:
+        return None
     try:
         return str(ip_network(text))
     except ValueError:

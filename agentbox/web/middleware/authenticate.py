@@ -25,7 +25,8 @@ def authenticate(
     2. Path and method: 404 and 405, whatever credential was sent.
     3. A public route: no credential is even looked at.
     4. The credential: none 401 `unauthorized`, two 400, one is judged by the core: a principal,
-       401 `invalid_token`, or 503. A route with `allow_expired` takes a token that ran out.
+       401 `invalid_token`, 429 for a key used too often, or 503. A route with `allow_expired`
+       takes a token that ran out.
     """
 
     @web.middleware
@@ -45,9 +46,9 @@ def authenticate(
         if not endpoint.public:
             credential = credential_of(request.headers)
             if endpoint.access.allow_expired:
-                context.principal = await recognition.recognise_expired(credential)
+                context.principal = await recognition.recognise_expired(credential, request.remote)
             else:
-                context.principal = await recognition.recognise(credential)
+                context.principal = await recognition.recognise(credential, request.remote)
         return await handler(request)
 
     return middleware

@@ -167,7 +167,8 @@ def _kinds(route: Route) -> Iterator[type[Problem]]:
     access = route.access
     yield errors.InvalidRequest
     if access.kind != "public":
-        yield from (errors.Unauthorized, errors.InvalidToken, errors.AuthenticatorUnavailable)
+        yield from (errors.Unauthorized, errors.InvalidToken, errors.RateLimited)
+        yield errors.AuthenticatorUnavailable
         if not access.allow_restricted:
             yield errors.PasswordChangeRequired
         if access.kind == "session":
