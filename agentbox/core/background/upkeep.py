@@ -16,23 +16,34 @@ _log = structlog.get_logger("agentbox.upkeep")
 
 
 class PurgeExpired(Job):
-    """Deletes sessions and unfinished logins that expired: a day later, for those who look."""
+    """Deletes what is over, a day later for those who look: sessions, unfinished logins and
+    password resets that expired; and how often API keys were used, after 90 days."""
 
     name = "purge-expired"
     interval = timedelta(hours=1)
     kept_for = timedelta(days=1)
+    usage_kept_for = timedelta(days=90)
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
     async def run(self, run: JobRun) -> None:
         """One transaction; how many are gone is logged."""
-        before = self._clock.now() - self.kept_for
+        now = self._clock.now()
+        before = now - self.kept_for
         async with run.transaction(last=True) as tx:
             sessions = await tx.sessions.purge(before)
             flows = await tx.login_flows.purge(before)
-        if sessions or flows:
-            _log.info("purged", sessions=sessions, login_flows=flows)
+            resets = await tx.password_resets.purge(before)
+            hours = await tx.api_key_usage.purge(now - self.usage_kept_for)
+        if sessions or flows or resets or hours:
+            _log.info(
+                "purged",
+                sessions=sessions,
+                login_flows=flows,
+                password_resets=resets,
+                api_key_usage=hours,
+            )
 
 
 async def repeat(name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:

@@ -1,13 +1,26 @@
-"""When API keys were last used: collected in memory, written in batches, never by a request."""
+"""How often and when API keys were used: collected in memory, written in batches, never by a
+request."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import NamedTuple
 
 from agentbox.plugin.storage import Storage
 
 BATCH = 200
+
+HOUR = timedelta(hours=1)
+
+Use = tuple[str, datetime]
+"""A key's id, and the full hour (UTC) in which it was used."""
+
+
+class _Noted(NamedTuple):
+    uses: int
+    last: datetime
 
 
 class LastUsed:
@@ -15,23 +28,44 @@ class LastUsed:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._noted: dict[str, datetime] = {}
+        self._noted: dict[Use, _Noted] = {}
+        self._hour = self._next_hour = datetime.min.replace(tzinfo=UTC)
+        self._one_at_a_time = asyncio.Lock()
 
     def note(self, key_id: str, now: datetime) -> None:
         """The key was used now."""
-        self._noted[key_id] = now
+        if not self._hour <= now < self._next_hour:
+            self._hour = now.replace(minute=0, second=0, microsecond=0)
+            self._next_hour = self._hour + HOUR
+        use = key_id, self._hour
+        noted = self._noted.get(use)
+        self._noted[use] = _Noted(1 if noted is None else noted.uses + 1, now)
 
     async def flush(self) -> int:
-        """Write what was noted, a batch a transaction; how many keys. What fails stays noted."""
+        """Write what was noted, a batch a transaction; how many counts. What fails stays noted.
+
+        Goes on to its end if the caller is cancelled: whether a commit that was left alone took
+        place nobody could tell, and its uses would be lost or counted twice.
+        """
+        return await asyncio.shield(asyncio.create_task(self._flush()))
+
+    async def _flush(self) -> int:
         written = 0
-        while self._noted:
-            batch = dict(islice(self._noted.items(), BATCH))
-            async with self._storage.transaction() as tx:
-                await tx.api_keys.touch(batch)
-            for key_id, used in batch.items():
-                if self._noted.get(key_id) == used:
-                    del self._noted[key_id]
-            written += len(batch)
-            if len(batch) < BATCH:
-                break
+        async with self._one_at_a_time:
+            while self._noted:
+                batch = dict(islice(self._noted.items(), BATCH))
+                async with self._storage.transaction() as tx:
+                    await tx.api_keys.touch({key: noted.last for (key, _), noted in batch.items()})
+                    await tx.api_key_usage.add({use: noted.uses for use, noted in batch.items()})
+                self._forget(batch)
+                written += len(batch)
+                if len(batch) < BATCH:
+                    break
         return written
+
+    def _forget(self, batch: dict[Use, _Noted]) -> None:
+        """What came meanwhile stays for the next time."""
+        for use, noted in batch.items():
+            now = self._noted.pop(use)
+            if now.uses > noted.uses:
+                self._noted[use] = now._replace(uses=now.uses - noted.uses)

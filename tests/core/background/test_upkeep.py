@@ -10,8 +10,9 @@ import pytest
 from agentbox.core.background.scheduler import ClaimedRun
 from agentbox.core.background.upkeep import PurgeExpired, repeat
 from agentbox.errors import StorageError
+from agentbox.model.users import PasswordReset
 from agentbox.plugin.storage import Storage
-from tests.core.world import World, add_session, add_user
+from tests.core.world import START, World, add_key, add_session, add_user
 
 
 @pytest.mark.parametrize(
@@ -42,16 +43,47 @@ async def test_what_expired_a_day_ago_is_deleted_and_the_run_is_over(
     old = await add_session(storage, user)
     world.clock.instant = old.expires_at + timedelta(days=1, seconds=1)
     new = await add_session(storage, user, expires_at=world.clock.now())
+    await run_once(world, storage)
+    async with storage.transaction(read_only=True) as tx:
+        state = await tx.jobs.get(PurgeExpired.name)
+
+    assert await world.session(old.id) is None
+    assert await world.session(new.id) is not None
+    assert state is not None
+    assert (state.lease_until, state.next_due) == (None, world.clock.now() + PurgeExpired.interval)
+
+
+async def run_once(world: World, storage: Storage) -> None:
     job = PurgeExpired(world.clock)
     async with storage.transaction() as tx:
         await tx.jobs.ensure(job.name, world.clock.now())
         lease = await tx.jobs.claim(job.name, world.clock.now(), world.clock.now() + job.timeout)
     assert lease is not None
     await job.run(ClaimedRun(job, storage, world.clock, lease, world.clock.now()))
-    async with storage.transaction(read_only=True) as tx:
-        state = await tx.jobs.get(job.name)
 
-    assert await world.session(old.id) is None
-    assert await world.session(new.id) is not None
-    assert state is not None
-    assert (state.lease_until, state.next_due) == (None, world.clock.now() + job.interval)
+
+async def test_counts_of_uses_are_kept_for_90_days(world: World, storage: Storage) -> None:
+    key = await add_key(storage, await add_user(storage), ["self:read"])
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    kept = [START - 90 * day, START - day, START]
+    gone = [START - 90 * day - hour, START - 400 * day]
+    async with storage.transaction() as tx:
+        await tx.api_key_usage.add({(key.id, each): 1 for each in kept + gone})
+    await run_once(world, storage)
+
+    async with storage.transaction(read_only=True) as tx:
+        left = await tx.api_key_usage.list(key.id, START - 500 * day, START + day)
+    assert [each.hour for each in left] == kept
+
+
+async def test_reset_secrets_go_a_day_after_they_expired(world: World, storage: Storage) -> None:
+    old, new = await add_user(storage), await add_user(storage)
+    day, tick = timedelta(days=1), timedelta(microseconds=1)
+    async with storage.transaction() as tx:
+        await tx.password_resets.put(PasswordReset(old.id, bytes(32), START, START - day - tick))
+        await tx.password_resets.put(PasswordReset(new.id, bytes(32), START, START - day))
+    await run_once(world, storage)
+
+    async with storage.transaction(read_only=True) as tx:
+        assert await tx.password_resets.get(old.id) is None
+        assert await tx.password_resets.get(new.id) is not None
