@@ -107,6 +107,7 @@ def make_api_keys(on: Foundation) -> ApiKeys:
         scopes=on.scopes,
         key_format=on.services.api_key_format,
         max_lifetime=on.settings.api_keys.max_lifetime,
+        pages=Pages(on.cursors, "api_keys"),
     )
 
 

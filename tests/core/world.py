@@ -25,7 +25,6 @@ from agentbox.model.evidence import (
     NO_LIMIT,
     Authentication,
     CredentialRef,
-    EnvironmentLimit,
     SubjectRef,
 )
 from agentbox.model.formats.api_key import KeyFormat
@@ -193,7 +192,7 @@ async def with_key(storage: Storage, user: User, scopes: Sequence[str], **key: A
         user,
         credential=credential,
         scopes=frozenset(scopes) & SCOPES.of_role(user.role),
-        environment_limit=EnvironmentLimit(made.all_environments),
+        environment_limit=made.environment_limit,
     )
 
 
@@ -250,6 +249,7 @@ class World:
             scopes=SCOPES,
             key_format=KeyFormat("ak_live_", ()),
             max_lifetime=max_lifetime,
+            pages=Pages(self.cursors, "api_keys"),
         )
 
     async def audit(self) -> list[AuditEvent]:

@@ -2,60 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from agentbox.core.changes import Changes, Work
-from agentbox.errors import (
-    FieldFault,
-    InsufficientRank,
-    InvalidToken,
-    NotFound,
-    PermissionExceedsOwn,
-    PermissionExceedsRole,
-    ValidationFailed,
-)
-from agentbox.model.access.decisions import (
-    key_scopes,
-    outranks,
-    require_scope,
-    require_unlimited_for,
-    visible_key_owner_roles,
-)
-from agentbox.model.access.roles import Permission, Role
+from agentbox.core.keys.fields import canonical
+from agentbox.core.keys.making import NewApiKey, new_record
+from agentbox.core.keys.narrowing import ApiKeyEdit, changes_of, narrowed
+from agentbox.core.keys.rotation import DEFAULT_OVERLAP, require_overlap, rotate
+from agentbox.core.keys.usage import KeyUsage, Span, points_of
+from agentbox.core.paging import Asked, Found, Pages
+from agentbox.errors import Conflict, InsufficientRank, NotFound
+from agentbox.model.access.decisions import outranks, require_scope, visible_key_owner_roles
 from agentbox.model.access.scopes import (
     API_KEYS_READ,
     API_KEYS_WRITE,
     USERS_CREDENTIALS,
-    ScopeSet,
     ScopeTable,
 )
 from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyState
-from agentbox.model.evidence import EnvironmentLimit
 from agentbox.model.formats.api_key import KeyFormat
-from agentbox.model.formats.names import is_label
 from agentbox.model.principal import Actor, Operator, Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.users import User
 from agentbox.plugin.services import Clock
-from agentbox.plugin.storage import Change, Page, Storage
-
-
-class NewApiKey(Struct, frozen=True, kw_only=True):
-    """What a key is made of; None means not given.
-
-    `no_environments` says that a list of permissions was given, and that it is empty.
-    """
-
-    name: str | None = None
-    description: str | None = None
-    expires_at: datetime | None = None
-    scopes: ScopeSet | None = None
-    all_environments: Permission | None = None
-    no_environments: bool = False
+from agentbox.plugin.storage import Change, Storage, Transaction
 
 
 class MadeKey(NamedTuple):
@@ -63,13 +34,6 @@ class MadeKey(NamedTuple):
 
     record: ApiKey
     text: Secret
-
-
-class ApiKeyList(NamedTuple):
-    """One page of keys and how many there are in all."""
-
-    api_keys: Sequence[ApiKey]
-    total: int
 
 
 class ApiKeys:
@@ -84,6 +48,7 @@ class ApiKeys:
         scopes: ScopeTable,
         key_format: KeyFormat,
         max_lifetime: timedelta | None,
+        pages: Pages,
     ) -> None:
         self._storage = storage
         self._changes = changes
@@ -91,49 +56,47 @@ class ApiKeys:
         self._scopes = scopes
         self._format = key_format
         self._max_lifetime = max_lifetime
+        self._pages = pages
 
     async def create(
         self, maker: Actor, origin: Origin, new: NewApiKey, *, owner_id: str | None = None
     ) -> MadeKey:
         """A key of the maker's own; only the operator names another owner.
 
-        Raises `ScopeExceedsOwn`, `PermissionExceedsOwn`, `PermissionExceedsRole`, `ScopeConflict`,
-        `ValidationFailed`.
+        What is left out is inherited from a maker that is a key itself. Raises `NotFound` for an
+        environment, `ScopeExceedsOwn`, `PermissionExceedsOwn`, `PermissionExceedsRole`,
+        `ScopeConflict`, `ValidationFailed`.
         """
-        _check_labels(new)
+        new = canonical(new)
         made = self._format.generate()
         async with self._changes.begin(maker, origin) as work:
             require_scope(work.actor, API_KEYS_WRITE, self._scopes)
-            owner = await _owner(work, owner_id)
-            scopes = key_scopes(new.scopes, work.actor, owner.role, self._scopes)
-            record = ApiKey(
-                id=made.id,
-                user_id=owner.id,
-                name=new.name,
-                description=new.description,
-                key_prefix=made.shown,
-                scopes=tuple(sorted(scopes)),
-                all_environments=_environments(work.actor, owner.role, new, scopes),
-                created_at=work.now,
-                expires_at=self._expiry(work.actor, new.expires_at, work.now),
+            record = await new_record(
+                work,
+                made,
+                new,
+                owner_id=owner_id,
+                scopes=self._scopes,
+                max_lifetime=self._max_lifetime,
             )
             await work.tx.api_keys.add(record, made.digest)
-            await work.record("api_key.create", f"api_key:{record.id}", {"user_id": owner.id})
+            details = {"user_id": record.user_id}
+            await work.record("api_key.create", f"api_key:{record.id}", details)
         return MadeKey(record, made.text)
 
     async def list(
         self,
         caller: Actor,
-        page: Page,
+        asked: Asked,
         *,
         user_id: str | None = None,
         everyone: bool = False,
         state: ApiKeyState | None = None,
-    ) -> ApiKeyList:
+    ) -> Found[ApiKey]:
         """One page, newest first: the caller's own, one user's, or everyone's of lower rank.
 
-        Raises `InsufficientRole` or `InsufficientScope` for others' keys, `NotFound`,
-        `InsufficientRank`.
+        Raises `InsufficientRole` or `InsufficientScope` for others' keys, `InvalidCursor`,
+        `ValidationFailed`, `NotFound`, `InsufficientRank`.
         """
         own_id = caller.user_id if isinstance(caller, Principal) else None
         others = everyone or (user_id is not None and user_id != own_id)
@@ -143,6 +106,8 @@ class ApiKeys:
         if everyone:
             roles = tuple(role.value for role in visible_key_owner_roles(caller))
             where = ApiKeyFilter(state=state, now=now, owner_roles=roles, also_of=own_id)
+        filters = (where.user_id, where.state, where.owner_roles, where.also_of)
+        page = self._pages.page(asked, filters)
         async with self._storage.transaction(read_only=True) as tx:
             if others and user_id is not None:
                 user = await tx.users.get(user_id)
@@ -150,98 +115,101 @@ class ApiKeys:
                     raise NotFound("There is no such user.")
                 if not outranks(caller, user.role):
                     raise InsufficientRank
-            return ApiKeyList(await tx.api_keys.list(where, page), await tx.api_keys.count(where))
+            rows, total = await tx.api_keys.list(where, page), await tx.api_keys.count(where)
+        return self._pages.found(asked, filters, rows, total, lambda k: (k.created_at, k.id))
 
     async def get(self, caller: Actor, key_id: str) -> ApiKey:
         """One's own key, or one of a user of lower rank. Raises `NotFound` for all others."""
         async with self._storage.transaction(read_only=True) as tx:
-            key = await tx.api_keys.get(key_id)
-            owner = await tx.users.get(key.user_id) if key else None
-        return self._visible(caller, key, owner, API_KEYS_READ)
+            return await self._visible(tx, caller, key_id, API_KEYS_READ)
+
+    async def usage(self, caller: Actor, key_id: str, span: Span) -> KeyUsage:
+        """How often the key was used; a use is counted a second later. Raises as `get` does."""
+        async with self._storage.transaction(read_only=True) as tx:
+            await self._visible(tx, caller, key_id, API_KEYS_READ)
+            hours = await tx.api_key_usage.list(key_id, span.start, span.end)
+        return KeyUsage(key_id, span, points_of(hours, span.step))
+
+    async def edit(self, caller: Actor, origin: Origin, key_id: str, edit: ApiKeyEdit) -> ApiKey:
+        """Change one's own key, in its rights only to narrower ones.
+
+        An edit that changes nothing is no change at all. Raises `NotFound`, `ScopeExceedsOwn`,
+        `PermissionExceedsOwn`, `PermissionExceedsRole`, `ScopeConflict`, `ValidationFailed`, and
+        `Conflict` for a revoked key.
+        """
+        edit = canonical(edit)
+        async with self._changes.begin(caller, origin) as work:
+            key, owner = await self._own(work, key_id)
+            after = await narrowed(work, owner, key, edit)
+            if after == key and key.revoked_at is None:
+                return key
+            if not await work.tx.api_keys.replace(after):
+                raise Conflict("The API key is revoked.")
+            work.changed(Change("api_key", key_id))
+            await work.record("api_key.update", f"api_key:{key_id}", changes_of(key, after))
+        return after
+
+    async def rotate(
+        self, caller: Actor, origin: Origin, key_id: str, overlap: timedelta = DEFAULT_OVERLAP
+    ) -> MadeKey:
+        """A new key in the place of one's own, which goes on for the overlap; 0 revokes it.
+
+        Raises `NotFound`, `ValidationFailed`, `ScopeExceedsOwn`, `PermissionExceedsOwn`, and
+        `Conflict` for a key that is revoked, expired or rotated already.
+        """
+        require_overlap(overlap)
+        made = self._format.generate()
+        async with self._changes.begin(caller, origin) as work:
+            key, _ = await self._own(work, key_id)
+            record = await rotate(work, key, made, overlap)
+        return MadeKey(record, made.text)
 
     async def revoke(self, caller: Actor, origin: Origin, key_id: str) -> None:
         """Revoke a key; the row stays. Revoking again changes nothing. Raises as `get` does."""
         async with self._changes.begin(caller, origin) as work:
-            key = await work.tx.api_keys.get(key_id)
-            owner = await work.tx.users.get(key.user_id) if key else None
-            self._visible(work.actor, key, owner, API_KEYS_WRITE)
-            if await work.tx.api_keys.revoke(key_id, work.now):
-                work.changed(Change("api_key", key_id))
-                await work.record("api_key.revoke", f"api_key:{key_id}")
+            await self._visible(work.tx, work.actor, key_id, API_KEYS_WRITE)
+            await _revoke(work, key_id)
 
-    def _visible(self, caller: Actor, key: ApiKey | None, owner: User | None, scope: str) -> ApiKey:
-        if isinstance(caller, Operator):
-            if key is None:
-                raise NotFound("There is no such API key.")
-            return key
+    async def revoke_presented(self, caller: Principal, origin: Origin) -> None:
+        """Revoke the key that is presented, whatever else it may do.
+
+        Raises `NotFound` if the caller came with something else.
+        """
+        if caller.credential.kind != "api_key":
+            raise NotFound("The credential is not an API key.")
+        async with self._changes.begin(caller, origin) as work:
+            await _revoke(work, caller.credential.id)
+
+    async def _own(self, work: Work, key_id: str) -> tuple[ApiKey, User]:
+        """The actor's own key and its owner; the operator has all keys."""
+        require_scope(work.actor, API_KEYS_WRITE, self._scopes)
+        key, owner = await _key_and_owner(work.tx, key_id)
+        if isinstance(work.actor, Principal) and owner.id != work.actor.user_id:
+            raise NotFound(NO_KEY)
+        return key, owner
+
+    async def _visible(self, tx: Transaction, caller: Actor, key_id: str, scope: str) -> ApiKey:
         require_scope(caller, scope, self._scopes)
-        if key is not None and owner is not None:
-            if owner.id == caller.user_id:
-                return key
-            if USERS_CREDENTIALS in caller.scopes and outranks(caller, owner.role):
-                return key
-        raise NotFound("There is no such API key.")
-
-    def _expiry(self, maker: Actor, asked: datetime | None, now: datetime) -> datetime | None:
-        """As asked, within what the maker's own key and the server allow."""
-        latest = now + self._max_lifetime if self._max_lifetime is not None else None
-        if isinstance(maker, Principal) and maker.credential.kind != "session":
-            own = maker.credential.expires_at
-            latest = min((moment for moment in (latest, own) if moment is not None), default=None)
-        if asked is None:
-            return latest
-        if asked <= now:
-            raise _expiry_fault("must be in the future")
-        if latest is not None and asked > latest:
-            raise _expiry_fault(f"must not be later than {latest.isoformat()}")
-        return asked
+        key, owner = await _key_and_owner(tx, key_id)
+        if isinstance(caller, Operator) or owner.id == caller.user_id:
+            return key
+        if USERS_CREDENTIALS in caller.scopes and outranks(caller, owner.role):
+            return key
+        raise NotFound(NO_KEY)
 
 
-async def _owner(work: Work, owner_id: str | None) -> User:
-    if owner_id is None:
-        if isinstance(work.actor, Principal):
-            return work.actor.user
-        raise NotFound("Say whose key it is.")
-    owner = await work.tx.users.get(owner_id) if isinstance(work.actor, Operator) else None
-    if owner is None:
-        raise NotFound("There is no such user.")
-    if not owner.active:
-        raise InvalidToken("That user is not active.")
-    return owner
+NO_KEY = "There is no such API key."
 
 
-def _environments(maker: Actor, role: Role, new: NewApiKey, scopes: ScopeSet) -> Permission | None:
-    """What the key may do on all of its owner's environments; read-only if nothing was said."""
-    own: Permission | None = Permission.OWNER
-    if isinstance(maker, Principal) and isinstance(maker.environment_limit, EnvironmentLimit):
-        own = maker.environment_limit.all_environments
-    asked = new.all_environments
-    if asked is None:
-        if new.no_environments or own is None:
-            require_unlimited_for(scopes)
-            return None
-        return own if _limited(maker) and role is not Role.VIEWER else Permission.VIEWER
-    if role is Role.VIEWER and asked is not Permission.VIEWER:
-        raise PermissionExceedsRole("A viewer's key can do no more than view.")
-    if own is None or asked.rank > own.rank:
-        raise PermissionExceedsOwn
-    return asked
+async def _key_and_owner(tx: Transaction, key_id: str) -> tuple[ApiKey, User]:
+    key = await tx.api_keys.get(key_id)
+    owner = await tx.users.get(key.user_id) if key is not None else None
+    if key is None or owner is None:
+        raise NotFound(NO_KEY)
+    return key, owner
 
 
-def _limited(maker: Actor) -> bool:
-    return isinstance(maker, Principal) and isinstance(maker.environment_limit, EnvironmentLimit)
-
-
-def _expiry_fault(detail: str) -> ValidationFailed:
-    return ValidationFailed(errors=[FieldFault("/expires_at", detail)])
-
-
-def _check_labels(new: NewApiKey) -> None:
-    """Names as access.md has them; what comes from the command line is judged here alone."""
-    faults = [
-        FieldFault(f"/{name}", f"must be 1 to {longest} characters, none of them a control")
-        for name, text, longest in (("name", new.name, 128), ("description", new.description, 1024))
-        if text is not None and not is_label(text, longest=longest)
-    ]
-    if faults:
-        raise ValidationFailed(errors=faults)
+async def _revoke(work: Work, key_id: str) -> None:
+    if await work.tx.api_keys.revoke(key_id, work.now):
+        work.changed(Change("api_key", key_id))
+        await work.record("api_key.revoke", f"api_key:{key_id}")

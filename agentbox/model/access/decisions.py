@@ -95,13 +95,18 @@ def key_scopes(
         if not granted:
             raise ScopeExceedsOwn("You have none of the scopes that a key gets by default.")
         return granted
+    require_own_scopes(asked, own)
+    return asked
+
+
+def require_own_scopes(asked: ScopeSet, own: ScopeSet) -> None:
+    """Raises `ScopeExceedsOwn` if something is asked for that is not in `own`."""
     beyond = sorted(asked - own)
     if beyond:
         raise ScopeExceedsOwn(
             f"You can't give a scope that you don't have: {', '.join(beyond)}.",
             members={"scopes": beyond},
         )
-    return asked
 
 
 def require_unlimited_for(asked: ScopeSet) -> None:

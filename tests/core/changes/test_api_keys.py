@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from agentbox.core.keys.api_keys import MadeKey, NewApiKey
+from agentbox.core.keys.api_keys import MadeKey
+from agentbox.core.keys.making import NewApiKey
 from agentbox.errors import (
     InsufficientScope,
     InvalidToken,
@@ -21,10 +22,8 @@ from agentbox.errors import (
 from agentbox.model.access.roles import Permission, Role
 from agentbox.model.principal import Actor, Operator
 from agentbox.model.users import Status, User
-from agentbox.plugin.storage import Page
 from tests.core.world import HERE, SCOPES, START, World, add_key, add_user, signed_in, with_key
 
-ALL = Page(100)
 DAY = timedelta(days=1)
 
 
@@ -106,7 +105,7 @@ async def test_without_a_word_a_key_reads_all_environments(world: World, user: U
 
 
 async def test_an_empty_list_is_no_environment(world: World, user: User) -> None:
-    made = await make(world, await signed_in(world.storage, user), no_environments=True)
+    made = await make(world, await signed_in(world.storage, user), permissions={})
 
     assert made.record.all_environments is None
 
@@ -168,7 +167,7 @@ async def test_a_key_without_environments_reaches_nothing_beyond_them(
     maker = await signed_in(world.storage, await add_user(world.storage, Role.ADMIN))
 
     with pytest.raises(ScopeConflict):
-        await make(world, maker, scopes=[scope], no_environments=True)
+        await make(world, maker, scopes=[scope], permissions={})
 
 
 # --- expiry --------------------------------------------------------------------------------------

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from agentbox.core.paging import Asked
 from agentbox.errors import InsufficientRank, InsufficientRole, NotFound
 from agentbox.model.access.roles import Role
 from agentbox.model.users import User
-from agentbox.plugin.storage import Page
 from tests.core.world import HERE, World, add_key, add_user, signed_in
 
-ALL = Page(100)
+ALL = Asked(100)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_a_list_of_all_leaves_out_equals_but_not_oneself(world: World) -> 
         if owner is admin or owner.role in {Role.VIEWER, Role.USER}
     }
 
-    assert ({key.id for key in found.api_keys}, found.total) == (expected, 3)
+    assert ({key.id for key in found.rows}, found.total) == (expected, 3)
 
 
 async def test_a_list_of_an_equals_keys_is_refused(world: World) -> None:
@@ -81,4 +81,4 @@ async def test_one_lists_ones_own(world: World, user: User) -> None:
     await add_key(world.storage, await add_user(world.storage), ["self:read"])
     found = await world.api_keys.list(await signed_in(world.storage, user), ALL)
 
-    assert [key.id for key in found.api_keys] == [mine.id]
+    assert [key.id for key in found.rows] == [mine.id]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from agentbox.core.keys.api_keys import NewApiKey
+from agentbox.core.keys.making import NewApiKey
 from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.errors import (
     InsufficientRank,

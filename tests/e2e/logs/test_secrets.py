@@ -69,11 +69,28 @@ class Visit:
         key, _ = await self.live.make_key(ada, scopes=["self:read", "api_keys:write"])
         given["key"], given["secret of the key"] = key, key.rpartition("_")[2]
         await self._failures(key)
+        await self._limited_keys(ada)
         change = {"current_password": given["password"], "new_password": given["new password"]}
         await self.ask(ada, "POST", "/auth/change-password", json=change)
         await self.ask(ada, "POST", "/auth/logout")
         await self.ask(ada, "GET", "/auth/me")
         return self.answers
+
+    async def _limited_keys(self, ada: Caller) -> None:
+        """Keys that are refused for where they come from and how often, rotated, given up."""
+        given = self.canaries
+        fields = {"allowed_cidrs": ["192.0.2.0/24"], "scopes": ["api_keys:write"]}
+        given["far key"], far = await self.live.make_key(ada, **fields)
+        given["busy key"], busy = await self.live.make_key(ada, rate_limit="1/day")
+        for name in ("far key", "busy key", "busy key"):
+            await self.ask(self.live.with_key(given[name]), "GET", "/auth/me")
+        rotated = await ada.post(f"/api-keys/{busy['id']}/rotate", {})
+        given["rotated key"] = rotated.body["key"]
+        await self.ask(ada, "PATCH", f"/api-keys/{far['id']}", json={"name": "far"})
+        await self.ask(ada, "PATCH", f"/api-keys/{far['id']}", json={"rate_limit": given["key"]})
+        robot = self.live.with_key(given["rotated key"])
+        await self.ask(robot, "POST", "/api-keys/self/revoke")
+        await self.ask(robot, "GET", "/auth/me")
 
     async def _failures(self, key: str) -> None:
         nobody, given = self.live.anonymous, self.canaries
@@ -161,9 +178,10 @@ async def trail(tmp_path: Path) -> Trail:
 
 async def test_no_secret_is_in_log_answers_or_files(trail: Trail) -> None:
     # OB-01 AK-01 AK-07
-    assert len(trail.canaries) == 11
+    assert len(trail.canaries) == 14
     assert '"event":"request"' in trail.log
-    assert "credential_refused" in trail.log
+    for reason in ("address", "rate", "state"):
+        assert f'"reason":"{reason}"' in trail.log
     assert trail.found_in(trail.log) == set()
     assert trail.found_in(trail.bodies) == set()
     assert {name: trail.found_in(data) for name, data in trail.files.items()} == {

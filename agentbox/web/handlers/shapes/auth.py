@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from agentbox.model.access.roles import Permission
 from agentbox.model.access.scopes import ScopeSet
 from agentbox.model.evidence import EnvironmentLimit
 from agentbox.model.principal import Principal
+from agentbox.web.handlers.shapes.api_keys import PermissionEntry, shown_entries
 from agentbox.web.handlers.shapes.users import UserOut, user_fields
 
 
@@ -26,7 +26,7 @@ class AuthOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
     api_key_id: str | None = None
     expires_at: datetime | None = None
     auth_time: datetime | None = None
-    environments: tuple[Mapping[str, str], ...] | None = None
+    environments: tuple[PermissionEntry, ...] | None = None
     all_environments: Permission | None = None
 
 
@@ -71,8 +71,10 @@ class ChangePasswordBody(Struct, frozen=True, kw_only=True, forbid_unknown_field
 def me_out(caller: Principal) -> MeOut:
     """The caller as it sees itself."""
     credential, limit = caller.credential, caller.environment_limit
-    limited = isinstance(limit, EnvironmentLimit)
-    limit_all = limit.all_environments if isinstance(limit, EnvironmentLimit) else None
+    limit_all, environments = None, None
+    if isinstance(limit, EnvironmentLimit):
+        limit_all = limit.all_environments
+        environments = shown_entries(limit_all, limit.entries.items())
     return MeOut(
         **user_fields(caller.user),
         auth=AuthOut(
@@ -83,7 +85,7 @@ def me_out(caller: Principal) -> MeOut:
             api_key_id=credential.id if credential.kind == "api_key" else None,
             expires_at=credential.expires_at,
             auth_time=caller.auth_time,
-            environments=() if limit_all is None and limited else None,
+            environments=environments,
             all_environments=limit_all,
         ),
     )
