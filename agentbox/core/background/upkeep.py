@@ -16,7 +16,7 @@ _log = structlog.get_logger("agentbox.upkeep")
 
 
 class PurgeExpired(Job):
-    """Deletes sessions and unfinished logins that expired: a day later, for those who look."""
+    """Deletes sessions, unfinished logins and resets that expired: a day later, for who looks."""
 
     name = "purge-expired"
     interval = timedelta(hours=1)
@@ -31,8 +31,9 @@ class PurgeExpired(Job):
         async with run.transaction(last=True) as tx:
             sessions = await tx.sessions.purge(before)
             flows = await tx.login_flows.purge(before)
-        if sessions or flows:
-            _log.info("purged", sessions=sessions, login_flows=flows)
+            resets = await tx.password_resets.purge(before)
+        if sessions or flows or resets:
+            _log.info("purged", sessions=sessions, login_flows=flows, password_resets=resets)
 
 
 async def repeat(name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from agentbox.core.background.scheduler import ClaimedRun
 from agentbox.core.background.upkeep import PurgeExpired, repeat
 from agentbox.errors import StorageError
+from agentbox.model.users import PasswordReset
 from agentbox.plugin.storage import Storage
 from tests.core.world import World, add_session, add_user
 
@@ -42,6 +43,10 @@ async def test_what_expired_a_day_ago_is_deleted_and_the_run_is_over(
     old = await add_session(storage, user)
     world.clock.instant = old.expires_at + timedelta(days=1, seconds=1)
     new = await add_session(storage, user, expires_at=world.clock.now())
+    async with storage.transaction() as tx:
+        await tx.password_resets.put(
+            PasswordReset(user.id, b"digest", old.created_at, old.expires_at)
+        )
     job = PurgeExpired(world.clock)
     async with storage.transaction() as tx:
         await tx.jobs.ensure(job.name, world.clock.now())
@@ -52,6 +57,7 @@ async def test_what_expired_a_day_ago_is_deleted_and_the_run_is_over(
         state = await tx.jobs.get(job.name)
 
     assert await world.session(old.id) is None
+    assert await world.waiting_reset(user.id) is None
     assert await world.session(new.id) is not None
     assert state is not None
     assert (state.lease_until, state.next_due) == (None, world.clock.now() + job.interval)
