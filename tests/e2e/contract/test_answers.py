@@ -27,6 +27,12 @@ REACHED = {
     (f"PATCH {ONE_USER}", "super_admin"): {200, 400, 404, 409, 415, 422},
     (f"DELETE {ONE_USER}", "admin"): {204, 403, 404, 409},
     (f"GET {ONE_USER}", "api_key"): {200, 403, 404},
+    (f"POST {ONE_USER}/disable", "admin"): {200, 403, 404, 409},
+    (f"POST {ONE_USER}/reset-password", "admin"): {201, 403, 404, 409},
+    (f"GET {ONE_USER}/sessions", "admin"): {200, 400, 403, 404, 422},
+    (f"DELETE {ONE_USER}/sessions", "super_admin"): {204, 404, 409},
+    ("POST /api/v1/users/bulk", "admin"): {200, 400, 415, 422},
+    ("DELETE /api/v1/auth/sessions/{session_id}", "user"): {204, 404},
     ("POST /api/v1/api-keys", "user"): {201, 400, 415, 422},
     ("DELETE /api/v1/api-keys/{key_id}", "user"): {204, 404},
 }
