@@ -11,11 +11,14 @@ from rich.table import Table
 
 from agentbox.cli.invocation import Invocation
 from agentbox.core.paging import Asked, Found
+from agentbox.core.people.recovery import IssuedReset
 from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.core.runtime import Runtime
 from agentbox.model.access.roles import Role
 from agentbox.model.principal import Operator, Origin
 from agentbox.model.secret import Secret
+from agentbox.model.sessions import Session
+from agentbox.model.times import format_instant
 from agentbox.model.users import Status, User, UserFilter
 
 OPERATOR = Operator()
@@ -131,6 +134,82 @@ def enable(invocation: Invocation, username: str) -> None:
 
 @user.command()
 @click.argument("username")
+@click.pass_obj
+def suspend(invocation: Invocation, username: str) -> None:
+    """Suspend a user: as disable, with a status of its own."""
+    _edit(invocation, username, UserEdit(status=Status.SUSPENDED))
+    click.echo(f"{username} is suspended.")
+
+
+@user.command()
+@click.argument("username")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@click.pass_obj
+def reset(invocation: Invocation, username: str, as_json: bool) -> None:
+    """Take a password away; prints a secret that signs in once in its place."""
+
+    async def work(runtime: Runtime) -> IssuedReset:
+        found = await runtime.users.by_name(username)
+        return await runtime.recovery.reset(OPERATOR, NOWHERE, found.id)
+
+    issued = invocation.with_runtime(work)
+    secret, until = issued.secret.reveal(), format_instant(issued.expires_at)
+    if as_json:
+        click.echo(msgspec.json.encode({"secret": secret, "expires_at": until}))
+    else:
+        click.echo(secret)
+        click.echo(f"Good once as the password of {username}, until {until}.", err=True)
+
+
+@user.command()
+@click.argument("username")
+@click.pass_obj
+def unlock(invocation: Invocation, username: str) -> None:
+    """Lift throttling of failed logins; this version has none yet."""
+
+    async def work(runtime: Runtime) -> User:
+        found = await runtime.users.by_name(username)
+        return await runtime.recovery.unlock(OPERATOR, NOWHERE, found.id)
+
+    invocation.with_runtime(work)
+    click.echo(f"{username} is not throttled.")
+
+
+@user.command()
+@click.argument("username")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@click.pass_obj
+def sessions(invocation: Invocation, username: str, as_json: bool) -> None:
+    """List a user's live sessions, newest first."""
+
+    async def work(runtime: Runtime) -> Found[Session]:
+        found = await runtime.users.by_name(username)
+        return await runtime.sessions.list_of(OPERATOR, found.id, Asked(PAGE))
+
+    found = invocation.with_runtime(work)
+    if as_json:
+        click.echo(msgspec.json.encode({"sessions": found.rows, "total": found.total}))
+        return
+    invocation.console.print(session_table(found.rows))
+    if found.total > len(found.rows):
+        click.echo(f"… and {found.total - len(found.rows)} more.")
+
+
+@user.command("end-sessions")
+@click.argument("username")
+@click.pass_obj
+def end_sessions(invocation: Invocation, username: str) -> None:
+    """End all sessions of a user; its password and API keys stay good."""
+
+    async def work(runtime: Runtime) -> int:
+        found = await runtime.users.by_name(username)
+        return await runtime.sessions.end_all_of(OPERATOR, NOWHERE, found.id)
+
+    click.echo(f"Sessions of {username} ended: {invocation.with_runtime(work)}.")
+
+
+@user.command()
+@click.argument("username")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
 def delete(invocation: Invocation, username: str, yes: bool) -> None:
@@ -181,4 +260,18 @@ def table(users: Sequence[User]) -> Table:
         role = each.role.value if each.active else f"{each.role.value} {each.status.value}"
         who = "\n".join(filter(None, (each.username, each.email)))
         shown.add_row(who, role, last, each.id)
+    return shown
+
+
+def session_table(sessions: Sequence[Session]) -> Table:
+    """The sessions at 80 columns: ids and times in one piece; the client below its address."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("from", overflow="fold")
+    shown.add_column("began", no_wrap=True)
+    shown.add_column("until", no_wrap=True)
+    shown.add_column("id", no_wrap=True)
+    for each in sessions:
+        began = format(each.created_at, "%Y-%m-%d %H:%M")
+        client = "\n".join(filter(None, (each.ip, each.user_agent)))
+        shown.add_row(client, began, format(each.expires_at, "%Y-%m-%d"), each.id)
     return shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
@@ -80,20 +80,21 @@ class Changes:
 
     @asynccontextmanager
     async def begin(
-        self, actor: Actor, origin: Origin, *, of: str | None = None
+        self, actor: Actor, origin: Origin, *, of: str | Collection[str] = ()
     ) -> AsyncIterator[Work]:
         """One transaction, alone with all others that change rights.
 
-        A change that may end sessions names their user as `of`, and is alone with the logins of
-        that user too. Raises `InvalidToken` if the actor is gone meanwhile.
+        A change that may end sessions names their user or users as `of`, and is alone with the
+        logins of those too. Raises `InvalidToken` if the actor is gone meanwhile.
         """
 
         async def make(tx: Transaction, now: datetime) -> Work:
             current = await current_actor(tx, actor, scopes=self._scopes, now=now)
             return Work(tx, now, current, origin)
 
-        locks = ("rights",) if of is None else ("rights", _lock_of(of))
-        async with self._transaction(make, *locks) as work:
+        # In one order for everybody, so that no two changes ever wait for each other.
+        users = [of] if isinstance(of, str) else sorted(set(of))
+        async with self._transaction(make, "rights", *map(_lock_of, users)) as work:
             yield work
 
     @asynccontextmanager

@@ -16,6 +16,8 @@ from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login, LoginParts
 from agentbox.core.paging import Pages
 from agentbox.core.people.passwords import Passwords
+from agentbox.core.people.recovery import Recovery
+from agentbox.core.people.sessions import Sessions
 from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
@@ -95,6 +97,22 @@ def make_users(on: Foundation, passwords: Passwords) -> Users:
         passwords=passwords,
         scopes=on.scopes,
         pages=Pages(on.cursors, "users"),
+    )
+
+
+def make_recovery(on: Foundation, passwords: Passwords) -> Recovery:
+    """The use cases for somebody who can't sign in any more."""
+    return Recovery(changes=on.changes, passwords=passwords, scopes=on.scopes)
+
+
+def make_sessions(on: Foundation) -> Sessions:
+    """The use cases around sessions that have begun."""
+    return Sessions(
+        storage=on.services.storage,
+        changes=on.changes,
+        clock=on.services.clock,
+        scopes=on.scopes,
+        pages=Pages(on.cursors, "sessions"),
     )
 
 

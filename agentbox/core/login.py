@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from agentbox.core.changes import Changes
+from agentbox.core.changes import Changes, Writing
 from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher, Named
 from agentbox.core.recognition.soundness import is_sound_answer
 from agentbox.core.recognition.state import user_id_of
@@ -266,10 +266,18 @@ class Login:
         async with self._changes.begin_login(session.user_id, origin) as writing:
             if not await writing.tx.users.note_login(session.user_id, session.created_at):
                 raise InvalidCredentials  # disabled while the password was being checked
-            if await _password_changed(writing.tx, session.user_id, judged):
-                raise InvalidCredentials  # so the one that was checked is the old one
+            if not await _still_holds(writing, session.user_id, judged):
+                raise InvalidCredentials  # what was checked is the old password, or is used up
             await writing.tx.sessions.add(session)
             await writing.record("session.begin", f"session:{session.id}")
+
+
+async def _still_holds(writing: Writing, user_id: str, judged: Verified) -> bool:
+    """Whether the password is as it was judged; a reset secret is used up by this."""
+    tx = writing.tx
+    if judged.password_reset is not None:
+        return await tx.password_resets.take(user_id, judged.password_reset, writing.now)
+    return not await _password_changed(tx, user_id, judged)
 
 
 async def _password_changed(tx: Transaction, user_id: str, judged: Verified) -> bool:

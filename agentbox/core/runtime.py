@@ -30,12 +30,16 @@ from agentbox.core.foundation import (
     make_permissions,
     make_questions,
     make_recognition,
+    make_recovery,
+    make_sessions,
     make_users,
 )
 from agentbox.core.host_services import HostServices
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login
 from agentbox.core.people.passwords import FIRST_START, Passwords
+from agentbox.core.people.recovery import Recovery
+from agentbox.core.people.sessions import Sessions
 from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
@@ -79,6 +83,8 @@ class Runtime:
     passwords: Passwords
     login: Login
     users: Users
+    recovery: Recovery
+    sessions: Sessions
     api_keys: ApiKeys
     environments: Environments
     permissions: Permissions
@@ -226,6 +232,8 @@ def _assemble(
         passwords=passwords,
         login=make_login(foundation),
         users=make_users(foundation, passwords),
+        recovery=make_recovery(foundation, passwords),
+        sessions=make_sessions(foundation),
         api_keys=make_api_keys(foundation),
         environments=environments,
         permissions=make_permissions(foundation),

@@ -84,10 +84,13 @@ class Verified(Struct, frozen=True):
 
     `password_set_at` is the `updated_at` of the password record that was judged, if one was. The
     core refuses the login if that password is no longer the one there, however close the race.
+    `password_reset` is the digest of the waiting reset secret that was given as the password, if it
+    was one. The core uses it up where the session begins, and refuses the login if it can't.
     """
 
     identity: Identity
     password_set_at: datetime | None = None
+    password_reset: bytes | None = None
 
 
 class Challenge(Struct, frozen=True, kw_only=True):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from agentbox.errors import LoginFailed, Overloaded, StorageError, WeakPassword
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
 from agentbox.model.formats.names import canonical_email, canonical_username
+from agentbox.model.formats.reset_secret import reset_digest
 from agentbox.model.secret import Secret
-from agentbox.model.users import PasswordRecord, User
+from agentbox.model.users import PasswordRecord, PasswordReset, User
 from agentbox.plugin import (
     LoginContext,
     NotMine,
@@ -30,6 +32,8 @@ T = TypeVar("T")
 
 _NOBODY = ""
 
+_Found = tuple[User | None, PasswordRecord | None, PasswordReset | None]
+
 
 class LocalPasswords(PasswordAuthenticator, PasswordHasher):
     """Passwords of users in our own database.
@@ -45,12 +49,16 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
     async def verify(self, context: LoginContext, login: PasswordLogin) -> Verified | NotMine:
         """Who has this name and this password; `NotMine` for a name without a password here.
 
-        A user who is not active is told apart by the core alone, after this. Raises `LoginFailed`
-        for a wrong password, `Overloaded` where too many wait.
+        A reset secret that waits to be used is as good as the password. A user who is not active is
+        told apart by the core alone, after this. Raises `LoginFailed` for a wrong password,
+        `Overloaded` where too many wait.
         """
-        user, record = await self._find(login.username)
+        user, record, reset = await self._find(login.username)
         given = to_hash(login.password.reveal())
         verdict = await self._judge(None if record is None else record.password_hash, given)
+        digest = b"" if given is None else reset_digest(login.password)
+        if user is not None and reset is not None and _opens(reset, digest, context):
+            return Verified(self._identity(user, "otp", context), password_reset=digest)
         if user is None or record is None:
             return NotMine()
         if verdict.corrupt:
@@ -60,16 +68,7 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
             raise LoginFailed("password")
         if verdict.outdated and given is not None:
             await self._upgrade(user.id, record.password_hash, given)
-        return Verified(
-            Identity(
-                issuer=LOCAL_ISSUER,
-                subject=user.id,
-                authenticator_id=self._services.instance_id,
-                amr=("pwd",),
-                auth_time=context.now,
-            ),
-            password_set_at=record.updated_at,
-        )
+        return Verified(self._identity(user, "pwd", context), password_set_at=record.updated_at)
 
     async def hash(self, password: Secret) -> str:
         """A new hash. Raises `WeakPassword` for what can't be a password, and `Overloaded`."""
@@ -92,12 +91,23 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
         self._services.count("hashes")
         return future
 
-    async def _find(self, name: str) -> tuple[User | None, PasswordRecord | None]:
-        """The user and the password; as many reads for nobody as for somebody."""
+    def _identity(self, user: User, method: str, context: LoginContext) -> Identity:
+        return Identity(
+            issuer=LOCAL_ISSUER,
+            subject=user.id,
+            authenticator_id=self._services.instance_id,
+            amr=(method,),  # RFC 8176: a reset secret is a one-time password
+            auth_time=context.now,
+        )
+
+    async def _find(self, name: str) -> _Found:
+        """The user and what opens its account; as many reads for nobody as for somebody."""
         async with self._services.storage.transaction(read_only=True) as tx:
             user = await self._user(tx, name)
-            record = await tx.passwords.get(_NOBODY if user is None else user.id)
-        return user, record
+            user_id = _NOBODY if user is None else user.id
+            record = await tx.passwords.get(user_id)
+            reset = await tx.password_resets.get(user_id)
+        return user, record, reset
 
     async def _user(self, tx: Transaction, name: str) -> User | None:
         # A username has no @, so a name is one or the other.
@@ -114,3 +124,7 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
                 await tx.passwords.upgrade(user_id, old_hash, new_hash)
         except (Overloaded, StorageError) as fault:
             self._services.log.warning("password_rehash_failed", user_id=user_id, reason=str(fault))
+
+
+def _opens(reset: PasswordReset, digest: bytes, context: LoginContext) -> bool:
+    return hmac.compare_digest(reset.digest, digest) and context.now < reset.expires_at

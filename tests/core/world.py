@@ -14,6 +14,8 @@ from agentbox.core.counters import Counters
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.paging import Pages
 from agentbox.core.people.passwords import Passwords
+from agentbox.core.people.recovery import Recovery
+from agentbox.core.people.sessions import Sessions
 from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher, Named
 from agentbox.core.start.root_secret import RootSecret
@@ -32,7 +34,7 @@ from agentbox.model.ids import new_id
 from agentbox.model.principal import Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.sessions import Session
-from agentbox.model.users import PasswordRecord, Status, User
+from agentbox.model.users import PasswordRecord, PasswordReset, Status, User
 from agentbox.plugin.authenticator import PasswordHasher
 from agentbox.plugin.policy import PasswordPolicy
 from agentbox.plugin.storage import Storage
@@ -239,6 +241,14 @@ class World:
             scopes=SCOPES,
             pages=Pages(self.cursors, "users"),
         )
+        self.recovery = Recovery(changes=self.changes, passwords=self.passwords, scopes=SCOPES)
+        self.sessions = Sessions(
+            storage=self.storage,
+            changes=self.changes,
+            clock=self.clock,
+            scopes=SCOPES,
+            pages=Pages(self.cursors, "sessions"),
+        )
         self.api_keys = self.keys(max_lifetime=None)
 
     def keys(self, *, max_lifetime: timedelta | None) -> ApiKeys:
@@ -264,6 +274,14 @@ class World:
     async def session(self, session_id: str | None) -> Session | None:
         async with self.storage.transaction(read_only=True) as tx:
             return await tx.sessions.get(session_id or "")
+
+    async def password(self, user_id: str) -> PasswordRecord | None:
+        async with self.storage.transaction(read_only=True) as tx:
+            return await tx.passwords.get(user_id)
+
+    async def waiting_reset(self, user_id: str) -> PasswordReset | None:
+        async with self.storage.transaction(read_only=True) as tx:
+            return await tx.password_resets.get(user_id)
 
     async def change(self, user: User, **fields: Any) -> User:
         """Write the user's row past all rules."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,18 +44,31 @@ class Log:
         return lambda event, **values: self.lines.append((level, event, values))
 
 
+class CountedTransaction:
+    """Notes which stores are asked, in their order."""
+
+    def __init__(self, tx: Transaction, asked: list[str]) -> None:
+        self._tx = tx
+        self._asked = asked
+
+    def __getattr__(self, store: str) -> Any:
+        self._asked.append(store)
+        return getattr(self._tx, store)
+
+
 class CountedStorage:
-    """A storage that counts its transactions."""
+    """A storage that counts its transactions, and what they ask."""
 
     def __init__(self, storage: Any) -> None:
         self._storage = storage
         self.transactions = 0
+        self.asked: list[str] = []
 
-    def transaction(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Transaction]:
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[CountedTransaction]:
         self.transactions += 1
-        transaction: AbstractAsyncContextManager[Transaction]
-        transaction = self._storage.transaction(read_only=read_only)
-        return transaction
+        async with self._storage.transaction(read_only=read_only) as tx:
+            yield CountedTransaction(tx, self.asked)
 
     def on_change(self, listener: Callable[[Change], None]) -> None:
         self._storage.on_change(listener)

@@ -18,6 +18,7 @@ from agentbox.plugin import sql
 from agentbox.plugin.sql.api_keys import SqlApiKeyStore
 from agentbox.plugin.sql.environments import SqlEnvironmentStore
 from agentbox.plugin.sql.grants import SqlGrantStore
+from agentbox.plugin.sql.sessions import SqlSessionStore
 from agentbox.plugin.sql.users import SqlUserStore
 from agentbox.plugin.storage import Page
 from agentbox.testing.samples import NOON
@@ -117,6 +118,7 @@ async def composed_lists() -> list[str]:
             await SqlUserStore(db).list(users, page)
         for keys in key_filters():
             await SqlApiKeyStore(db).list(keys, page)
+        await SqlSessionStore(db).list("u", NOON, page)
     return sorted(set(db.statements))
 
 

@@ -74,8 +74,20 @@ class Passwords:
             raise _weak(pointer, weak.detail) from weak
 
     async def put(self, work: Work, user: User, password_hash: str, *, keep: str | None) -> None:
-        """Write a hash and end the user's sessions but `keep`, inside a change."""
+        """Write a hash and end the user's sessions but `keep`, inside a change.
+
+        A reset that was waiting to be used is void.
+        """
         await work.tx.passwords.put(PasswordRecord(user.id, password_hash, work.now))
+        await work.tx.password_resets.delete(user.id)
+        await self._replaced(work, user, keep=keep)
+
+    async def take_away(self, work: Work, user: User) -> None:
+        """Leave the user without a password and without sessions, inside a change."""
+        await work.tx.passwords.delete(user.id)
+        await self._replaced(work, user, keep=None)
+
+    async def _replaced(self, work: Work, user: User, *, keep: str | None) -> None:
         await work.tx.sessions.end_all(user.id, work.now, keep=keep)
         work.changed(Change("user", user.id))
         if await work.tx.markers.get(FIRST_START) == user.id:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from agentbox.core.changes import Changes, Work
 from agentbox.core.paging import Asked, Found, Pages
+from agentbox.core.people.deletion import remove
+from agentbox.core.people.fields import checked_email, checked_username
 from agentbox.core.people.passwords import Passwords
+from agentbox.core.people.targets import found, is_self, other
+from agentbox.core.people.writing import write
 from agentbox.errors import (
-    FieldFault,
+    InsufficientRank,
     InsufficientRole,
     LastSuperAdmin,
     NotFound,
+    Problem,
     SelfForbidden,
-    ValidationFailed,
 )
 from agentbox.model.access.decisions import require_rank, require_scope
 from agentbox.model.access.roles import Role
@@ -24,12 +31,12 @@ from agentbox.model.access.scopes import (
     USERS_WRITE,
     ScopeTable,
 )
-from agentbox.model.formats.names import canonical_email, canonical_username, is_username
+from agentbox.model.formats.names import canonical_username
 from agentbox.model.ids import new_id
-from agentbox.model.principal import Actor, Operator, Origin, Principal
+from agentbox.model.principal import Actor, Operator, Origin
 from agentbox.model.secret import Secret
 from agentbox.model.users import Status, User, UserFilter
-from agentbox.plugin.storage import Change, Storage
+from agentbox.plugin.storage import Storage
 
 
 class NewUser(Struct, frozen=True, kw_only=True):
@@ -50,6 +57,13 @@ class UserEdit(Struct, frozen=True, kw_only=True):
     role: Role | UnsetType = UNSET
     status: Status | UnsetType = UNSET
     password: Secret | UnsetType = UNSET
+
+
+class Switched(NamedTuple):
+    """What became of one of several users; `refusal` says why it is as it was."""
+
+    user_id: str
+    refusal: Problem | None = None
 
 
 class Users:
@@ -80,13 +94,13 @@ class Users:
     async def get(self, user_id: str) -> User:
         """The user. Raises `NotFound`."""
         async with self._storage.transaction(read_only=True) as tx:
-            return _found(await tx.users.get(user_id))
+            return found(await tx.users.get(user_id))
 
     async def by_name(self, username: str) -> User:
         """The user with this name, in any case. Raises `NotFound`."""
         async with self._storage.transaction(read_only=True) as tx:
             canonical = canonical_username(username)
-            return _found(await tx.users.by_username(canonical) if canonical else None)
+            return found(await tx.users.by_username(canonical) if canonical else None)
 
     async def create(self, actor: Actor, origin: Origin, new: NewUser) -> User:
         """A new user.
@@ -94,7 +108,7 @@ class Users:
         Raises `ValidationFailed`, `InsufficientScope` or `InsufficientRole` (a role or a password
         needs a scope of its own), `InsufficientRank`, `WeakPassword`, `Conflict`.
         """
-        username, email = _username(new.username), _email(new.email)
+        username, email = checked_username(new.username), checked_email(new.email)
         self._judge_creation(actor, new)
         password_hash = None
         if new.password is not None:
@@ -137,31 +151,56 @@ class Users:
             )
         async with self._changes.begin(actor, origin, of=user_id) as work:
             self._judge_scopes(work.actor, user_id, edit)
-            before = _found(await work.tx.users.get(user_id))
+            before = found(await work.tx.users.get(user_id))
             self._judge_edit(work.actor, before, edit)
             return await self._apply(work, before, edit, password_hash)
 
     async def delete(self, actor: Actor, origin: Origin, user_id: str) -> None:
         """Remove a user with all that hangs on it; the id is never used again.
 
-        Raises `NotFound`, `SelfForbidden`, `InsufficientRank`, `LastSuperAdmin`.
+        Environments that it alone owned pass to the acting admin. Raises `InsufficientScope` or
+        `InsufficientRole`, `NotFound`, `SelfForbidden`, `InsufficientRank`, `LastSuperAdmin`.
         """
         async with self._changes.begin(actor, origin, of=user_id) as work:
             require_scope(work.actor, USERS_WRITE, self._scopes)
-            user = _found(await work.tx.users.get(user_id))
-            if _is_self(work.actor, user):
-                raise SelfForbidden
-            require_rank(work.actor, user.role)
-            await _keep_a_super_admin(work, user)
-            await work.tx.users.delete(user_id)
-            work.changed(Change("user", user_id))
-            await work.record("user.delete", f"user:{user_id}", {"username": user.username})
+            await remove(work, await other(work, user_id))
+
+    async def switch(self, actor: Actor, origin: Origin, user_id: str, to: Status) -> User:
+        """Give another user that status; one that it has already is no change.
+
+        Raises as `delete` does.
+        """
+        async with self._changes.begin(actor, origin, of=user_id) as work:
+            require_scope(work.actor, USERS_WRITE, self._scopes)
+            return await self._switch(work, user_id, to)
+
+    async def switch_each(
+        self, actor: Actor, origin: Origin, user_ids: Sequence[str], to: Status
+    ) -> Sequence[Switched]:
+        """`switch` for each of several distinct users, in one transaction, each judged alone.
+
+        Raises `InsufficientScope` or `InsufficientRole`.
+        """
+        async with self._changes.begin(actor, origin, of=user_ids) as work:
+            require_scope(work.actor, USERS_WRITE, self._scopes)
+            return [await self._judged_switch(work, each, to) for each in user_ids]
+
+    async def _judged_switch(self, work: Work, user_id: str, to: Status) -> Switched:
+        try:
+            await self._switch(work, user_id, to)
+        except (NotFound, SelfForbidden, InsufficientRank, LastSuperAdmin) as refusal:
+            return Switched(user_id, refusal)  # all of them raised before anything is written
+        return Switched(user_id)
+
+    async def _switch(self, work: Work, user_id: str, to: Status) -> User:
+        user = await other(work, user_id)
+        return await self._apply(work, user, UserEdit(status=to), None)
 
     async def _apply(
         self, work: Work, before: User, edit: UserEdit, password_hash: str | None
     ) -> User:
         after = _edited(before, edit)
-        by_self = _is_self(work.actor, before)
+        by_self = is_self(work.actor, before)
         if after.email != before.email:
             verified = after.email is not None and not by_self
             after = msgspec.structs.replace(after, email_verified=verified)
@@ -171,17 +210,7 @@ class Users:
             await work.record("user.password_set", f"user:{before.id}")
         if after == before and password_hash is None:
             return before
-        if before.active and before.role is Role.SUPER_ADMIN and not _is_super_admin(after):
-            await _keep_a_super_admin(work, before)
-        after = msgspec.structs.replace(after, updated_at=work.now)
-        await work.tx.users.replace(after)
-        if before.active and not after.active:
-            await work.tx.sessions.end_all(before.id, work.now)
-        work.changed(Change("user", before.id))
-        fields = _changed_fields(before, after)
-        if fields:
-            await work.record("user.update", f"user:{before.id}", fields)
-        return after
+        return await write(work, before, after)
 
     def _judge_creation(self, actor: Actor, new: NewUser) -> None:
         require_scope(actor, USERS_WRITE, self._scopes)
@@ -202,7 +231,7 @@ class Users:
             require_scope(actor, USERS_CREDENTIALS, self._scopes)
 
     def _judge_edit(self, actor: Actor, user: User, edit: UserEdit) -> None:
-        if _is_self(actor, user):
+        if is_self(actor, user):
             _judge_self(user, edit)
             return
         require_rank(actor, user.role)
@@ -221,23 +250,6 @@ def _judge_self(user: User, edit: UserEdit) -> None:
         raise InsufficientRole
 
 
-def _is_self(actor: Actor, user: User) -> bool:
-    return isinstance(actor, Principal) and actor.user_id == user.id
-
-
-def _is_super_admin(user: User) -> bool:
-    return user.role is Role.SUPER_ADMIN and user.active
-
-
-async def _keep_a_super_admin(work: Work, user: User) -> None:
-    """Under the lock `rights`, so that two can't go at once."""
-    if not _is_super_admin(user):
-        return
-    others = UserFilter(role=Role.SUPER_ADMIN, status=Status.ACTIVE)
-    if await work.tx.users.count(others) <= 1:
-        raise LastSuperAdmin
-
-
 def _edited(user: User, edit: UserEdit) -> User:
     given = {
         name: value
@@ -247,51 +259,9 @@ def _edited(user: User, edit: UserEdit) -> User:
     return msgspec.structs.replace(user, **given)
 
 
-def _changed_fields(before: User, after: User) -> dict[str, str | int | bool | None]:
-    """The audit says what a role and a status became, and of the rest only that they changed."""
-    fields: dict[str, str | int | bool | None] = {}
-    for name in ("username", "email"):
-        if getattr(before, name) != getattr(after, name):
-            fields[name] = "changed"
-    if before.role is not after.role:
-        fields |= {"role": after.role.value, "role_before": before.role.value}
-    if before.status is not after.status:
-        fields |= {"status": after.status.value, "status_before": before.status.value}
-    return fields
-
-
 def _canonical(edit: UserEdit) -> UserEdit:
     if edit.username is not UNSET:
-        _username(edit.username)
+        checked_username(edit.username)
     if edit.email is not UNSET:
-        edit = msgspec.structs.replace(edit, email=_email(edit.email))
+        edit = msgspec.structs.replace(edit, email=checked_email(edit.email))
     return edit
-
-
-def _username(text: str) -> str:
-    if not is_username(text):
-        raise ValidationFailed(
-            errors=[
-                FieldFault(
-                    "/username",
-                    "must be 1 to 64 ASCII letters, digits, dots, underscores or hyphens, "
-                    "and begin with a letter or digit",
-                )
-            ]
-        )
-    return text
-
-
-def _email(text: str | None) -> str | None:
-    if text is None:
-        return None
-    canonical = canonical_email(text)
-    if canonical is None:
-        raise ValidationFailed(errors=[FieldFault("/email", "is not an e-mail address")])
-    return canonical
-
-
-def _found(user: User | None) -> User:
-    if user is None:
-        raise NotFound("There is no such user.")
-    return user

@@ -46,7 +46,11 @@ def is_sound(answer: object) -> bool:
 def is_sound_answer(answer: LoginAnswer) -> bool:
     """True if every field of a login method's answer is of its kind."""
     if isinstance(answer, Verified):
-        return _is_identity(answer.identity) and _is_instant_or_none(answer.password_set_at)
+        return (
+            _is_identity(answer.identity)
+            and _is_instant_or_none(answer.password_set_at)
+            and isinstance(answer.password_reset, bytes | None)
+        )
     if isinstance(answer, Challenge):
         return (
             isinstance(answer.kind, str)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from agentbox.model.sessions import LoginFlow, Session
 from agentbox.plugin.sql.driver import Connection, Row, from_json, optional_instant, to_json
-from agentbox.plugin.storage import LoginFlowStore, SessionStore
+from agentbox.plugin.storage import LoginFlowStore, Page, SessionStore
 
 COLUMNS = (
     "id, user_id, authenticator_id, created_at, expires_at, auth_time, amr, ended_at, ip,"
@@ -19,6 +20,13 @@ END_ALL = (
     "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL"
     " AND expires_at > $2 AND id <> $3 RETURNING id"
 )
+LIVE = "user_id = $1 AND ended_at IS NULL AND expires_at > $2"
+NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4"
+LIST = f"SELECT {COLUMNS} FROM sessions WHERE {LIVE} {NEWEST_FIRST}"
+LIST_AFTER = (
+    f"SELECT {COLUMNS} FROM sessions WHERE {LIVE} AND (created_at, id) < ($5, $6) {NEWEST_FIRST}"
+)
+COUNT = f"SELECT count(*) FROM sessions WHERE {LIVE}"
 PURGE = "DELETE FROM sessions WHERE expires_at < $1 RETURNING id"
 
 INSERT_FLOW = (
@@ -63,6 +71,17 @@ class SqlSessionStore(SessionStore):
     async def end_all(self, user_id: str, now: datetime, *, keep: str | None = None) -> int:
         # No id is empty, so an empty one keeps none.
         return len(await self._db.fetch(END_ALL, user_id, now, keep or ""))
+
+    async def list(self, user_id: str, now: datetime, page: Page) -> Sequence[Session]:
+        values = (user_id, now, page.limit, page.offset)
+        if page.after is None:
+            rows = await self._db.fetch(LIST, *values)
+        else:
+            rows = await self._db.fetch(LIST_AFTER, *values, *page.after)
+        return [self._session(row) for row in rows]
+
+    async def count(self, user_id: str, now: datetime) -> int:
+        return int((await self._db.fetch(COUNT, user_id, now))[0][0])
 
     async def purge(self, before: datetime) -> int:
         return len(await self._db.fetch(PURGE, before))

@@ -52,6 +52,7 @@ UPGRADE_HASH = (
     "UPDATE passwords SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2"
     " RETURNING user_id"
 )
+DELETE_HASH = "DELETE FROM passwords WHERE user_id = $1 RETURNING user_id"
 
 RESET_COLUMNS = "user_id, digest, created_at, expires_at"
 PUT_RESET = (
@@ -145,6 +146,9 @@ class SqlPasswordStore(PasswordStore):
 
     async def upgrade(self, user_id: str, old_hash: str, new_hash: str) -> bool:
         return bool(await self._db.fetch(UPGRADE_HASH, user_id, old_hash, new_hash))
+
+    async def delete(self, user_id: str) -> bool:
+        return bool(await self._db.fetch(DELETE_HASH, user_id))
 
 
 class SqlPasswordResetStore(PasswordResetStore):

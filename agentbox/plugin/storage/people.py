@@ -66,6 +66,9 @@ class PasswordStore(ABC):
     async def upgrade(self, user_id: str, old_hash: str, new_hash: str) -> bool:
         """Replace the hash of an unchanged password in one statement; False if it is another."""
 
+    @abstractmethod
+    async def delete(self, user_id: str) -> bool: ...
+
 
 class PasswordResetStore(ABC):
     """Reset secrets by their SHA-256, one a user at most."""
@@ -105,6 +108,14 @@ class SessionStore(ABC):
     @abstractmethod
     async def end_all(self, user_id: str, now: datetime, *, keep: str | None = None) -> int:
         """End all of a user's sessions but `keep`; how many were live."""
+
+    @abstractmethod
+    async def list(self, user_id: str, now: datetime, page: Page) -> Sequence[Session]:
+        """A user's live sessions, newest first by (created_at, id)."""
+
+    @abstractmethod
+    async def count(self, user_id: str, now: datetime) -> int:
+        """How many of a user's sessions are live."""
 
     @abstractmethod
     async def purge(self, before: datetime) -> int:

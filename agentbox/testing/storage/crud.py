@@ -7,7 +7,7 @@ import msgspec
 from agentbox.model.access.roles import Permission, Role
 from agentbox.model.jobs import JobState, Lease
 from agentbox.model.users import PasswordRecord, Status
-from agentbox.plugin.storage import Storage
+from agentbox.plugin.storage import Page, Storage
 from agentbox.testing.samples import (
     HOUR,
     NOON,
@@ -117,6 +117,16 @@ class CrudTests(StorageTests):
             assert not await tx.passwords.upgrade("user-1", old, "newer")
             assert await tx.passwords.get("user-1") == PasswordRecord("user-1", "new", NOON)
 
+    async def test_a_password_hash_is_deleted_once(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            for id_ in ("user-1", "other"):
+                await tx.users.add(a_user(id_))
+                await tx.passwords.put(a_password(id_))
+            assert await tx.passwords.delete("user-1")
+            assert not await tx.passwords.delete("user-1")
+            assert await tx.passwords.get("user-1") is None
+            assert await tx.passwords.get("other") == a_password("other")
+
     async def test_a_session_comes_back_with_every_field(self, storage: Storage) -> None:
         session = a_session(
             amr=("pwd", "otp"), ended_at=NOON + TICK, ip="192.0.2.1", user_agent="curl/8"
@@ -154,6 +164,33 @@ class CrudTests(StorageTests):
             assert await tx.sessions.get("ended") == a_session("ended", ended_at=NOON)
             assert await tx.sessions.get("elsewhere") == a_session("elsewhere", user_id="other")
             assert await tx.sessions.end_all("user-1", NOON + TICK) == 1
+
+    async def test_live_sessions_of_a_user_are_listed_newest_first(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.users.add(a_user("other"))
+            for id_ in ("one", "two", "three"):
+                await tx.sessions.add(a_session(id_))
+            await tx.sessions.add(a_session("newest", created_at=NOON + TICK))
+            await tx.sessions.add(a_session("ended", ended_at=NOON))
+            await tx.sessions.add(a_session("expired", expires_at=NOON + TICK))
+            await tx.sessions.add(a_session("elsewhere", user_id="other"))
+
+        async def listed(page: Page) -> list[str]:
+            async with storage.transaction(read_only=True) as tx:
+                return [each.id for each in await tx.sessions.list("user-1", NOON + TICK, page)]
+
+        assert await listed(Page(9)) == ["newest", "two", "three", "one"]
+        assert await listed(Page(2, offset=1)) == ["two", "three"]
+        assert await listed(Page(9, after=(NOON, "two"))) == ["three", "one"]
+        assert await listed(Page(1, 1, after=(NOON + TICK, "newest"))) == ["three"]
+        assert await listed(Page(9, after=(NOON, "one"))) == []
+        async with storage.transaction(read_only=True) as tx:
+            assert await tx.sessions.count("user-1", NOON + TICK) == 4
+            assert await tx.sessions.count("user-1", NOON + HOUR) == 0
+            assert await tx.sessions.list("other", NOON, Page(9)) == [
+                a_session("elsewhere", user_id="other")
+            ]
 
     async def test_a_login_flow_is_taken_once(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

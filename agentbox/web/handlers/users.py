@@ -9,11 +9,16 @@ from msgspec import UNSET
 from agentbox.core.paging import Asked
 from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.core.runtime import Runtime
+from agentbox.errors import FieldFault, ValidationFailed
 from agentbox.model.secret import Secret
-from agentbox.model.users import UserFilter
+from agentbox.model.users import Status, UserFilter
 from agentbox.plugin.routes import RouteRequest, RouteResponse
 from agentbox.web.handlers.shapes.users import (
+    BulkBody,
+    BulkOut,
+    BulkResult,
     NewUserBody,
+    ResetOut,
     UserListOut,
     UserOut,
     UserPatchBody,
@@ -24,10 +29,11 @@ from agentbox.web.handlers.shapes.users import (
 
 
 class UserHandlers:
-    """GET and POST /users; GET, PUT, PATCH and DELETE /users/{user_id}."""
+    """GET and POST /users; GET, PUT, PATCH and DELETE /users/{user_id}, and its actions."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._users = runtime.users
+        self._recovery = runtime.recovery
 
     async def list(self, request: RouteRequest[None, UserQuery]) -> UserListOut:
         """Users, newest first."""
@@ -75,6 +81,48 @@ class UserHandlers:
         """Remove a user with all that hangs on it."""
         await self._users.delete(request.principal, request.origin, request.path["user_id"])
         return RouteResponse(status=204)
+
+    async def enable(self, request: RouteRequest[None, None]) -> UserOut:
+        """Let a user sign in again."""
+        return await self._switch(request, Status.ACTIVE)
+
+    async def disable(self, request: RouteRequest[None, None]) -> UserOut:
+        """Shut a user out."""
+        return await self._switch(request, Status.INACTIVE)
+
+    async def bulk(self, request: RouteRequest[BulkBody, None]) -> BulkOut:
+        """Enable or disable several users, each judged alone."""
+        ids = request.body.ids
+        if twice := [at for at, user_id in enumerate(ids) if user_id in ids[:at]]:
+            raise ValidationFailed(
+                errors=[FieldFault(f"/ids/{at}", "is there twice") for at in twice]
+            )
+        status = Status.ACTIVE if request.body.action == "enable" else Status.INACTIVE
+        switched = await self._users.switch_each(request.principal, request.origin, ids, status)
+        return BulkOut(
+            results=[
+                BulkResult(id=each.user_id, ok=True)
+                if each.refusal is None
+                else BulkResult(id=each.user_id, ok=False, error=each.refusal.code)
+                for each in switched
+            ]
+        )
+
+    async def reset_password(self, request: RouteRequest[None, None]) -> RouteResponse:
+        """Take a user's password away, for a secret that signs in once."""
+        user_id = request.path["user_id"]
+        issued = await self._recovery.reset(request.principal, request.origin, user_id)
+        body = ResetOut(secret=issued.secret.reveal(), expires_at=issued.expires_at)
+        return RouteResponse(body=body, status=201)
+
+    async def unlock(self, request: RouteRequest[None, None]) -> UserOut:
+        """Lift the throttling of a user's failed logins."""
+        user_id = request.path["user_id"]
+        return user_out(await self._recovery.unlock(request.principal, request.origin, user_id))
+
+    async def _switch(self, request: RouteRequest[None, None], to: Status) -> UserOut:
+        user_id = request.path["user_id"]
+        return user_out(await self._users.switch(request.principal, request.origin, user_id, to))
 
     async def _edit(self, request: RouteRequest[Any, None], edit: UserEdit) -> UserOut:
         return user_out(

@@ -11,6 +11,7 @@ from agentbox.web.handlers.api_keys import ApiKeyHandlers
 from agentbox.web.handlers.auth import AuthHandlers
 from agentbox.web.handlers.environments import EnvironmentHandlers
 from agentbox.web.handlers.permissions import PermissionHandlers
+from agentbox.web.handlers.sessions import SessionHandlers
 from agentbox.web.handlers.system import SystemHandlers
 from agentbox.web.handlers.users import UserHandlers
 from agentbox.web.routes.access import access_routes
@@ -19,6 +20,7 @@ from agentbox.web.routes.auth import auth_routes
 from agentbox.web.routes.environments import environment_routes
 from agentbox.web.routes.permissions import permission_routes
 from agentbox.web.routes.place import API
+from agentbox.web.routes.sessions import session_routes
 from agentbox.web.routes.system import system_routes
 from agentbox.web.routes.users import user_routes
 
@@ -34,6 +36,7 @@ def core_routes(runtime: Runtime) -> Sequence[Route]:
     """Our own rows."""
     return [
         *auth_routes(AuthHandlers(runtime)),
+        *session_routes(SessionHandlers(runtime)),
         *user_routes(UserHandlers(runtime)),
         *environment_routes(EnvironmentHandlers(runtime)),
         *permission_routes(PermissionHandlers(runtime)),

@@ -15,7 +15,13 @@ from agentbox.errors import (
     WeakPassword,
 )
 from agentbox.model.access.route import scoped
-from agentbox.model.access.scopes import SELF_READ, SELF_WRITE, USERS_READ, USERS_WRITE
+from agentbox.model.access.scopes import (
+    SELF_READ,
+    SELF_WRITE,
+    USERS_CREDENTIALS,
+    USERS_READ,
+    USERS_WRITE,
+)
 from agentbox.plugin.routes import Route
 from agentbox.web.handlers.shapes import users as shapes
 from agentbox.web.handlers.users import UserHandlers
@@ -31,11 +37,12 @@ EDIT_ERRORS: tuple[type[Problem], ...] = (
     Overloaded,
     StorageFull,
 )
+ACTION_ERRORS: tuple[type[Problem], ...] = (NotFound, InsufficientRank, SelfForbidden, StorageFull)
 
 
 def user_routes(users: UserHandlers) -> list[Route]:
     """Rows under /users."""
-    return [*_collection(users), *_one(users)]
+    return [*_collection(users), *_one(users), *_actions(users)]
 
 
 def _collection(users: UserHandlers) -> list[Route]:
@@ -61,6 +68,17 @@ def _collection(users: UserHandlers) -> list[Route]:
             response=shapes.UserOut,
             status=201,
             errors=(InsufficientRank, Conflict, WeakPassword, Overloaded, StorageFull),
+            tag="users",
+        ),
+        Route(
+            method="POST",
+            path=f"{API}/users/bulk",
+            access=scoped(USERS_WRITE),
+            handler=users.bulk,
+            summary="Enable or disable several users, each judged alone",
+            body=shapes.BulkBody,
+            response=shapes.BulkOut,
+            errors=(StorageFull,),
             tag="users",
         ),
     ]
@@ -110,6 +128,53 @@ def _one(users: UserHandlers) -> list[Route]:
             summary="Delete a user",
             status=204,
             errors=(NotFound, InsufficientRank, SelfForbidden, LastSuperAdmin, StorageFull),
+            tag="users",
+        ),
+    ]
+
+
+def _actions(users: UserHandlers) -> list[Route]:
+    one = f"{API}/users/{{user_id}}"
+    return [
+        Route(
+            method="POST",
+            path=f"{one}/enable",
+            access=scoped(USERS_WRITE),
+            handler=users.enable,
+            summary="Let a user sign in again; its API keys work again",
+            response=shapes.UserOut,
+            errors=ACTION_ERRORS,
+            tag="users",
+        ),
+        Route(
+            method="POST",
+            path=f"{one}/disable",
+            access=scoped(USERS_WRITE),
+            handler=users.disable,
+            summary="Shut a user out: its sessions end, its API keys rest",
+            response=shapes.UserOut,
+            errors=(*ACTION_ERRORS, LastSuperAdmin),
+            tag="users",
+        ),
+        Route(
+            method="POST",
+            path=f"{one}/reset-password",
+            access=scoped(USERS_CREDENTIALS),
+            handler=users.reset_password,
+            summary="Take a user's password away, for a secret that signs in once",
+            response=shapes.ResetOut,
+            status=201,
+            errors=ACTION_ERRORS,
+            tag="users",
+        ),
+        Route(
+            method="POST",
+            path=f"{one}/unlock",
+            access=scoped(USERS_CREDENTIALS),
+            handler=users.unlock,
+            summary="Lift throttling of failed logins; this version has none yet",
+            response=shapes.UserOut,
+            errors=ACTION_ERRORS,
             tag="users",
         ),
     ]

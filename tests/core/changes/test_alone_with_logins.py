@@ -53,6 +53,22 @@ async def reset(world: World, user: User) -> None:
     await world.users.edit(OPERATOR, HERE, user.id, UserEdit(password=NEW))
 
 
+async def switch_off(world: World, user: User) -> None:
+    await world.users.switch(OPERATOR, HERE, user.id, Status.INACTIVE)
+
+
+async def take_away(world: World, user: User) -> None:
+    await world.recovery.reset(OPERATOR, HERE, user.id)
+
+
+async def end_sessions(world: World, user: User) -> None:
+    await world.sessions.end_all_of(OPERATOR, HERE, user.id)
+
+
+async def end_others(world: World, user: User) -> None:
+    await world.sessions.end_others(await signed_in(world.storage, user), HERE)
+
+
 async def delete(world: World, user: User) -> None:
     await world.users.delete(OPERATOR, HERE, user.id)
 
@@ -64,10 +80,26 @@ async def change_own(world: World, user: User) -> None:
 
 
 # PW-10, JWT-11
-@pytest.mark.parametrize("change", [disable, reset, delete, change_own])
+@pytest.mark.parametrize(
+    "change",
+    [disable, reset, delete, change_own, switch_off, take_away, end_sessions, end_others],
+)
 async def test_what_ends_sessions_waits_for_logins_of_that_user(
     world: World, watched: WatchedStorage, user: User, change: Change
 ) -> None:
     await change(world, user)
 
     assert watched.writes[-1][:2] == ["lock rights", f"lock user:{user.id}"]
+
+
+# Two that name the same users in another order wait in one order, never for each other.
+async def test_a_change_of_several_waits_for_each_in_one_order(
+    world: World, watched: WatchedStorage, storage: Storage
+) -> None:
+    ids = [(await add_user(storage)).id for _ in range(5)]
+    for order in (ids, ids[::-1], [*ids, *ids]):
+        await world.users.switch_each(OPERATOR, HERE, order, Status.INACTIVE)
+
+        locks = [seen for seen in watched.writes[-1] if seen.startswith("lock ")]
+        assert locks == ["lock rights", *(f"lock user:{each}" for each in sorted(ids))]
+        assert watched.writes[-1][: len(locks)] == locks

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from agentbox.core.people.users import UserEdit
-from agentbox.errors import LastSuperAdmin
+from agentbox.errors import InvalidToken, LastSuperAdmin
 from agentbox.model.access.roles import Role
 from agentbox.model.principal import Actor, Operator
 from agentbox.model.users import Status, User, UserFilter
@@ -26,6 +26,7 @@ REMOVALS: dict[str, Removal] = {
     "demote": edit_to(UserEdit(role=Role.ADMIN)),
     "disable": edit_to(UserEdit(status=Status.INACTIVE)),
     "suspend": edit_to(UserEdit(status=Status.SUSPENDED)),
+    "switch": lambda world, actor, user: world.users.switch(actor, HERE, user.id, Status.INACTIVE),
     "delete": lambda world, actor, user: world.users.delete(actor, HERE, user.id),
 }
 
@@ -87,3 +88,38 @@ async def test_two_who_remove_each_other_at_once_leave_one(world: World, remove:
         async with world.storage.transaction() as tx:
             await tx.users.delete(first.id)
             await tx.users.delete(second.id)
+
+
+async def bulk(world: World, actor: Actor, *users: User) -> list[str | None]:
+    """Switch them all off; the code of each refusal."""
+    ids = [user.id for user in users]
+    switched = await world.users.switch_each(actor, HERE, ids, Status.INACTIVE)
+    return [each.refusal.code if each.refusal else None for each in switched]
+
+
+# AZ-05
+async def test_of_several_at_once_the_last_one_stays(world: World) -> None:
+    three = [await add_user(world.storage, Role.SUPER_ADMIN) for _ in range(3)]
+
+    assert await bulk(world, Operator(), *three) == [None, None, "last_super_admin"]
+    assert await left(world) == 1
+    assert len(await world.audit()) == 2
+
+
+# AZ-05
+async def test_two_who_switch_each_other_off_among_others_leave_one(world: World) -> None:
+    for _ in range(scaled(20)):
+        pair = [await add_user(world.storage, Role.SUPER_ADMIN) for _ in range(2)]
+        plain = [await add_user(world.storage) for _ in range(3)]
+        actors = [await signed_in(world.storage, each) for each in pair]
+        outcomes = await asyncio.gather(
+            bulk(world, actors[0], *plain, *pair),
+            bulk(world, actors[1], *reversed([*plain, *pair])),
+            return_exceptions=True,
+        )
+
+        assert sum(isinstance(outcome, InvalidToken) for outcome in outcomes) == 1, outcomes
+        assert await left(world) == 1
+        async with world.storage.transaction() as tx:
+            for user in pair:
+                await tx.users.delete(user.id)

@@ -40,7 +40,36 @@ async def delete(world: World, actor: Principal, target: User) -> object:
     return None
 
 
-WRITES: list[Write] = [create, edit, delete]
+async def switch(world: World, actor: Principal, target: User) -> object:
+    return await world.users.switch(actor, HERE, target.id, Status.INACTIVE)
+
+
+async def switch_each(world: World, actor: Principal, target: User) -> object:
+    return await world.users.switch_each(actor, HERE, [target.id], Status.INACTIVE)
+
+
+async def reset(world: World, actor: Principal, target: User) -> object:
+    return await world.recovery.reset(actor, HERE, target.id)
+
+
+async def unlock(world: World, actor: Principal, target: User) -> object:
+    return await world.recovery.unlock(actor, HERE, target.id)
+
+
+async def end_sessions(world: World, actor: Principal, target: User) -> object:
+    return await world.sessions.end_all_of(actor, HERE, target.id)
+
+
+WRITES: list[Write] = [
+    create,
+    edit,
+    delete,
+    switch,
+    switch_each,
+    reset,
+    unlock,
+    end_sessions,
+]
 
 
 @pytest.fixture

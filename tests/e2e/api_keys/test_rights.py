@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ async def answers_of_changing_routes(
         path = route.path.replace("{user_id}", people.other_user.id)
         path = path.replace("{key_id}", record["id"])
         path = path.replace("{environment_id}", environment["id"])
+        path = re.sub(r"\{\w+\}", "x", path)
         options = {"json": BODIES[name]} if name in BODIES else {}
         answer = await live.with_key(key).request(route.method, path, **options)
         found[name] = (answer.status, answer.error)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from agentbox.model.access.roles import Permission
+from agentbox.model.environments import Environment, EnvironmentStatus, Grant
+from agentbox.model.ids import new_id
 from tests.e2e.people import People
 from tests.live import USER_PASSWORD, Live
 
@@ -34,6 +37,74 @@ async def test_the_same_name_made_again_revives_nothing(live: Live, people: Peop
     assert (await fresh.get("/api-keys")).body == {"api_keys": [], "total": 0}
     assert (await fresh.get(f"/api-keys/{record['id']}")).status == 404
     assert (await people.admin.caller.get(somebody.path)).status == 404
+
+
+async def add_environment(live: Live, *owners: str) -> str:
+    """An environment of the first of these, owned by all of them."""
+    now = live.runtime.clock.now()
+    environment = Environment(
+        id=new_id(),
+        user_id=owners[0],
+        name="sandbox",
+        status=EnvironmentStatus.PENDING,
+        created_at=now,
+    )
+    async with live.runtime.storage.transaction() as tx:
+        await tx.environments.add(environment)
+        for owner in owners:
+            grant = Grant(
+                id=new_id(),
+                user_id=owner,
+                environment_id=environment.id,
+                permission=Permission.OWNER,
+                granted_at=now,
+            )
+            await tx.grants.add(grant)
+    return environment.id
+
+
+async def test_no_permission_comes_back_with_the_name(live: Live, people: People) -> None:
+    # JWT-13
+    somebody = people.other_user
+    alone = await add_environment(live, somebody.id)
+    shared = await add_environment(live, somebody.id, people.user.id)
+    assert (await people.admin.caller.delete(somebody.path)).status == 204
+
+    again = await live.make_user(somebody.username)
+
+    async with live.runtime.storage.transaction(read_only=True) as tx:
+        for environment_id in (alone, shared):
+            for user_id in (somebody.id, again["id"]):
+                assert await tx.grants.get(user_id, environment_id) is None
+        owners = [await tx.grants.owners(each) for each in (alone, shared)]
+    assert owners == [[people.admin.id], [people.user.id]]
+
+
+async def test_no_reset_secret_comes_back_with_the_name(live: Live, people: People) -> None:
+    # JWT-13
+    somebody = people.other_user
+    issued = await people.admin.caller.post(f"{somebody.path}/reset-password")
+    await people.admin.caller.delete(somebody.path)
+    await live.make_user(somebody.username)
+
+    body = {"username": somebody.username, "password": issued.body["secret"]}
+    assert (await live.anonymous.post("/auth/login", body)).error == "invalid_credentials"
+
+
+async def test_a_deletion_tells_who_inherits(live: Live, people: People) -> None:
+    environment_id = await add_environment(live, people.other_user.id)
+
+    await people.first.caller.delete(people.other_user.path)
+
+    async with live.runtime.storage.transaction(read_only=True) as tx:
+        deleted, granted = await tx.audit.last(2)
+    assert (granted.event, deleted.event) == ("permission.grant", "user.delete")
+    assert granted.actor == deleted.actor == f"user:{people.first.id}"
+    assert dict(granted.details) == {
+        "environment_id": environment_id,
+        "user_id": people.first.id,
+        "permission": "owner",
+    }
 
 
 async def test_the_old_id_is_an_unknown_one(people: People) -> None:

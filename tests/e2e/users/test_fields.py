@@ -77,6 +77,18 @@ async def test_nobody_changes_such_a_field_of_their_own(people: People, field: s
     assert (answer.status, answer.error) == (422, "validation_failed")
 
 
+@pytest.mark.parametrize("field", [*UNKNOWN, "status", "role", "username", "password"])
+async def test_a_bulk_takes_ids_and_an_action_alone(people: People, field: str) -> None:
+    # AZ-04
+    body = {"ids": [people.other_user.id], "action": "disable", field: UNKNOWN.get(field, "x")}
+
+    answer = await people.first.caller.post("/users/bulk", body)
+
+    assert (answer.status, answer.error) == (422, "validation_failed")
+    assert pointers(answer.body) == [f"/{field}"]
+    assert (await people.other_user.caller.get("/auth/me")).status == 200
+
+
 @pytest.mark.parametrize(("field", "value"), MISTYPED)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 async def test_types_are_strict(people: People, method: str, field: str, value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.people import People
-from tests.live import Live
+from tests.live import ADMIN_PASSWORD, Live
 
 GOOD = ["a", "A", "0", "a" * 64, "ada.lovelace", "ada_lovelace", "ada-lovelace", "a.", "a__--..",
         "007", "null", "true", "self", "me", "ADMIN2"]  # fmt: skip
@@ -46,6 +46,32 @@ async def test_a_name_is_taken_in_every_case(people: People) -> None:
         renamed = await caller.patch(people.other_user.path, {"username": name})
         assert (made.status, made.error) == (409, "conflict")
         assert (renamed.status, renamed.error) == (409, "conflict")
+
+
+async def test_every_case_of_a_name_is_found_and_signs_in(live: Live, people: People) -> None:
+    # IV-07
+    made = await live.make_user("Ada.Lovelace")
+
+    for name in ("ada.lovelace", "ADA.LOVELACE", "Ada.Lovelace", "aDA.lOVELACE"):
+        caller = await live.sign_in(name)
+        assert (await caller.get("/auth/me")).body["id"] == made["id"]
+        found = (await people.first.caller.get("/users", params={"search": name})).body
+        assert [user["id"] for user in found["users"]] == [made["id"]]
+
+
+LOOK_LIKE_ADMIN = ["аdmin", "admіn", "ａｄｍｉｎ", "admin\u200b", "ADMİN", "admın", "ad\u00admin"]
+
+
+@pytest.mark.parametrize("name", LOOK_LIKE_ADMIN, ids=ascii)
+async def test_what_looks_like_another_name_is_none(live: Live, people: People, name: str) -> None:
+    # IV-07: a privileged name has no confusable among names of ASCII
+    caller = people.first.caller
+    body = {"username": name, "password": ADMIN_PASSWORD}
+
+    assert (await caller.post("/users", {"username": name})).status == 422
+    assert (await caller.patch(people.user.path, {"username": name})).status == 422
+    assert (await live.anonymous.post("/auth/login", body)).error == "invalid_credentials"
+    assert (await caller.get("/users", params={"search": name})).body["total"] == 0
 
 
 async def test_ones_own_name_in_another_case_is_no_conflict(people: People) -> None:

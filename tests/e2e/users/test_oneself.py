@@ -102,6 +102,40 @@ async def test_nobody_deletes_themselves(people: People, role: str) -> None:
     assert (await person.caller.get("/auth/me")).status == 200
 
 
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    ("method", "action"),
+    [
+        ("POST", "enable"),
+        ("POST", "disable"),
+        ("POST", "reset-password"),
+        ("POST", "unlock"),
+        ("DELETE", "sessions"),
+    ],
+)
+async def test_nobody_does_to_themselves_what_is_for_others(
+    live: Live, people: People, role: str, method: str, action: str
+) -> None:
+    # AZ-03
+    person = people[role]
+
+    answer = await person.caller.request(method, f"{person.path}/{action}")
+
+    expected = (403, "insufficient_role") if role in LOW else (409, "self_forbidden")
+    assert (answer.status, answer.error) == expected
+    assert (await person.caller.get("/auth/me")).status == 200
+    await live.sign_in(person.username, USER_PASSWORD)
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_ones_own_sessions_by_id_are_for_admins(people: People, role: str) -> None:
+    person = people[role]
+
+    answer = await person.caller.get(f"{person.path}/sessions")
+
+    assert answer.status == (403 if role in LOW else 200)
+
+
 @pytest.mark.parametrize("role", HIGH)
 async def test_the_last_super_admin_stays_whoever_asks(people: People, role: str) -> None:
     # AZ-05

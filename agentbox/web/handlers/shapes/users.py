@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agentbox.model.access.roles import Role
 from agentbox.model.users import Status, User
 from agentbox.web.handlers.shapes.fields import Cursor, Limit, Offset, Search
+
+UserId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class UserOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,6 +71,34 @@ class UserPutBody(UserPatchBody, frozen=True, kw_only=True, forbid_unknown_field
     """The fields to change; a password given here is another user's, never one's own."""
 
     password: str | UnsetType = UNSET
+
+
+class BulkBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Distinct users, and what to do with each of them."""
+
+    ids: Annotated[list[UserId], Meta(min_length=1, max_length=100)]
+    action: Literal["enable", "disable"]
+
+
+class BulkResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one user; `error` is the code of why nothing did."""
+
+    id: str
+    ok: bool
+    error: str | None = None
+
+
+class BulkOut(Struct, frozen=True, kw_only=True):
+    """One result for each id, in the order given."""
+
+    results: list[BulkResult]
+
+
+class ResetOut(Struct, frozen=True, kw_only=True):
+    """A secret to sign in with, once, in the password's place. It is shown this once."""
+
+    secret: str
+    expires_at: datetime
 
 
 def user_out(user: User) -> UserOut:
