@@ -19,6 +19,7 @@ from agentbox.plugin.sql.api_keys import SqlApiKeyStore
 from agentbox.plugin.sql.environments import SqlEnvironmentStore
 from agentbox.plugin.sql.grants import SqlGrantStore
 from agentbox.plugin.sql.users import SqlUserStore
+from agentbox.plugin.sql.walks import MANY_GRANTS
 from agentbox.plugin.storage import Page
 from agentbox.testing.samples import NOON
 
@@ -40,14 +41,15 @@ def _is_whole(text: str) -> bool:
 
 
 class Recorder:
-    """A connection that keeps statements and answers nothing."""
+    """A connection that keeps statements and answers nothing; every count is `counted`."""
 
-    def __init__(self) -> None:
+    def __init__(self, counted: int = 0) -> None:
         self.statements: list[str] = []
+        self._counted = counted
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
         self.statements.append(sql)
-        return [[0]] if sql.startswith("SELECT count") else []
+        return [[self._counted]] if sql.startswith("SELECT count") else []
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self.statements.append(sql)
@@ -107,31 +109,33 @@ GRANT_FILTERS = (
 
 async def composed_lists() -> list[str]:
     """Every list's statement."""
-    db = Recorder()
+    db, of_many = Recorder(), Recorder(MANY_GRANTS)
     for page in (Page(10), Page(10, after=(NOON, "x"))):
         for environments in environment_filters():
             await SqlEnvironmentStore(db).list(environments, page, "v")
+            await SqlEnvironmentStore(of_many).list(environments, page, "v")
         for grants in GRANT_FILTERS:
             await SqlGrantStore(db).list(grants, page)
         for users in user_filters():
             await SqlUserStore(db).list(users, page)
         for keys in key_filters():
             await SqlApiKeyStore(db).list(keys, page)
-    return sorted(set(db.statements))
+    return sorted({*db.statements, *of_many.statements})
 
 
 async def composed_counts() -> list[str]:
     """Every count's statement."""
-    db = Recorder()
+    db, of_many = Recorder(), Recorder(MANY_GRANTS)
     for environments in environment_filters():
         await SqlEnvironmentStore(db).count(environments)
+        await SqlEnvironmentStore(of_many).count(environments)
     for grants in GRANT_FILTERS:
         await SqlGrantStore(db).count(grants)
     for users in user_filters():
         await SqlUserStore(db).count(users)
     for keys in key_filters():
         await SqlApiKeyStore(db).count(keys)
-    return sorted(set(db.statements))
+    return sorted({*db.statements, *of_many.statements})
 
 
 async def composed_lookups() -> list[str]:

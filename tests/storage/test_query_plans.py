@@ -27,6 +27,9 @@ WHOLE = {
     "api_keys.COUNT",
 }
 
+SUBQUERIES = {"SCAN first_grants"}
+"""Not tables: rows that the statement has found already, by the steps before it."""
+
 
 @pytest.fixture
 def connection(database: Path) -> Iterator[sqlite3.Connection]:
@@ -64,7 +67,7 @@ def scans(step: str) -> bool:
 
     A search walks an index that holds all that is compared, and reads a row only once it is found.
     """
-    return step.startswith("SCAN") and " INDEX " not in step
+    return step.startswith("SCAN") and " INDEX " not in step and step not in SUBQUERIES
 
 
 def slow(sql: str, steps: list[str]) -> bool:
