@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import pkgutil
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
@@ -152,6 +153,13 @@ def every_statement() -> frozenset[str]:
     """Constants and compositions together."""
     composed = [*_run(composed_lists()), *_run(composed_counts()), *_run(composed_lookups())]
     return frozenset([*constants().values(), *composed])
+
+
+def shape(statement: str) -> str:
+    """The same for all statements that differ in the length of a list of values alone."""
+    if "IN ($" not in statement:
+        return statement
+    return re.sub(r"IN \(\$(, \$)*\)", "IN ($)", re.sub(r"\$\d+", "$", statement))
 
 
 def _run(work: Any) -> list[str]:
