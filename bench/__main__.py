@@ -1,4 +1,4 @@
-"""`python -m bench`: everything, as one table of ratios."""
+"""`python -m bench`: everything, as tables of ratios; `python -m bench lists`: lists alone."""
 
 from __future__ import annotations
 
@@ -6,33 +6,44 @@ import argparse
 import platform
 from pathlib import Path
 
-from bench import logins, requests, servers
+from bench import lists, logins, requests, servers
 from bench.load import require_wrk
+
+LIST_ROUNDS = 10
+"""Rounds of a list in one of a request: a 95th percentile wants more than three."""
 
 
 def main() -> None:
     """Print the figures; `--write` keeps them in a file too."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("what", choices=("all", "lists"), default="all", nargs="?")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=100_000, help="of each kind, for lists")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    require_wrk()
-    lines = [
-        f"Python {platform.python_version()}, {platform.machine()}, 64 connections, "
-        f"{options.rounds} rounds of {options.seconds} s, medians",
-        "each ratio is to the baseline measured just before it",
-        "",
-        *_request_lines(options.rounds, options.seconds),
-        "",
-        *_login_lines(options.rounds, options.seconds),
-        "",
-        *_start_lines(options.rounds),
-    ]
+    lines = [] if options.what == "lists" else _server_lines(options.rounds, options.seconds)
+    lines += lists.lines(options.rows, options.rounds * LIST_ROUNDS)
     text = "\n".join(lines) + "\n"
     print(text, end="")
     if options.write:
         options.write.write_text(text)
+
+
+def _server_lines(rounds: int, seconds: int) -> list[str]:
+    require_wrk()
+    return [
+        f"Python {platform.python_version()}, {platform.machine()}, 64 connections, "
+        f"{rounds} rounds of {seconds} s, medians",
+        "each ratio is to the baseline measured just before it",
+        "",
+        *_request_lines(rounds, seconds),
+        "",
+        *_login_lines(rounds, seconds),
+        "",
+        *_start_lines(rounds),
+        "",
+    ]
 
 
 def _request_lines(rounds: int, seconds: int) -> list[str]:

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from agentbox.model.access.roles import Permission, Role
-from agentbox.model.api_keys import ApiKey
+from agentbox.model.api_keys import ApiKey, KeyPermission
 from agentbox.model.audit import AuditEvent
+from agentbox.model.environments import Environment, EnvironmentStatus, Grant
 from agentbox.model.sessions import LoginFlow, Session
 from agentbox.model.signing_keys import SigningKey
-from agentbox.model.users import PasswordRecord, Status, User
+from agentbox.model.users import PasswordRecord, PasswordReset, Status, User
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 """The time of most samples; it has microseconds on purpose."""
@@ -42,6 +43,12 @@ def a_user(id_: str = "user-1", **fields: Any) -> User:
 def a_password(user_id: str = "user-1", **fields: Any) -> PasswordRecord:
     """A password hash that no hasher made."""
     return _replaced(PasswordRecord(user_id, "$argon2id$sample$one", NOON), fields)
+
+
+def a_password_reset(user_id: str = "user-1", **fields: Any) -> PasswordReset:
+    """A reset secret that waits for an hour."""
+    reset = PasswordReset(user_id, a_digest(user_id), NOON, NOON + HOUR)
+    return _replaced(reset, fields)
 
 
 def a_session(id_: str = "session-1", **fields: Any) -> Session:
@@ -84,6 +91,17 @@ def an_api_key(id_: str = "key-1", **fields: Any) -> ApiKey:
     return _replaced(key, fields)
 
 
+def an_entry(environment_id: str = "environment-1", **fields: Any) -> KeyPermission:
+    """What a key may do at most on one environment."""
+    entry = KeyPermission(
+        id=f"entry-of-{environment_id}",
+        environment_id=environment_id,
+        permission=Permission.EDITOR,
+        created_at=NOON,
+    )
+    return _replaced(entry, fields)
+
+
 def a_digest(key_id: str = "key-1") -> bytes:
     """32 bytes that differ with the id and hold every kind of byte."""
     return bytes((index * 37 + sum(key_id.encode())) % 256 for index in range(31)) + b"\x00"
@@ -114,6 +132,30 @@ def an_event(id_: str = "event-1", **fields: Any) -> AuditEvent:
         details={"field": "role", "count": 3, "first": True, "before": None},
     )
     return _replaced(event, fields)
+
+
+def an_environment(id_: str = "environment-1", **fields: Any) -> Environment:
+    """A running environment of `user-1`, named after its id, without labels."""
+    environment = Environment(
+        id=id_,
+        user_id="user-1",
+        name=f"name of {id_}",
+        status=EnvironmentStatus.RUNNING,
+        created_at=NOON,
+    )
+    return _replaced(environment, fields)
+
+
+def a_grant(id_: str = "grant-1", **fields: Any) -> Grant:
+    """`user-1` may look at `environment-1`, as the operator said."""
+    grant = Grant(
+        id=id_,
+        user_id="user-1",
+        environment_id="environment-1",
+        permission=Permission.VIEWER,
+        granted_at=NOON,
+    )
+    return _replaced(grant, fields)
 
 
 def _replaced(record: T, fields: dict[str, Any]) -> T:

@@ -118,6 +118,9 @@ CREATE TABLE environment_labels (
     label text NOT NULL,
     value text NOT NULL,
     created_at timestamptz NOT NULL,
+    name_key text NOT NULL,
+    status text NOT NULL,
+    user_id text NOT NULL,
     PRIMARY KEY (environment_id, label)
 );
 
@@ -129,6 +132,9 @@ CREATE TABLE grants (
     granted_by text,
     granted_at timestamptz NOT NULL,
     environment_created_at timestamptz NOT NULL,
+    environment_name_key text NOT NULL,
+    environment_status text NOT NULL,
+    environment_user_id text NOT NULL,
     PRIMARY KEY (user_id, environment_id)
 );
 

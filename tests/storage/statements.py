@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import pkgutil
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
@@ -20,6 +21,7 @@ from agentbox.plugin.sql.environments import SqlEnvironmentStore
 from agentbox.plugin.sql.grants import SqlGrantStore
 from agentbox.plugin.sql.sessions import SqlSessionStore
 from agentbox.plugin.sql.users import SqlUserStore
+from agentbox.plugin.sql.walks import MANY_GRANTS
 from agentbox.plugin.storage import Page
 from agentbox.testing.samples import NOON
 
@@ -41,14 +43,15 @@ def _is_whole(text: str) -> bool:
 
 
 class Recorder:
-    """A connection that keeps statements and answers nothing."""
+    """A connection that keeps statements and answers nothing; every count is `counted`."""
 
-    def __init__(self) -> None:
+    def __init__(self, counted: int = 0) -> None:
         self.statements: list[str] = []
+        self._counted = counted
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
         self.statements.append(sql)
-        return [[0]] if sql.startswith("SELECT count") else []
+        return [[self._counted]] if sql.startswith("SELECT count") else []
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self.statements.append(sql)
@@ -108,10 +111,11 @@ GRANT_FILTERS = (
 
 async def composed_lists() -> list[str]:
     """Every list's statement."""
-    db = Recorder()
+    db, of_many = Recorder(), Recorder(MANY_GRANTS)
     for page in (Page(10), Page(10, after=(NOON, "x"))):
         for environments in environment_filters():
             await SqlEnvironmentStore(db).list(environments, page, "v")
+            await SqlEnvironmentStore(of_many).list(environments, page, "v")
         for grants in GRANT_FILTERS:
             await SqlGrantStore(db).list(grants, page)
         for users in user_filters():
@@ -119,21 +123,22 @@ async def composed_lists() -> list[str]:
         for keys in key_filters():
             await SqlApiKeyStore(db).list(keys, page)
         await SqlSessionStore(db).list("u", NOON, page)
-    return sorted(set(db.statements))
+    return sorted({*db.statements, *of_many.statements})
 
 
 async def composed_counts() -> list[str]:
     """Every count's statement."""
-    db = Recorder()
+    db, of_many = Recorder(), Recorder(MANY_GRANTS)
     for environments in environment_filters():
         await SqlEnvironmentStore(db).count(environments)
+        await SqlEnvironmentStore(of_many).count(environments)
     for grants in GRANT_FILTERS:
         await SqlGrantStore(db).count(grants)
     for users in user_filters():
         await SqlUserStore(db).count(users)
     for keys in key_filters():
         await SqlApiKeyStore(db).count(keys)
-    return sorted(set(db.statements))
+    return sorted({*db.statements, *of_many.statements})
 
 
 async def composed_lookups() -> list[str]:
@@ -150,6 +155,13 @@ def every_statement() -> frozenset[str]:
     """Constants and compositions together."""
     composed = [*_run(composed_lists()), *_run(composed_counts()), *_run(composed_lookups())]
     return frozenset([*constants().values(), *composed])
+
+
+def shape(statement: str) -> str:
+    """The same for all statements that differ in the length of a list of values alone."""
+    if "IN ($" not in statement:
+        return statement
+    return re.sub(r"IN \(\$(, \$)*\)", "IN ($)", re.sub(r"\$\d+", "$", statement))
 
 
 def _run(work: Any) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,7 +11,8 @@ import pytest
 
 from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import SqliteStorage
-from tests.storage.statements import composed_lists, constants
+from tests.storage.plans import plan, scans, slow
+from tests.storage.statements import composed_counts, composed_lists, constants
 
 WHOLE = {
     "records.SELECT_KEYS",  # a handful of rows, all of them wanted
@@ -35,12 +35,6 @@ def connection(database: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
-    """SQLite's plan, one line a step."""
-    numbers = dict.fromkeys(re.findall(r"\$(\d+)", statement), "1")
-    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", numbers)]
-
-
 @pytest.mark.parametrize("name", sorted(set(constants()) - WHOLE))
 def test_a_statement_finds_its_rows_by_an_index(connection: sqlite3.Connection, name: str) -> None:
     steps = plan(connection, constants()[name])
@@ -59,16 +53,33 @@ async def test_every_list_is_walked_in_the_order_of_an_index(
     assert bad == {}
 
 
-def scans(step: str) -> bool:
-    """True for a walk over a whole table; one along an index stops at the limit.
+async def test_every_count_of_people_and_environments_walks_an_index(
+    connection: sqlite3.Connection,
+) -> None:
+    counts = [sql for sql in await composed_counts() if "FROM api_keys" not in sql]
 
-    A search walks an index that holds all that is compared, and reads a row only once it is found.
-    """
-    return step.startswith("SCAN") and " INDEX " not in step
+    bad = {sql: steps for sql in counts if slow(sql, steps := plan(connection, sql))}
+
+    assert len(counts) > 50
+    assert bad == {}
 
 
-def slow(sql: str, steps: list[str]) -> bool:
-    """True also for a sort of all that was found, unless its ids are named: a thousand at most."""
-    named = re.search(r"environment(s\.|_)id IN \((\$|NULL)", sql)
-    sorts = not named and any("TEMP B-TREE" in step for step in steps)
-    return sorts or any(map(scans, steps))
+async def test_a_count_reads_whole_rows_only_by_their_ids(connection: sqlite3.Connection) -> None:
+    """What is walked is an index that holds everything that is compared."""
+    counts = [sql for sql in await composed_counts() if "FROM api_keys" not in sql]
+    steps = {step for sql in counts for step in plan(connection, sql)}
+
+    read = {step for step in steps if " INDEX " in step and " COVERING " not in step}
+    assert read == {"SEARCH environments USING INDEX sqlite_autoindex_environments_1 (id=?)"}
+
+
+async def test_grants_of_the_labelled_are_looked_up_in_the_order_of_the_labels(
+    connection: sqlite3.Connection,
+) -> None:
+    joined = [sql for sql in await composed_counts() if "CROSS JOIN grants" in sql]
+    last = {plan(connection, sql)[-1] for sql in joined}
+
+    assert last == {
+        "SEARCH grants USING COVERING INDEX grants_seen"
+        " (user_id=? AND environment_created_at=? AND environment_id=?)"
+    }

@@ -28,7 +28,7 @@ HEAD = """
 import pytest
 from agentbox.testing.storage import {groups}
 from tests.storage.database import sqlite_factory
-from tests.storage.faulty import {faults}
+{faults}
 """
 
 SKIPPING = """
@@ -55,7 +55,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What pytest says of all faulty storages, run once."""
     module = HEAD.format(
         groups=", ".join(group.__name__ for group in GROUPS),
-        faults=", ".join(fault.__name__ for fault in FAULTS),
+        faults="\n".join(f"from {fault.__module__} import {fault.__name__}" for fault in FAULTS),
     )
     for fault, (group, _) in FAULTS.items():
         module += MODULE.format(fault=fault.__name__, group=group.__name__)

@@ -47,8 +47,11 @@ TAKEN: Mapping[str, str] = {
 
 
 def unique_violation(column: str) -> Conflict:
-    """The problem for a value of `<table>.<column>` that is there already."""
-    return Conflict(TAKEN.get(column, "This is there already."))
+    """The problem for a value of `<table>.<column>` that is there already.
+
+    Of several columns that are unique together, named with commas between, the last one decides.
+    """
+    return Conflict(TAKEN.get(column.rpartition(", ")[2], "This is there already."))
 
 
 def optional_instant(db: Connection, value: Any) -> datetime | None:

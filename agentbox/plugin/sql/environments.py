@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from agentbox.model.access.roles import Permission, Role
@@ -13,7 +14,7 @@ from agentbox.model.environments import (
     SeenEnvironment,
     Standing,
 )
-from agentbox.plugin.sql.conditions import Conditions, contains
+from agentbox.plugin.sql.conditions import Conditions
 from agentbox.plugin.sql.driver import (
     Connection,
     Row,
@@ -22,6 +23,7 @@ from agentbox.plugin.sql.driver import (
     optional_instant,
     to_json,
 )
+from agentbox.plugin.sql.walks import walk_of
 from agentbox.plugin.storage import EnvironmentStore, Page
 
 COLUMNS = (
@@ -45,13 +47,23 @@ MOVE = (
     "UPDATE environments SET user_id = (SELECT grants.user_id FROM grants"
     " WHERE grants.environment_id = environments.id AND grants.permission = 'owner'"
     " AND grants.user_id <> $1 ORDER BY grants.granted_at, grants.id LIMIT 1)"
-    " WHERE environments.user_id = $1"
+    " WHERE environments.user_id = $1 RETURNING id, user_id"
 )
+
+# Labels and grants hold again what lists filter by, so that a list of those with a label, or of
+# those that a user was granted, is walked along one index.
 INSERT_LABEL = (
-    "INSERT INTO environment_labels (environment_id, label, value, created_at)"
-    " VALUES ($1, $2, $3, $4)"
+    "INSERT INTO environment_labels (environment_id, label, value, created_at, name_key, status,"
+    " user_id) VALUES ($1, $2, $3, $4, $5, $6, $7)"
 )
 DELETE_LABELS = "DELETE FROM environment_labels WHERE environment_id = $1"
+MOVE_LABELS = "UPDATE environment_labels SET user_id = $2 WHERE environment_id = $1"
+UPDATE_GRANTS = (
+    "UPDATE grants SET environment_name_key = $2, environment_status = $3,"
+    " environment_user_id = $4 WHERE environment_id = $1 AND (environment_name_key <> $2"
+    " OR environment_status <> $3 OR environment_user_id <> $4)"
+)
+MOVE_GRANTS = "UPDATE grants SET environment_user_id = $2 WHERE environment_id = $1"
 
 SEEN = (
     f"SELECT {COLUMNS}, grants.permission FROM environments LEFT JOIN grants"
@@ -70,29 +82,6 @@ STANDINGS = (
 IS_USER = "users.id = environments.user_id"
 HAS_ID = "environments.id IN ({in})"
 
-HAS_STATUS = "environments.status = {}"
-OF_USER = "environments.user_id = {}"
-# The same, but never by the index of that column alone, which lacks what else is asked for.
-ALSO_STATUS = "environments.status || '' = {}"
-ALSO_OF_USER = "environments.user_id || '' = {}"
-HAS_NAME = r"environments.name_key LIKE {} ESCAPE '\'"
-HAS_LABEL = (
-    "EXISTS (SELECT 1 FROM environment_labels WHERE environment_labels.environment_id ="
-    " environments.id AND environment_labels.label = {0} AND environment_labels.value = {1})"
-)
-
-# A list is walked along one of three tables, newest first, the others being looked up by id.
-ALL = ("environments", "environments.created_at", "environments.id")
-OF_LABEL = (
-    "environment_labels",
-    "environment_labels.created_at",
-    "environment_labels.environment_id",
-)
-OF_GRANTS = ("grants", "grants.environment_created_at", "grants.environment_id")
-LABEL_IS = "(environment_labels.label = {0} AND environment_labels.value = {1})"
-GRANTED_TO = "grants.user_id = {}"
-WITH_ENVIRONMENTS = " CROSS JOIN environments"
-
 
 class SqlEnvironmentStore(EnvironmentStore):
     """Environments; deleting one takes its grants along by the schema's ON DELETE CASCADE."""
@@ -108,7 +97,7 @@ class SqlEnvironmentStore(EnvironmentStore):
             environment.created_at,
             *values[9:],
         )
-        await self._label(environment)
+        await self._label(environment, environment.created_at)
 
     async def get(self, environment_id: str, viewer: str) -> SeenEnvironment | None:
         rows = await self._db.fetch(SELECT, viewer, environment_id)
@@ -134,42 +123,49 @@ class SqlEnvironmentStore(EnvironmentStore):
         return {row[0]: Standing(_permission(row[1]), row[2], Role(row[3])) for row in rows}
 
     async def replace(self, environment: Environment) -> bool:
-        if not await self._db.fetch(UPDATE, *_values(environment)):
+        rows = await self._db.fetch(UPDATE, *_values(environment))
+        if not rows:
             return False
         await self._db.fetch(DELETE_LABELS, environment.id)
-        await self._label(environment)
+        await self._label(environment, self._db.instant(rows[0][0]))
+        await self._db.fetch(UPDATE_GRANTS, environment.id, *_compared(environment))
         return True
 
     async def delete(self, environment_id: str) -> bool:
         return bool(await self._db.fetch(DELETE, environment_id))
 
     async def move_from(self, user_id: str) -> None:
-        await self._db.fetch(MOVE, user_id)
+        moved = [(id_, owner) for id_, owner in await self._db.fetch(MOVE, user_id)]
+        if moved:
+            await self._db.run_many(MOVE_LABELS, moved)
+            await self._db.run_many(MOVE_GRANTS, moved)
 
     async def list(
         self, where: EnvironmentFilter, page: Page, viewer: str
     ) -> Sequence[SeenEnvironment]:
         conditions = Conditions()
         conditions.bind(viewer)
-        (table, created_at, id_), source = _narrowed(where, conditions)
+        walk = await walk_of(where, self._db)
+        walk.narrow(where, conditions)
+        newest = f"{walk.created_at} DESC, {walk.id} DESC"
         if page.after is not None:
-            conditions.add_pair(f"({created_at}, {id_}) < ({{0}}, {{1}})", page.after)
-        cut = f"{conditions.where()} ORDER BY {created_at} DESC, {id_} DESC"
-        cut += conditions.page(page.limit, page.offset)
-        sql = f"{SEEN} WHERE environments.id IN (SELECT {id_} FROM {table}{source}{cut})"
+            conditions.add_pair(f"({walk.created_at}, {walk.id}) < ({{0}}, {{1}})", page.after)
+        cut = f"{conditions.where()} ORDER BY {newest}{conditions.page(page.limit, page.offset)}"
+        sql = f"{SEEN} WHERE environments.id IN (SELECT {walk.id} FROM {walk.table}{cut})"
         rows = await self._db.fetch(sql, *conditions.values)
         return _newest_first(self._seen(row) for row in rows)
 
     async def count(self, where: EnvironmentFilter) -> int:
         conditions = Conditions()
-        (table, _, _), source = _narrowed(where, conditions)
-        sql = f"SELECT count(*) FROM {table}{source}{conditions.where()}"
+        walk = await walk_of(where, self._db)
+        walk.narrow(where, conditions)
+        sql = f"SELECT count(*) FROM {walk.table}{conditions.where()}"
         rows = await self._db.fetch(sql, *conditions.values)
         return int(rows[0][0])
 
-    async def _label(self, environment: Environment) -> None:
+    async def _label(self, environment: Environment, created_at: datetime) -> None:
         rows = [
-            (environment.id, label, value, environment.created_at)
+            (environment.id, label, value, created_at, *_compared(environment))
             for label, value in environment.labels.items()
         ]
         if rows:
@@ -210,6 +206,10 @@ def _values(environment: Environment) -> tuple[Value, ...]:
     )
 
 
+def _compared(environment: Environment) -> tuple[Value, ...]:
+    return (environment.name.casefold(), environment.status, environment.user_id)
+
+
 def _permission(value: Any) -> Permission | None:
     return None if value is None else Permission(value)
 
@@ -217,36 +217,3 @@ def _permission(value: Any) -> Permission | None:
 def _newest_first(seen: Iterable[SeenEnvironment]) -> Sequence[SeenEnvironment]:
     """The rows of a page, which come in no order."""
     return sorted(seen, key=lambda row: (row[0].created_at, row[0].id), reverse=True)
-
-
-def _narrowed(where: EnvironmentFilter, conditions: Conditions) -> tuple[tuple[str, str, str], str]:
-    """The table to walk with its columns of order, and what is joined to it."""
-    asked = (where.status, where.user_id, where.search, where.only)
-    others = sum(each is not None for each in asked)
-    if where.granted_to is not None:
-        walked = OF_GRANTS
-        conditions.add(GRANTED_TO, where.granted_to)
-    elif where.label is not None and not others:
-        walked = OF_LABEL
-        conditions.add_pair(LABEL_IS, where.label)
-    else:
-        walked = ALL
-    if where.label is not None and walked is not OF_LABEL:
-        others += 1
-        conditions.add_pair(HAS_LABEL, where.label)
-    _add_filters(where, conditions, alone=others == 1 and walked is ALL)
-    if walked is ALL or not others:
-        return walked, ""
-    conditions.add_plain(f"environments.id = {walked[2]}")
-    return walked, WITH_ENVIRONMENTS
-
-
-def _add_filters(where: EnvironmentFilter, conditions: Conditions, *, alone: bool) -> None:
-    if where.status is not None:
-        conditions.add(HAS_STATUS if alone else ALSO_STATUS, where.status)
-    if where.user_id is not None:
-        conditions.add(OF_USER if alone else ALSO_OF_USER, where.user_id)
-    if where.search is not None:
-        conditions.add(HAS_NAME, contains(where.search.casefold()))
-    if where.only is not None:
-        conditions.add_in(HAS_ID, where.only)

@@ -13,8 +13,10 @@ from agentbox.plugin.storage import GrantStore, Page
 
 COLUMNS = "id, user_id, environment_id, permission, granted_by, granted_at"
 INSERT = (
-    f"INSERT INTO grants ({COLUMNS}, environment_created_at)"
-    " SELECT $1, $2, environments.id, $4, $5, $6, environments.created_at"
+    f"INSERT INTO grants ({COLUMNS}, environment_created_at, environment_name_key,"
+    " environment_status, environment_user_id)"
+    " SELECT $1, $2, environments.id, $4, $5, $6, environments.created_at, environments.name_key,"
+    " environments.status, environments.user_id"
     " FROM environments WHERE environments.id = $3 RETURNING id"
 )
 SELECT = f"SELECT {COLUMNS} FROM grants WHERE user_id = $1 AND environment_id = $2"

@@ -38,8 +38,8 @@ COMES_AFTER = "(created_at, id) < ({0}, {1})"
 HAS_ROLE = "role = {}"
 HAS_STATUS = "status = {}"
 # The same, but never by the index of that column alone, which lacks what else is asked for.
-ALSO_ROLE = "role || '' = {}"
-ALSO_STATUS = "status || '' = {}"
+ALSO_ROLE = "coalesce(role, '') = {}"
+ALSO_STATUS = "coalesce(status, '') = {}"
 HAS_TEXT = r"(username_key LIKE {} ESCAPE '\' OR email LIKE {} ESCAPE '\')"
 
 SELECT_HASH = "SELECT user_id, password_hash, updated_at FROM passwords WHERE user_id = $1"

@@ -8,13 +8,17 @@ from datetime import datetime
 import pytest
 
 from agentbox.errors import AgentboxError, StorageError
+from agentbox.model.environments import EnvironmentFilter
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
     a_digest,
+    a_grant,
     a_password,
+    a_password_reset,
     a_session,
     a_user,
     an_api_key,
+    an_environment,
     an_event,
 )
 from agentbox.testing.storage.harness import (
@@ -63,6 +67,9 @@ class ErrorTests(StorageTests):
             lambda tx: tx.passwords.put(a_password("nobody")),
             lambda tx: tx.sessions.add(a_session(user_id="nobody")),
             lambda tx: tx.api_keys.add(an_api_key(user_id="nobody"), a_digest()),
+            lambda tx: tx.password_resets.put(a_password_reset("nobody")),
+            lambda tx: tx.environments.add(an_environment(user_id="nobody")),
+            lambda tx: tx.grants.add(a_grant(environment_id="none")),
         ):
             with pytest.raises(AgentboxError):
                 await in_transaction(storage, add)
@@ -73,6 +80,8 @@ class ErrorTests(StorageTests):
             lambda tx: tx.markers.claim("half a pair", "\udfff"),
             lambda tx: tx.users.get("\ud800"),
             lambda tx: tx.users.add(a_user("naive", created_at=datetime(2026, 3, 1))),
+            lambda tx: tx.environments.count(EnvironmentFilter(search="\ud800")),
+            lambda tx: tx.environments.granted(["\udfff"], "user-1"),
         ):
             with pytest.raises(AgentboxError):
                 await in_transaction(storage, add)

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from agentbox.plugin.storage import Storage
-from agentbox.testing.samples import HOUR, NOON, TICK, a_login_flow, a_session, a_user
+from agentbox.testing.samples import (
+    HOUR,
+    NOON,
+    TICK,
+    a_digest,
+    a_login_flow,
+    a_password_reset,
+    a_session,
+    a_user,
+    an_api_key,
+)
 from agentbox.testing.storage.harness import StorageTests
 
 
@@ -36,3 +46,35 @@ class PurgeTests(StorageTests):
             assert await tx.login_flows.purge(NOON) == 0
 
             assert await tx.login_flows.take("waiting", NOON) is not None
+
+    async def test_reset_secrets_go_once_they_have_expired(self, storage: Storage) -> None:
+        ends = {"older": NOON - HOUR, "old": NOON - TICK, "now": NOON, "waiting": NOON + TICK}
+        async with storage.transaction() as tx:
+            for id_, expires_at in ends.items():
+                await tx.users.add(a_user(id_))
+                reset = a_password_reset(id_, created_at=NOON - 2 * HOUR, expires_at=expires_at)
+                await tx.password_resets.put(reset)
+
+            assert await tx.password_resets.purge(NOON) == 2
+            assert await tx.password_resets.purge(NOON) == 0
+
+            left = [id_ for id_ in ends if await tx.password_resets.get(id_) is not None]
+            assert left == ["now", "waiting"]
+            assert await tx.users.get("old") is not None
+
+    async def test_uses_go_hour_by_hour(self, storage: Storage) -> None:
+        hour = NOON.replace(minute=0, second=0, microsecond=0)
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for id_ in ("one", "two"):
+                await tx.api_keys.add(an_api_key(id_), a_digest(id_))
+                await tx.api_key_usage.add({(id_, hour - HOUR): 1, (id_, hour): 2})
+            await tx.api_key_usage.add({("one", hour + HOUR): 3})
+
+            assert await tx.api_key_usage.purge(hour) == 2
+            assert await tx.api_key_usage.purge(hour) == 0
+
+            span = (hour - 9 * HOUR, hour + 9 * HOUR)
+            assert list(await tx.api_key_usage.list("one", *span)) == [(hour, 2), (hour + HOUR, 3)]
+            assert list(await tx.api_key_usage.list("two", *span)) == [(hour, 2)]
+            assert await tx.api_keys.get("one") is not None

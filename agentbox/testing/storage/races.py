@@ -16,11 +16,14 @@ from agentbox.testing.samples import (
     NOON,
     TICK,
     a_digest,
+    a_grant,
     a_login_flow,
     a_password,
+    a_password_reset,
     a_session,
     a_user,
     an_api_key,
+    an_environment,
 )
 from agentbox.testing.storage.harness import StorageFactory, StorageTests
 
@@ -89,6 +92,74 @@ class RaceTests(StorageTests):
             key = await tx.api_keys.get("key-1")
         assert key is not None
         assert key.revoked_at == NOON + HOUR
+
+    async def test_a_revoked_key_stays_revoked_beside_its_changes(
+        self, both: list[Storage]
+    ) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.api_keys.add(an_api_key(), a_digest())
+
+        async def change_or_revoke(tx: Transaction, number: int) -> bool:
+            if number == RACERS // 2:
+                return await tx.api_keys.revoke("key-1", NOON + HOUR)
+            return await tx.api_keys.replace(an_api_key(name=str(number)))
+
+        got = await _race(both, change_or_revoke)
+
+        assert got[RACERS // 2] is True
+        async with both[0].transaction(read_only=True) as tx:
+            key = await tx.api_keys.get("key-1")
+        assert key is not None
+        assert key.revoked_at == NOON + HOUR
+
+    async def test_one_of_many_rotates_a_key(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.api_keys.add(an_api_key(), a_digest())
+
+        async def rotate(tx: Transaction, number: int) -> None:
+            new = an_api_key(f"new-{number}", rotated_from="key-1")
+            await tx.api_keys.add(new, a_digest(new.id))
+
+        got = await _race(both, rotate)
+
+        assert got.count(None) == 1
+        assert [type(answer) for answer in got].count(Conflict) == RACERS - 1
+
+    async def test_one_of_many_grants_a_permission(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(an_environment())
+
+        got = await _race(both, lambda tx, n: tx.grants.add(a_grant(f"grant-{n}")))
+
+        assert got.count(None) == 1
+        assert [type(answer) for answer in got].count(Conflict) == RACERS - 1
+
+    async def test_uses_that_are_counted_at_once_add_up(self, both: list[Storage]) -> None:
+        hour = NOON.replace(minute=0, second=0, microsecond=0)
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.api_keys.add(an_api_key(), a_digest())
+
+        got = await _race(both, lambda tx, n: tx.api_key_usage.add({("key-1", hour): n + 1}))
+
+        assert got == [None] * RACERS
+        async with both[1].transaction(read_only=True) as tx:
+            assert list(await tx.api_key_usage.list("key-1", hour, hour + HOUR)) == [
+                (hour, RACERS * (RACERS + 1) // 2)
+            ]
+
+    async def test_one_of_many_takes_a_reset_secret(self, both: list[Storage]) -> None:
+        reset = a_password_reset()
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.password_resets.put(reset)
+
+        got = await _race(both, lambda tx, n: tx.password_resets.take("user-1", reset.digest, NOON))
+
+        assert sorted(map(str, got)) == ["False"] * (RACERS - 1) + ["True"]
 
     async def test_one_of_many_takes_a_login_flow(self, both: list[Storage]) -> None:
         async with both[0].transaction() as tx:

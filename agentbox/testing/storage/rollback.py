@@ -7,11 +7,27 @@ import asyncio
 import pytest
 
 from agentbox.errors import Conflict, StorageError
+from agentbox.model.access.roles import Permission
+from agentbox.model.environments import EnvironmentFilter
 from agentbox.model.jobs import Lease
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Storage
-from agentbox.testing.samples import HOUR, NOON, a_password, a_session, a_user, an_event
+from agentbox.testing.samples import (
+    HOUR,
+    NOON,
+    a_digest,
+    a_grant,
+    a_password,
+    a_password_reset,
+    a_session,
+    a_user,
+    an_api_key,
+    an_environment,
+    an_event,
+)
 from agentbox.testing.storage.harness import StorageTests
+
+BLUE = EnvironmentFilter(label=("team", "blue"))
 
 
 class Refused(Exception):
@@ -34,6 +50,11 @@ class RollbackTests(StorageTests):
                 await tx.sessions.add(a_session())
                 await tx.audit.add(an_event())
                 await tx.markers.claim("name", "value")
+                await tx.password_resets.put(a_password_reset())
+                await tx.api_keys.add(an_api_key(), a_digest())
+                await tx.api_key_usage.add({("key-1", NOON): 1})
+                await tx.environments.add(an_environment(labels={"team": "blue"}))
+                await tx.grants.add(a_grant())
                 raise Refused
 
         async with storage.transaction(read_only=True) as tx:
@@ -42,6 +63,38 @@ class RollbackTests(StorageTests):
             assert await tx.sessions.get("session-1") is None
             assert list(await tx.audit.last(9)) == []
             assert await tx.markers.get("name") is None
+            assert await tx.password_resets.get("user-1") is None
+            assert await tx.api_keys.get("key-1") is None
+            assert list(await tx.api_key_usage.list("key-1", NOON, NOON + HOUR)) == []
+            assert await tx.environments.get("environment-1", "user-1") is None
+            assert await tx.environments.count(BLUE) == 0
+            assert await tx.grants.get("user-1", "environment-1") is None
+
+    async def test_an_exception_undoes_changes_of_what_was_there(self, storage: Storage) -> None:
+        environment = an_environment(labels={"team": "blue"})
+        key = an_api_key()
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(environment)
+            await tx.grants.add(a_grant())
+            await tx.api_keys.add(key, a_digest())
+            await tx.password_resets.put(a_password_reset())
+
+        with pytest.raises(Refused):
+            async with storage.transaction() as tx:
+                await tx.environments.replace(an_environment(name="another"))
+                await tx.grants.replace(a_grant(permission=Permission.OWNER))
+                await tx.api_keys.replace(an_api_key(name="another"))
+                await tx.password_resets.take("user-1", a_password_reset().digest, NOON)
+                await tx.environments.delete(environment.id)
+                raise Refused
+
+        async with storage.transaction(read_only=True) as tx:
+            seen = (environment, Permission.VIEWER)
+            assert await tx.environments.get(environment.id, "user-1") == seen
+            assert await tx.environments.count(BLUE) == 1
+            assert await tx.api_keys.get(key.id) == key
+            assert await tx.password_resets.get("user-1") == a_password_reset()
 
     async def test_a_conflict_undoes_what_came_before_it(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

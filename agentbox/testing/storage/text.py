@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from agentbox.model.access.roles import Permission
+from agentbox.model.environments import EnvironmentFilter
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Page, Storage
 from agentbox.testing.samples import (
     a_digest,
+    a_grant,
     a_password,
     a_session,
     a_signing_key,
     a_user,
     an_api_key,
+    an_entry,
+    an_environment,
     an_event,
 )
 from agentbox.testing.storage.harness import StorageTests
@@ -42,7 +47,15 @@ class TextTests(StorageTests):
 
     @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
     async def test_columns_keep_a_text_exactly(self, storage: Storage, text: str) -> None:
-        key = an_api_key(name=text, description=text, key_prefix=text, scopes=(text, "b"))
+        key = an_api_key(
+            name=text,
+            description=text,
+            key_prefix=text,
+            scopes=(text, "b"),
+            permissions=(an_entry(text),),
+            allowed_cidrs=(text,),
+            rate_limit=text,
+        )
         session = a_session(user_agent=text, ip=text, amr=(text,))
         event = an_event(target=text, details={"value": text, text: True})
         signing_key = a_signing_key(public_jwk={"kid": text, text: "x"})
@@ -62,6 +75,70 @@ class TextTests(StorageTests):
             assert list(await tx.audit.last(1)) == [event]
             assert list(await tx.signing_keys.list()) == [signing_key]
             assert await tx.markers.get(f"name{text[:200]}") == text
+
+    @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+    async def test_an_environment_keeps_a_text_exactly(self, storage: Storage, text: str) -> None:
+        short = text[:200]  # what can be searched is indexed, and indexes take no long texts
+        environment = an_environment(
+            name=short,
+            image=text,
+            resources={text: text},
+            labels={short: short, f"{short}.": ""},
+            orchestration={text: [text, {text: None}]},
+        )
+        grant = a_grant(granted_by=text)
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(environment)
+            await tx.grants.add(grant)
+
+        async with storage.transaction(read_only=True) as tx:
+            seen = (environment, Permission.VIEWER)
+            assert await tx.environments.get(environment.id, "user-1") == seen
+            assert await tx.grants.get("user-1", environment.id) == grant
+            for where in (
+                EnvironmentFilter(label=(short, short)),
+                EnvironmentFilter(search=short, granted_to="user-1"),
+                EnvironmentFilter(search=short, label=(f"{short}.", "")),
+            ):
+                assert list(await tx.environments.list(where, Page(9), "user-1")) == [seen]
+
+    @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+    async def test_a_search_of_environments_takes_a_text_as_it_is(
+        self, storage: Storage, text: str
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(an_environment(name="plain-name"))
+            assert await tx.environments.count(EnvironmentFilter(search=text)) == (
+                text in "plain-name"
+            )
+
+    async def test_composed_and_decomposed_labels_are_two(self, storage: Storage) -> None:
+        labels = {NASTY["composed"]: "1", NASTY["decomposed"]: "2"}
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(an_environment(labels=labels))
+            counts = [
+                await tx.environments.count(EnvironmentFilter(label=(name, value)))
+                for name in labels
+                for value in "12"
+            ]
+
+        assert counts == [1, 0, 0, 1]
+
+    @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), 0, True, None, 1.5, "1"], ids=repr)
+    async def test_orchestration_keeps_types_apart(self, storage: Storage, value: object) -> None:
+        environment = an_environment(orchestration={"value": value, "list": [value]})
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(environment)
+            seen = await tx.environments.get(environment.id, "user-1")
+
+        assert seen is not None
+        kept = seen.environment.orchestration
+        assert kept == environment.orchestration
+        assert type(kept["value"]) is type(kept["list"][0]) is type(value)
 
     @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
     async def test_a_search_takes_a_text_as_it_is(self, storage: Storage, text: str) -> None:

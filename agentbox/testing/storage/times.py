@@ -6,8 +6,21 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from agentbox.model.access.roles import Permission
 from agentbox.plugin.storage import Storage
-from agentbox.testing.samples import HOUR, NOON, TICK, a_login_flow, a_session, a_user
+from agentbox.testing.samples import (
+    HOUR,
+    NOON,
+    TICK,
+    a_digest,
+    a_grant,
+    a_login_flow,
+    a_password_reset,
+    a_session,
+    a_user,
+    an_api_key,
+    an_environment,
+)
 from agentbox.testing.storage.harness import StorageTests
 
 FAR = (
@@ -32,6 +45,32 @@ class TimeTests(StorageTests):
         assert user.created_at == instant
         assert user.last_login == instant + TICK
         assert user.created_at.utcoffset() == timedelta(0)
+
+    @pytest.mark.parametrize("instant", FAR, ids=str)
+    async def test_every_time_of_an_environment_comes_back_exactly(
+        self, storage: Storage, instant: datetime
+    ) -> None:
+        environment = an_environment(
+            created_at=instant, started_at=instant + TICK, terminated_at=instant + 2 * TICK
+        )
+        grant = a_grant(granted_at=instant)
+        reset = a_password_reset(created_at=instant, expires_at=instant + TICK)
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(environment)
+            await tx.grants.add(grant)
+            await tx.password_resets.put(reset)
+            await tx.api_keys.add(an_api_key(), a_digest())
+            await tx.api_key_usage.add({("key-1", instant): 1})
+
+            seen = await tx.environments.get(environment.id, "user-1")
+            assert seen is not None
+            assert seen == (environment, Permission.VIEWER)
+            assert seen[0].created_at.utcoffset() == timedelta(0)
+            assert await tx.grants.get("user-1", environment.id) == grant
+            assert await tx.password_resets.get("user-1") == reset
+            usage = await tx.api_key_usage.list("key-1", instant, instant + TICK)
+            assert list(usage) == [(instant, 1)]
 
     async def test_another_offset_is_the_same_instant(self, storage: Storage) -> None:
         east = NOON.astimezone(timezone(timedelta(hours=5, minutes=45)))

@@ -8,11 +8,13 @@ from agentbox.errors import Conflict
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
     a_digest,
+    a_grant,
     a_login_flow,
     a_session,
     a_signing_key,
     a_user,
     an_api_key,
+    an_environment,
     an_event,
 )
 from agentbox.testing.storage.harness import StorageTests, in_transaction
@@ -73,9 +75,14 @@ class UniquenessTests(StorageTests):
             await tx.api_keys.add(an_api_key(), a_digest())
             await tx.signing_keys.add(a_signing_key())
             await tx.audit.add(an_event())
+            await tx.environments.add(an_environment())
+            await tx.environments.add(an_environment("another"))
+            await tx.grants.add(a_grant())
 
         for add in (
             lambda tx: tx.users.add(a_user(username="another")),
+            lambda tx: tx.environments.add(an_environment(labels={"a": "b"})),
+            lambda tx: tx.grants.add(a_grant(environment_id="another")),
             lambda tx: tx.sessions.add(a_session()),
             lambda tx: tx.login_flows.add(a_login_flow()),
             lambda tx: tx.api_keys.add(an_api_key(), a_digest("another")),
@@ -93,3 +100,27 @@ class UniquenessTests(StorageTests):
         with pytest.raises(Conflict):
             async with storage.transaction() as tx:
                 await tx.api_keys.add(an_api_key("2"), a_digest())
+
+    async def test_a_user_has_one_grant_on_an_environment(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            for id_ in ("user-1", "user-2"):
+                await tx.users.add(a_user(id_))
+                await tx.environments.add(an_environment(f"of-{id_}", user_id=id_))
+            await tx.grants.add(a_grant("1", environment_id="of-user-1"))
+            await tx.grants.add(a_grant("2", environment_id="of-user-2"))
+            await tx.grants.add(a_grant("3", environment_id="of-user-1", user_id="user-2"))
+
+        with pytest.raises(Conflict, match="permission on the environment"):
+            async with storage.transaction() as tx:
+                await tx.grants.add(a_grant("4", environment_id="of-user-1"))
+
+    async def test_a_key_is_rotated_once(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for id_ in ("old", "other"):  # many were not rotated from any
+                await tx.api_keys.add(an_api_key(id_), a_digest(id_))
+            await tx.api_keys.add(an_api_key("new", rotated_from="old"), a_digest("new"))
+
+        with pytest.raises(Conflict, match="rotated"):
+            async with storage.transaction() as tx:
+                await tx.api_keys.add(an_api_key("newer", rotated_from="old"), a_digest("newer"))

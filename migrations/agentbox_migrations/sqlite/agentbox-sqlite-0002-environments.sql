@@ -26,17 +26,20 @@ CREATE INDEX environments_of_user ON environments (user_id, created_at, id);
 
 CREATE INDEX environments_of_status ON environments (status, created_at, id);
 
--- The labels again, to be found by.
+-- The labels again, to be found by, with what else lists filter by.
 CREATE TABLE environment_labels (
     environment_id TEXT NOT NULL REFERENCES environments (id) ON DELETE CASCADE,
     label TEXT NOT NULL,
     value TEXT NOT NULL,
     created_at INTEGER NOT NULL,
+    name_key TEXT NOT NULL,
+    status TEXT NOT NULL,
+    user_id TEXT NOT NULL,
     PRIMARY KEY (environment_id, label)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX environment_labels_by_value
-    ON environment_labels (label, value, created_at, environment_id);
+    ON environment_labels (label, value, created_at, environment_id, name_key, status, user_id);
 
 CREATE TABLE grants (
     id TEXT NOT NULL UNIQUE,
@@ -46,11 +49,21 @@ CREATE TABLE grants (
     granted_by TEXT,
     granted_at INTEGER NOT NULL,
     environment_created_at INTEGER NOT NULL,
+    environment_name_key TEXT NOT NULL,
+    environment_status TEXT NOT NULL,
+    environment_user_id TEXT NOT NULL,
     PRIMARY KEY (user_id, environment_id)
 ) STRICT, WITHOUT ROWID;
 
--- The environments of a user in the order of the list of environments.
-CREATE INDEX grants_seen ON grants (user_id, environment_created_at, environment_id);
+-- The environments of a user in the order of the list of environments, with what it filters by.
+CREATE INDEX grants_seen ON grants (
+    user_id,
+    environment_created_at,
+    environment_id,
+    environment_name_key,
+    environment_status,
+    environment_user_id
+);
 
 CREATE INDEX grants_of_user ON grants (user_id, granted_at, id);
 

@@ -1,4 +1,4 @@
-"""Storages that break one promise each, to see whether the suite notices."""
+"""Faults around people, transactions, texts and times."""
 
 from __future__ import annotations
 
@@ -31,22 +31,7 @@ from agentbox.testing.storage import (
     UniquenessTests,
 )
 from agentbox_sqlite.storage import SqliteStorage
-
-
-class Spoilt(SqliteStorage):
-    """Hands each transaction to `spoil` first."""
-
-    @asynccontextmanager
-    async def transaction(  # type: ignore[override]
-        self, *, read_only: bool = False, lease: Lease | None = None
-    ) -> AsyncIterator[SqlTransaction]:
-        async with super().transaction(read_only=read_only, lease=lease) as tx:
-            assert isinstance(tx, SqlTransaction)
-            self.spoil(tx)
-            yield tx
-
-    def spoil(self, tx: Any) -> None:
-        """Break a promise."""
+from tests.storage.faulty.spoilt import NoForeignKeys, Spoilt
 
 
 class ForgetsLogins(Spoilt):
@@ -62,14 +47,8 @@ class ForgetsLogins(Spoilt):
         tx.users.get = get
 
 
-class KeepsKeysOfTheDead(Spoilt):
-    """Deletes a user and leaves what hangs on it: foreign keys are not enforced."""
-
-    @asynccontextmanager
-    async def open(self, *, brief: bool = False) -> AsyncIterator[None]:
-        async with super().open(brief=brief):
-            await self._writer._connection.execute_fetchall("PRAGMA foreign_keys = OFF")
-            yield
+class KeepsKeysOfTheDead(NoForeignKeys):
+    """Deletes a user and leaves what hangs on it."""
 
 
 class ListsOldestFirst(Spoilt):
@@ -238,12 +217,14 @@ class PurgesTooMuch(Spoilt):
 class ForgetsOnClosing(Spoilt):
     """Has nothing left when it is opened again."""
 
+    forgotten = "users"
+
     @asynccontextmanager
     async def open(self, *, brief: bool = False) -> AsyncIterator[None]:
         async with super().open(brief=brief):
             yield
         with closing(sqlite3.connect(self.path)) as connection, connection:
-            connection.execute("DELETE FROM users")
+            connection.execute(f"DELETE FROM {self.forgotten}")
 
 
 class MissesEdits(SqliteStorage):
@@ -323,4 +304,3 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     MigratesWithoutRecord: (MigrationTests, "test_going_up_applies_all_once"),
     LeaksDriverErrors: (ErrorTests, "test_what_no_database_takes_is_refused"),
 }
-"""Each fault, the group that must notice it, and the test by which it does."""

@@ -1,4 +1,4 @@
-"""Lists: order, pages, filters, counts."""
+"""Lists of users and API keys."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ async def _keys(storage: Storage, where: ApiKeyFilter, page: Page = ALL) -> Sequ
     return ids
 
 
-class ListTests(StorageTests):
-    """Lists hold what they should, newest first, ties by id from the last."""
+class PersonAndKeyListTests(StorageTests):
+    """Users and API keys."""
 
     async def test_users_are_listed_newest_first(self, storage: Storage) -> None:
         await _fill(storage)

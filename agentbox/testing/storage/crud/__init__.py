@@ -1,0 +1,14 @@
+"""What is put in comes out again, field by field."""
+
+from __future__ import annotations
+
+from agentbox.testing.storage.crud.environments import EnvironmentTests
+from agentbox.testing.storage.crud.grants import GrantTests
+from agentbox.testing.storage.crud.keys import KeyTests
+from agentbox.testing.storage.crud.people import PersonTests
+from agentbox.testing.storage.crud.records import RecordTests
+from agentbox.testing.storage.crud.sessions import SessionTests
+
+
+class CrudTests(PersonTests, SessionTests, KeyTests, EnvironmentTests, GrantTests, RecordTests):
+    """Each store adds, gives back, changes and removes."""

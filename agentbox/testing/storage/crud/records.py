@@ -1,0 +1,60 @@
+"""Small stores: the trail, jobs, markers."""
+
+from __future__ import annotations
+
+from agentbox.model.jobs import JobState, Lease
+from agentbox.plugin.storage import Storage
+from agentbox.testing.samples import HOUR, NOON, TICK, an_event
+from agentbox.testing.storage.harness import StorageTests
+
+
+class RecordTests(StorageTests):
+    """Audit, jobs, markers."""
+
+    async def test_the_audit_gives_first_what_was_added_last(self, storage: Storage) -> None:
+        """Neither ids nor times have that order."""
+        bare = an_event(
+            "b", time=NOON + TICK, target=None, address=None, request_id=None, details={}
+        )
+        async with storage.transaction() as tx:
+            await tx.audit.add(bare)
+            await tx.audit.add(an_event("c", result="denied", organization_id="elsewhere"))
+            await tx.audit.add(an_event("a", time=NOON - HOUR))
+            assert [event.id for event in await tx.audit.last(2)] == ["a", "c"]
+            assert (await tx.audit.last(9))[1].organization_id == "elsewhere"
+            assert (await tx.audit.last(9))[2] == bare
+
+    async def test_a_job_is_added_once_and_claimed_when_it_is_due(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            await tx.jobs.ensure("job", NOON + HOUR)
+            idle = JobState(name="job", next_due=NOON, lease_until=None, fence=0)
+            assert await tx.jobs.get("job") == idle
+            assert await tx.jobs.get("none") is None
+
+            assert await tx.jobs.claim("job", NOON - TICK, NOON + HOUR) is None
+            assert await tx.jobs.claim("none", NOON, NOON + HOUR) is None
+            assert await tx.jobs.claim("job", NOON, NOON + HOUR) == Lease("job", 1)
+            assert await tx.jobs.claim("job", NOON + TICK, NOON + HOUR) is None
+
+    async def test_a_lease_that_ran_out_goes_to_the_next(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            first = await tx.jobs.claim("job", NOON, NOON + HOUR)
+            second = await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR)
+            assert (first, second) == (Lease("job", 1), Lease("job", 2))
+            assert first is not None
+            assert second is not None
+
+            assert not await tx.jobs.finish(first, NOON + 9 * HOUR)
+            assert await tx.jobs.finish(second, NOON + 5 * HOUR)
+
+            state = JobState(name="job", next_due=NOON + 5 * HOUR, lease_until=None, fence=2)
+            assert await tx.jobs.get("job") == state
+
+    async def test_a_marker_is_written_once(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            assert await tx.markers.get("made-by") is None
+            assert await tx.markers.claim("made-by", "me")
+            assert not await tx.markers.claim("made-by", "you")
+            assert await tx.markers.get("made-by") == "me"

@@ -1,0 +1,11 @@
+"""Lists: order, pages, filters, counts."""
+
+from __future__ import annotations
+
+from agentbox.testing.storage.lists.environments import EnvironmentListTests
+from agentbox.testing.storage.lists.grants import GrantListTests
+from agentbox.testing.storage.lists.people_and_keys import PersonAndKeyListTests
+
+
+class ListTests(PersonAndKeyListTests, EnvironmentListTests, GrantListTests):
+    """Lists hold what they should, newest first, ties by id from the last."""

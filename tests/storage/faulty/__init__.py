@@ -1,0 +1,16 @@
+"""Storages that break one promise each, to see whether the suite notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agentbox_sqlite.storage import SqliteStorage
+from tests.storage.faulty import environments, keys, lists, people
+
+FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
+    **people.FAULTS,
+    **keys.FAULTS,
+    **environments.FAULTS,
+    **lists.FAULTS,
+}
+"""Each fault, the group that must notice it, and the test by which it does."""
