@@ -101,11 +101,10 @@ def environment_filters() -> Iterable[EnvironmentFilter]:
         )
 
 
-GRANT_FILTERS = (
-    GrantFilter(user_id="u"),
-    GrantFilter(environment_id="e"),
-    GrantFilter(user_id="u", only=()),
-    GrantFilter(user_id="u", only=("a", "b")),
+GRANT_FILTERS = tuple(
+    GrantFilter(user_id=user_id, environment_id=environment_id, only=only)
+    for user_id, environment_id in (("u", None), (None, "e"))
+    for only in (None, (), ("a", "b"))
 )
 
 

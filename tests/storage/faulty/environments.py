@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from agentbox.errors import Conflict
+from agentbox.model.access.roles import Role
 from agentbox.testing.storage import (
     CrudTests,
     DurabilityTests,
@@ -65,6 +66,19 @@ class LeavesOutTheUngranted(Spoilt):
             return {id_: permission for id_, permission in found.items() if permission}
 
         tx.environments.granted = granted
+
+
+class RemembersRoles(Spoilt):
+    """Tells the role that a user once had."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.environments.standings
+
+        async def standings(ids: Sequence[str], viewer: str) -> Any:
+            found = await right(ids, viewer)
+            return {id_: standing._replace(role=Role.USER) for id_, standing in found.items()}
+
+        tx.environments.standings = standings
 
 
 class MovesCreation(Spoilt):
@@ -192,6 +206,7 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
         CrudTests,
         "test_grants_on_many_environments_are_asked_for_at_once",
     ),
+    RemembersRoles: (CrudTests, "test_standings_tell_the_grant_and_whose_it_is_now"),
     MovesCreation: (CrudTests, "test_replacing_an_environment_writes_all_but_its_creation"),
     KeepsGrantsOfTheGone: (
         CrudTests,

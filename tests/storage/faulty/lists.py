@@ -110,6 +110,18 @@ class IgnoresCursorsOfEnvironments(Spoilt):
         tx.environments.list = list_
 
 
+class ListsEveryGrant(Spoilt):
+    """Takes a list of no environments for no list."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.grants.list
+
+        async def list_(where: Any, page: Any) -> Any:
+            return await right(msgspec.structs.replace(where, only=where.only or None), page)
+
+        tx.grants.list = list_
+
+
 class IgnoresCursorsOfGrants(Spoilt):
     """The same of grants."""
 
@@ -163,6 +175,7 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     KeepsTheCaseOfSearches: (ListTests, "test_a_search_takes_any_case_and_no_wildcards"),
     FoldsLabels: (ListTests, "test_a_label_is_compared_exactly"),
     IgnoresCursorsOfEnvironments: (ListTests, "test_a_page_goes_on_from_a_row_that_is_gone"),
+    ListsEveryGrant: (ListTests, "test_grants_are_narrowed_to_some_environments"),
     IgnoresCursorsOfGrants: (ListTests, "test_grants_are_listed_page_by_page"),
     ListsByOldNames: (ListTests, "test_an_environment_is_found_by_what_it_is_now"),
     ListsByOldOwners: (

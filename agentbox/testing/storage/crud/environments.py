@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from agentbox.errors import StorageError
-from agentbox.model.access.roles import Permission
+from agentbox.model.access.roles import Permission, Role
 from agentbox.model.environments import EnvironmentFilter, EnvironmentStatus, GrantFilter
 from agentbox.plugin.storage import Page, Storage, Transaction
 from agentbox.testing.samples import (
@@ -112,6 +112,26 @@ class EnvironmentTests(StorageTests):
             }
             assert await tx.environments.granted([], "user-1") == {}
             assert await tx.environments.granted(["one"], "nobody") == {"one": None}
+
+    async def test_standings_tell_the_grant_and_whose_it_is_now(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await _people(tx, "user-1", "other")
+            await tx.environments.add(an_environment("one"))
+            await tx.environments.add(an_environment("two", user_id="other"))
+            await tx.grants.add(a_grant("1", environment_id="two", permission=Permission.EDITOR))
+            await tx.grants.add(a_grant("2", user_id="other", environment_id="one"))
+
+            unknown = [f"unknown-{number}" for number in range(998)]
+            assert await tx.environments.standings(["one", "two", *unknown], "user-1") == {
+                "one": (None, "user-1", Role.USER),
+                "two": (Permission.EDITOR, "other", Role.USER),
+            }
+            assert await tx.environments.standings([], "user-1") == {}
+
+            await tx.users.replace(a_user("other", role=Role.ADMIN))
+            assert await tx.environments.standings(["two"], "nobody") == {
+                "two": (None, "other", Role.ADMIN)
+            }
 
     async def test_replacing_an_environment_writes_all_but_its_creation(
         self, storage: Storage

@@ -59,6 +59,16 @@ class GrantListTests(StorageTests):
         assert await _ids(storage, GrantFilter(user_id="nobody")) == []
         assert await _ids(storage, GrantFilter(environment_id="none")) == []
 
+    async def test_grants_are_narrowed_to_some_environments(self, storage: Storage) -> None:
+        await _fill(storage)
+        some = GrantFilter(user_id="1", only=("x", "y", "unknown"))
+
+        assert await _ids(storage, some) == ["a", "b"]
+        assert await _ids(storage, some, Page(9, after=(NOON + TICK, "a"))) == ["b"]
+        assert await _ids(storage, GrantFilter(user_id="1", only=())) == []
+        assert await _ids(storage, GrantFilter(environment_id="x", only=("y",))) == []
+        assert await _ids(storage, GrantFilter(environment_id="x", only=("x",))) == ["e", "b", "c"]
+
     async def test_grants_are_listed_page_by_page(self, storage: Storage) -> None:
         await _fill(storage)
         of_user, on_environment = GrantFilter(user_id="1"), GrantFilter(environment_id="x")
