@@ -206,10 +206,11 @@ def _newest_first(users: Iterable[User]) -> Sequence[User]:
 def _conditions(where: UserFilter) -> Conditions:
     conditions = Conditions()
     alone = sum(each is not None for each in (where.role, where.status, where.search)) == 1
+    # Before what nearly every row may pass: a database compares in the order of the conditions.
+    if where.search is not None:
+        conditions.add(HAS_TEXT, contains(where.search.lower()))
     if where.role is not None:
         conditions.add(HAS_ROLE if alone else ALSO_ROLE, where.role)
     if where.status is not None:
         conditions.add(HAS_STATUS if alone else ALSO_STATUS, where.status)
-    if where.search is not None:
-        conditions.add(HAS_TEXT, contains(where.search.lower()))
     return conditions

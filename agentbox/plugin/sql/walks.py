@@ -57,13 +57,14 @@ class Walk(NamedTuple):
             conditions.add_pair(text, where.label)
         if self is LABELS_AND_GRANTS:
             conditions.add_plain(GRANTED_ON_LABELLED)
+        # Before what nearly every row may pass: a database compares in the order of the conditions.
+        if where.search is not None:
+            text = HAS_NAME.replace("{column}", self.name_key)
+            conditions.add(text, contains(where.search.casefold()))
         equals = IS if self is not ALL or self._goes_by_one_index(where) else ALSO_IS
         for column, value in ((self.status, where.status), (self.user_id, where.user_id)):
             if value is not None:
                 conditions.add(equals.replace("{column}", column), value)
-        if where.search is not None:
-            text = HAS_NAME.replace("{column}", self.name_key)
-            conditions.add(text, contains(where.search.casefold()))
         if where.only is not None:
             conditions.add_in(IN_IDS.replace("{id}", self.id), where.only)
 
