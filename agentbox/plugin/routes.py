@@ -77,5 +77,8 @@ class Route(Struct, frozen=True, kw_only=True):
     errors: tuple[type[Problem], ...] = ()
     tag: str = ""
     hidden: bool = False
+    body_required: bool = True
+    """False if a request without a body is one with an empty object."""
+
     probe: bool = False
     """True for probes, which answer to any Host."""

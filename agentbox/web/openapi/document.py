@@ -88,7 +88,7 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": route.body_required,
             "content": {"application/json": {"schema": schemas.reference(route.body)}},
         }
     return operation

@@ -120,6 +120,7 @@ def _below_one(api_keys: ApiKeyHandlers) -> list[Route]:
             handler=api_keys.rotate,
             summary="Replace your own API key by a new one with the same rights",
             body=shapes.RotateBody,
+            body_required=False,
             response=shapes.NewApiKeyOut,
             status=201,
             errors=(NotFound, ScopeExceedsOwn, PermissionExceedsOwn, Conflict, StorageFull),

@@ -32,8 +32,10 @@ class BodyReader:
         self._largest = largest
         self._deadline = deadline
 
-    async def read(self, request: web.Request, kind: type[Struct]) -> Struct:
-        """The body as a `kind`.
+    async def read(
+        self, request: web.Request, kind: type[Struct], *, required: bool = True
+    ) -> Struct:
+        """The body as a `kind`; unless it is `required`, none is an empty object.
 
         Raises `PayloadTooLarge` before buffering it, `UnsupportedMediaType`, `MalformedBody` (also
         for no body), `ValidationFailed`, and `InvalidRequest` if it does not come in time.
@@ -42,6 +44,8 @@ class BodyReader:
         if declared is not None and declared > self._largest:
             raise PayloadTooLarge
         if not request.can_read_body:
+            if not required:
+                return to_struct({}, kind)
             raise MalformedBody("This needs a body in JSON.")
         if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").lower() != "chunked":
             raise InvalidRequest("The only transfer encoding that is read is chunked.")

@@ -59,7 +59,9 @@ class Endpoint:
         route, context = self.route, request[CONTEXT]
         raw_query = request.rel_url.raw_query_string
         query = parse_query(raw_query, route.query) if raw_query or route.query else None
-        body = None if route.body is None else await self._bodies.read(request, route.body)
+        body = None
+        if route.body is not None:
+            body = await self._bodies.read(request, route.body, required=route.body_required)
         result = await route.handler(
             RouteRequest(
                 path=dict(request.match_info),

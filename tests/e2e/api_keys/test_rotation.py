@@ -73,6 +73,15 @@ async def test_the_overlap_is_an_hour_if_nothing_is_said(live: Live, people: Peo
     assert "expires_at" not in new.body
 
 
+async def test_a_body_is_not_needed(live: Live, people: People) -> None:
+    _, record = await live.make_key(people.user.caller)
+
+    answer = await people.user.caller.post(f"/api-keys/{record['id']}/rotate")
+
+    assert answer.status == 201, answer.text
+    assert answer.body["rotated_from"] == record["id"]
+
+
 async def test_no_overlap_is_the_end_of_the_old_key(live: Live, people: People) -> None:
     # AK-05
     text, old = await live.make_key(people.user.caller)
