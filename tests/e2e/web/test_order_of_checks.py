@@ -135,7 +135,10 @@ async def test_the_earlier_fault_is_told(live: Live, people: People) -> None:
         ("/auth/me", {"GET", "HEAD"}),
         ("/users", {"GET", "HEAD", "POST"}),
         ("/users/x", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
-        ("/api-keys/x", {"GET", "HEAD", "DELETE"}),
+        ("/api-keys/x", {"GET", "HEAD", "PATCH", "DELETE"}),
+        ("/api-keys/x/rotate", {"POST"}),
+        ("/api-keys/x/usage", {"GET", "HEAD"}),
+        ("/api-keys/self/revoke", {"POST"}),
         ("/healthz", {"GET", "HEAD"}),
     ],
 )
