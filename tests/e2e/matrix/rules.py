@@ -1,6 +1,6 @@
 """The rules of access, written a second time as data: roles, scopes, permissions, codes.
 
-Nothing here comes from the server's own tables. A change of the rules changes both, or a test fails.
+Nothing here comes from the server's own tables: a change of the rules changes both.
 """
 
 from __future__ import annotations

@@ -66,13 +66,21 @@ class World:
         key = CALLERS[who].key
         return self.live.with_key(credential) if key else self.live.with_token(credential)
 
-    async def send(self, who: str, cell: Cell, method: str | None = None) -> Answer:
+    async def send(self, who: str, cell: Cell, method: str | None = None, **options: Any) -> Answer:
         """The request of a cell."""
-        person = CALLERS[who].person
-        path = self._put_in(cell.row.path + cell.ask.query, person, cell)
-        body = self._put_in(cell.ask.body, person, cell)
-        options = {} if body is None else {"json": body}
+        body = self.body_of(who, cell)
+        if body is not None:
+            options["json"] = body
+        path = self.path_of(who, cell)
         return await self.client(who).request(method or cell.row.method, path, **options)
+
+    def path_of(self, who: str, cell: Cell) -> str:
+        """Path and query with the ids that this caller's cell names."""
+        return str(self._put_in(cell.row.path + cell.ask.query, CALLERS[who].person, cell))
+
+    def body_of(self, who: str, cell: Cell) -> Any:
+        """The same for the body."""
+        return self._put_in(cell.ask.body, CALLERS[who].person, cell)
 
     def id_of(self, placeholder: str, target: str, person: str) -> str:
         """The id of a target as that person sees it; one of nothing if it is not there."""

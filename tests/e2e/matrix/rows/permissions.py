@@ -98,9 +98,7 @@ ROWS = (
     Row(
         f"PUT {OF_USER}/{{environment_id}}",
         scope="environments:share",
-        asks=(
-            Ask("viewer", {"permission": "viewer"}, others_role="admin", judged=CHANGE),
-        ),
+        asks=(Ask("viewer", {"permission": "viewer"}, others_role="admin", judged=CHANGE),),
     ),
     Row(
         f"DELETE {OF_USER}/{{environment_id}}",
