@@ -15,7 +15,12 @@ ALWAYS = {
 POLICY = ("object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'")
 GIVEN_AWAY = ("aiohttp", "python", "traceback", "sqlite", "msgspec", "argon2", ".py", "select ")
 PROBLEM = {"type", "title", "status", "detail", "error", "message", "request_id"}
-MORE = {"validation_failed": {"errors"}, "insufficient_scope": {"scope"}}
+MORE = {
+    "validation_failed": {"errors"},
+    "insufficient_scope": {"scope"},
+    "scope_exceeds_own": {"scopes"},
+    "insufficient_permission": {"permission"},
+}
 CHALLENGE = 'Bearer realm="agentbox"'
 KEPT = ("/.well-known/jwks.json", "/openapi.json", "/docs", "/docs/{file}")
 """Public, and the same for everybody: these may be kept."""

@@ -9,6 +9,7 @@ from tests.e2e.matrix.callers import Caller
 from tests.e2e.matrix.row import Cell
 from tests.e2e.matrix.rules import (
     ORDER,
+    PERMISSIONS,
     STATUS,
     greater,
     has_scope,
@@ -221,6 +222,32 @@ def _a_key_is_presented(caller: Caller, _: Cell) -> Iterator[str]:
         yield "not_found"
 
 
+def _key_is_no_wider(caller: Caller, _: Cell) -> Iterator[str]:
+    """Everybody's own key looks at every environment; a key that looks at one renews none such."""
+    if caller.key and caller.key.all_environments is None:
+        yield "permission_exceeds_own"
+
+
+def _gives(permission: str) -> Callable[[Caller, Cell], Iterator[str]]:
+    """A key gets no more than what its owner holds, and its maker reaches."""
+
+    def judge(caller: Caller, cell: Cell) -> Iterator[str]:
+        holds = seen(caller, cell.at["environment_id"])
+        if holds is None:
+            yield "not_found"
+        elif caller.role == "viewer" and permission != "viewer":
+            yield "permission_exceeds_role"
+        elif strength(permission) > strength(holds):
+            yield "permission_exceeds_own"
+
+    return judge
+
+
+def _own_sessions_by_a_session(caller: Caller, cell: Cell) -> Iterator[str]:
+    if caller.key and cell.at["user_id"] == "self":
+        yield "session_required"
+
+
 def _has_users_read(caller: Caller, _: Cell) -> Iterator[str]:
     if "users:read" not in caller.scopes:
         yield "scope_exceeds_own"
@@ -242,7 +269,10 @@ JUDGES: dict[str, Callable[[Caller, Cell], Iterator[str]]] = {
     "an owner stays": _an_owner_stays,
     "key is visible": _key_is_visible,
     "key is one's own": _key_is_ones_own,
+    "key is no wider": _key_is_no_wider,
     "session is one's own": _session_is_ones_own,
+    "own sessions by a session": _own_sessions_by_a_session,
     "a key is presented": _a_key_is_presented,
     "has users:read to give": _has_users_read,
+    **{f"{permission} to give": _gives(permission) for permission in PERMISSIONS},
 }

@@ -50,7 +50,6 @@ class Row(NamedTuple):
     restricted: bool = False
     status: int = 200
     asks: tuple[Ask, ...] = (Ask(),)
-    awaited: bool = False
 
     @property
     def method(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.matrix.row import Ask, Row
+from tests.e2e.matrix.rules import PERMISSIONS
 
 ALL = "/api/v1/api-keys"
 ONE = f"{ALL}/{{key_id}}"
@@ -13,9 +14,7 @@ OF_OTHERS = ("users:credentials",)
 
 def below(name: str) -> Row:
     """A route that shows more of a key."""
-    return Row(
-        f"GET {ONE}/{name}", scope="api_keys:read", asks=(Ask(judged=VISIBLE),), awaited=True
-    )
+    return Row(f"GET {ONE}/{name}", scope="api_keys:read", asks=(Ask(judged=VISIBLE),))
 
 
 ROWS = (
@@ -41,6 +40,18 @@ ROWS = (
             Ask("default", {}),
             Ask("one scope", {"scopes": ["self:read"]}),
             Ask("users:read", {"scopes": ["users:read"]}, judged=("has users:read to give",)),
+            *(
+                Ask(
+                    permission,
+                    {
+                        "permissions": [
+                            {"environment_id": "{environment_id}", "permission": permission}
+                        ]
+                    },
+                    judged=(f"{permission} to give",),
+                )
+                for permission in PERMISSIONS
+            ),
             # Nobody makes a key for somebody else.
             Ask("for", {"user_id": "{user_id}"}, fault="validation_failed"),
         ),
@@ -51,14 +62,12 @@ ROWS = (
         f"PATCH {ONE}",
         scope="api_keys:write",
         asks=(Ask("name", {"name": "renamed"}, judged=OWN),),
-        awaited=True,
     ),
     Row(
         f"POST {ONE}/rotate",
         scope="api_keys:write",
         status=201,
-        asks=(Ask(body={}, judged=OWN),),
-        awaited=True,
+        asks=(Ask(body={}, judged=(*OWN, "key is no wider")),),
     ),
     below("permissions"),
     below("usage"),
@@ -67,6 +76,5 @@ ROWS = (
         "any",
         status=204,
         asks=(Ask(judged=("a key is presented",)),),
-        awaited=True,
     ),
 )

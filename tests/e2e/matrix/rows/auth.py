@@ -32,13 +32,12 @@ ROWS = (
         status=204,
         asks=(Ask(body={"current_password": USER_PASSWORD, "new_password": NEW_PASSWORD}),),
     ),
-    Row("GET /api/v1/auth/sessions", "session", awaited=True),
-    Row("DELETE /api/v1/auth/sessions", "session", status=204, awaited=True),
+    Row("GET /api/v1/auth/sessions", "session"),
+    Row("DELETE /api/v1/auth/sessions", "session", status=204),
     Row(
         "DELETE /api/v1/auth/sessions/{session_id}",
         "session",
         status=204,
         asks=(Ask(judged=("session is one's own",)),),
-        awaited=True,
     ),
 )

@@ -40,7 +40,7 @@ PASSWORD = Ask(
 def action(name: str, scope: str, status: int = 200) -> Row:
     """A route that acts on a user of lower rank and takes no body."""
     ask = Ask(judged=ACT_ON_OTHERS)
-    return Row(f"POST {ONE}/{name}", scope=scope, status=status, asks=(ask,), awaited=True)
+    return Row(f"POST {ONE}/{name}", scope=scope, status=status, asks=(ask,))
 
 
 ROWS = (
@@ -77,7 +77,6 @@ ROWS = (
             )
             for action_name in ("disable", "enable")
         ),
-        awaited=True,
     ),
     Row(
         f"GET {ONE}",
@@ -105,14 +104,12 @@ ROWS = (
     Row(
         f"GET {ONE}/sessions",
         scope="users:credentials",
-        asks=(Ask(judged=ACT),),
-        awaited=True,
+        asks=(Ask(judged=(*ACT, "own sessions by a session")),),
     ),
     Row(
         f"DELETE {ONE}/sessions",
         scope="users:credentials",
         status=204,
         asks=(Ask(judged=ACT_ON_OTHERS),),
-        awaited=True,
     ),
 )
