@@ -34,6 +34,8 @@ async def test_defaults_fill_an_absent_query(live: Live) -> None:
         ("limit=99999999999999999999999", ["/limit"]),
         ("limit=" + "9" * 5000, ["/limit"]),
         ("on=maybe", ["/on"]),
+        ("on=null", ["/on"]),
+        ("on=NULL", ["/on"]),
         ("limit=x&on=y", ["/limit", "/on"]),
         ("search=a%00b", ["/search"]),
     ],

@@ -125,22 +125,24 @@ class Permissions:
     ) -> None:
         """Make `wanted` (by environment) the permissions of a user, as far as the actor may.
 
-        What it may not administer stays as it is, and may be named as it is. Raises `NotFound`,
-        `InsufficientPermission`, `PermissionExceedsRole`, `LastOwner`; then nothing is changed.
+        What it sees but may not administer stays as it is, and may be named as it is. Raises
+        `NotFound`, `InsufficientPermission`, `PermissionExceedsRole`, `LastOwner`; then nothing is
+        changed.
         """
         async with self._changes.begin(actor, origin) as work:
             require_scope(work.actor, ENVIRONMENTS_SHARE, self._scopes)
+            actor = work.actor
             user = await _named(work.tx, UserRef(user_id))
             there = await _all_of(work.tx, user_id)
-            standings = await _standings(work.tx, {*there, *wanted}, user_id_of(work.actor))
+            standings = await _standings(work.tx, {*there, *wanted}, user_id_of(actor))
             for environment_id, permission in wanted.items():
                 grant, standing = there.get(environment_id), standings.get(environment_id)
+                if standing is None or not permission_of(actor, environment_id, standing.granted):
+                    raise NotFound(NO_ENVIRONMENT)
                 if grant is not None and grant.permission is permission:
                     continue
-                if standing is None:
-                    raise NotFound(NO_ENVIRONMENT)
                 require_permission(
-                    work.actor,
+                    actor,
                     environment_id,
                     standing.granted,
                     Permission.OWNER,
@@ -153,7 +155,7 @@ class Permissions:
                     await change_grant(work, grant, permission, role=user.role, of=standing.user_id)
             for environment_id in sorted(there.keys() - wanted.keys()):
                 standing = standings[environment_id]
-                if may_administer(work.actor, environment_id, standing.granted, standing.role):
+                if may_administer(actor, environment_id, standing.granted, standing.role):
                     await take_grant(work, there[environment_id], of=standing.user_id)
 
     async def take(self, actor: Actor, origin: Origin, environment_id: str, user_id: str) -> None:

@@ -50,4 +50,10 @@ def parse_query(raw: str, kind: type[Struct] | None) -> Struct | None:
     ]
     if faults:
         raise ValidationFailed(errors=faults)
-    return to_struct(known, kind, strict=False)
+    query = to_struct(known, kind, strict=False)
+    # Read leniently, the text `null` is None: a filter that is not there, although one was sent.
+    if nothing := [name for name in known if getattr(query, name) is None]:
+        raise ValidationFailed(
+            errors=[FieldFault(escape_pointer(n), "Invalid value") for n in nothing]
+        )
+    return query

@@ -123,6 +123,18 @@ async def test_what_one_may_not_administer_may_be_named_as_it_is(people: People)
     assert (told.status, told.error) == (403, "insufficient_permission")
 
 
+async def test_a_key_learns_nothing_of_what_it_does_not_see(people: People) -> None:  # AZ-07
+    hidden = await shared(people.other_user, people.user, "viewer")
+    key = people.user.live.with_key(
+        await people.user.key(scopes=["environments:share"], permissions=[])
+    )
+
+    for permission in ("viewer", "editor"):  # the one that is held, and another one
+        entry = {"environment_id": hidden["id"], "permission": permission}
+        told = await key.put(f"{people.user.path}/permissions", {"permissions": [entry]})
+        assert (told.status, told.error) == (404, "not_found")
+
+
 async def test_a_list_with_one_wrong_entry_changes_nothing(people: People) -> None:
     mine = await register(people.user)
     await share(people.user, mine, people.other_user, "viewer")

@@ -1,0 +1,170 @@
+"""Every text that the server gives out or keeps, wherever another one is expected: refused."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agentbox.core.recognition.dispatch import Named
+from agentbox.model.evidence import LOCAL_ISSUER, Identity
+from agentbox.plugin.authenticator import (
+    Challenge,
+    LoginAnswer,
+    LoginContext,
+    LoginMethod,
+    NotMine,
+    PasswordLogin,
+    Verified,
+)
+from tests.e2e.environments.sandbox import register
+from tests.e2e.people import People
+from tests.live import USER_PASSWORD, Answer, Live
+
+NEW_PASSWORD = "granite-violet-harbour-93"
+IN_STEPS = "other_admin.person"
+
+Place = Callable[[str], Awaitable[Answer]]
+
+
+class Steps(LoginMethod):
+    """Wants a second step of one user, and is content with any."""
+
+    def __init__(self, user_id: str) -> None:
+        self._user = Identity(issuer=LOCAL_ISSUER, subject=user_id, authenticator_id="steps")
+
+    async def begin(self, context: LoginContext, data: Struct) -> LoginAnswer:
+        if isinstance(data, PasswordLogin) and data.username == IN_STEPS:
+            return Challenge(kind="anything", state=b"state")
+        return NotMine()
+
+    async def advance(
+        self, context: LoginContext, state: bytes, data: Mapping[str, Any]
+    ) -> LoginAnswer:
+        return Verified(self._user)
+
+
+def text_of(data: bytes | None) -> str:
+    """Bytes as a header or a body can carry them."""
+    assert data
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+async def waiting_flow(live: Live, people: People) -> str:
+    """The text of a login that waits for its next step."""
+    login = live.runtime.login
+    method: Named[LoginMethod] = Named("steps", Steps(people.other_admin.id))
+    login._parts = replace(login._parts, methods=[method, *login._parts.methods])
+    body = {"username": IN_STEPS, "password": "x"}
+    answer = await live.anonymous.post("/auth/login", body)
+    assert answer.error == "login_incomplete"
+    return str(answer.body["flow"])
+
+
+async def artefacts(live: Live, people: People) -> dict[str, str]:
+    """All there are; the password last, since the change of it makes it another."""
+    first = people.first.caller
+    for name in ("one", "two"):
+        await register(people.super_admin, name)
+    key, record = await live.make_key(people.super_admin.caller)
+    await live.make_key(people.super_admin.caller)
+    flow = await waiting_flow(live, people)
+    reset = await first.post(f"{people.other_viewer.path}/reset-password")
+    me = (await people.super_admin.caller.get("/auth/me")).body
+    async with live.runtime.storage.transaction(read_only=True) as tx:
+        (signing_key,) = await tx.signing_keys.list()
+        digest = await tx.api_keys.digest(record["id"])
+        password = await tx.passwords.get(people.user.id)
+    assert password is not None
+    cursors = {
+        name: (await people.super_admin.caller.get(f"/{path}?limit=1")).body["next_cursor"]
+        for name, path in LISTS.items()
+    }
+    return {
+        "access token": people.super_admin.token,
+        "API key": key,
+        "prefix of the key": record["key_prefix"],
+        "digest of the key": text_of(digest),
+        **cursors,
+        "login flow": flow,
+        "sealed signing key": text_of(signing_key.sealed_private_key),
+        "id of the signing key": signing_key.id,
+        "hash of the password": password.password_hash,
+        "session": me["auth"]["session_id"],
+        "user": me["id"],
+        "reset secret": reset.body["secret"],
+        "password": USER_PASSWORD,
+    }
+
+
+LISTS = {
+    "cursor of users": "users",
+    "cursor of environments": "environments",
+    "cursor of keys": "api-keys",
+}
+
+
+def places(live: Live, people: People) -> dict[str, Place]:
+    """Wherever a text is expected that opens something."""
+    anonymous, lister = live.anonymous, people.super_admin.caller
+
+    def login(username: str) -> Place:
+        return lambda text: anonymous.post("/auth/login", {"username": username, "password": text})
+
+    def page(path: str) -> Place:
+        return lambda text: lister.get(f"/{path}", params={"limit": "1", "cursor": text})
+
+    return {
+        "bearer": lambda text: live.with_token(text).get("/auth/me"),
+        "X-API-Key": lambda text: live.with_key(text).get("/auth/me"),
+        "password": login(people.user.username),
+        "password after a reset": login(people.other_viewer.username),
+        "current password": lambda text: people.other_user.caller.post(
+            "/auth/change-password", {"current_password": text, "new_password": NEW_PASSWORD}
+        ),
+        "flow": lambda text: anonymous.post(
+            "/auth/login/continue", {"flow": text, "method": "steps", "data": {}}
+        ),
+        **{name: page(path) for name, path in LISTS.items()},
+    }
+
+
+TAKEN = {
+    ("access token", "bearer"),
+    ("API key", "bearer"),
+    ("API key", "X-API-Key"),
+    ("login flow", "flow"),
+    ("reset secret", "password after a reset"),
+    ("password", "password"),
+    ("password", "current password"),
+    *((name, name) for name in LISTS),
+}
+"""Whatever is not here is refused."""
+
+REFUSED = {
+    "bearer": (401, "invalid_token"),
+    "X-API-Key": (401, "invalid_token"),
+    "password": (401, "invalid_credentials"),
+    "password after a reset": (401, "invalid_credentials"),
+    "current password": (403, "invalid_password"),
+    "flow": (401, "invalid_credentials"),
+    **dict.fromkeys(LISTS, (400, "invalid_cursor")),
+}
+
+
+async def test_each_is_taken_in_its_own_place_alone(live: Live, people: People) -> None:
+    # JWT-09
+    taken, said = set(), {}
+    for artefact, text in (await artefacts(live, people)).items():
+        for place, ask in places(live, people).items():
+            answer = await ask(text)
+            if answer.status < 300:
+                taken.add((artefact, place))
+            elif (answer.status, answer.error) != REFUSED[place]:
+                said[artefact, place] = (answer.status, answer.error)
+
+    assert taken == TAKEN
+    assert said == {}
