@@ -51,6 +51,9 @@ WHOLE: dict[str, tuple[bytes, str]] = {
     "too large": (b'{"a":"' + b"x" * 70_000 + b'"}', LARGE),
 }
 
+TAKEN = {("empty", "POST /api/v1/api-keys/{key_id}/rotate")}
+"""Where no body is a body: nothing in it is needed."""
+
 
 async def said(world: World, cell: Cell, data: bytes, **headers: str) -> str:
     """What a super_admin is told about this body."""
@@ -68,9 +71,10 @@ async def test_a_body_that_is_none_is_refused(world: World, route: str) -> None:
     # IV-01, IV-03, IV-04, IV-05, IV-06
     cell, before = WITH_BODY[route], world.state()
 
-    found = {fault: await said(world, cell, data) for fault, (data, _) in WHOLE.items()}
+    faults = {name: fault for name, fault in WHOLE.items() if (name, route) not in TAKEN}
+    found = {name: await said(world, cell, data) for name, (data, _) in faults.items()}
 
-    assert found == {fault: code for fault, (_, code) in WHOLE.items()}
+    assert found == {name: code for name, (_, code) in faults.items()}
     assert world.state() == before
 
 
