@@ -15,10 +15,10 @@ from agentbox.core.environments.fields import (
     edited,
     in_status,
 )
+from agentbox.core.environments.quota import require_room
 from agentbox.core.environments.standing import owner_role
 from agentbox.core.paging import Asked, Found, Pages
 from agentbox.errors import (
-    Conflict,
     InsufficientPermission,
     InsufficientRole,
     InvalidToken,
@@ -201,10 +201,7 @@ class Environments:
         if user.id != user_id_of(actor):
             require_rank(actor, user.role)
         require_grantable(user.role, Permission.OWNER)
-        if user.role is Role.USER and not isinstance(actor, Operator):
-            has = await work.tx.environments.count(EnvironmentFilter(user_id=user.id))
-            if has >= self._quota:
-                raise Conflict(f"A user has at most {self._quota} environments.")
+        await require_room(work, user, self._quota)
         return user
 
 
