@@ -12,13 +12,14 @@ from agentbox.core.environments.environments import NO_ENVIRONMENT, limited_to, 
 from agentbox.core.environments.grants import add_grant, change_grant, take_grant
 from agentbox.core.environments.standing import owner_role
 from agentbox.core.paging import Asked, Found, Pages
-from agentbox.errors import InsufficientPermission, NotFound
+from agentbox.errors import InsufficientPermission, InsufficientRole, NotFound
 from agentbox.model.access.decisions import require_scope
 from agentbox.model.access.permissions import (
     may_administer,
     permission_of,
     require_grantable,
     require_permission,
+    sees_all,
 )
 from agentbox.model.access.roles import Permission
 from agentbox.model.access.scopes import ENVIRONMENTS_SHARE, ScopeTable
@@ -136,12 +137,14 @@ class Permissions:
         """Make `wanted` (by environment) the permissions of a user, as far as the actor may.
 
         What it sees but may not administer stays as it is, and may be named as it is. Raises
-        `NotFound`, `InsufficientPermission`, `PermissionExceedsRole`, `LastOwner`, and `Conflict`
-        as `change` does; then nothing is changed.
+        `InsufficientRole`, `NotFound`, `InsufficientPermission`, `PermissionExceedsRole`,
+        `LastOwner`, and `Conflict` as `change` does; then nothing is changed.
         """
         async with self._changes.begin(actor, origin) as work:
             require_scope(work.actor, ENVIRONMENTS_SHARE, self._scopes)
             actor = work.actor
+            if user_id != user_id_of(actor) and not sees_all(actor):
+                raise InsufficientRole  # no longer an admin, who alone asks for another user
             user = await _named(work.tx, UserRef(user_id))
             there = await _all_of(work.tx, user_id)
             standings = await _standings(work.tx, {*there, *wanted}, user_id_of(actor))
