@@ -147,6 +147,7 @@ def make_permissions(on: Foundation) -> Permissions:
         changes=on.changes,
         scopes=on.scopes,
         pages=Pages(on.cursors, "permissions"),
+        quota=on.settings.environments.quota,
     )
 
 

@@ -11,6 +11,9 @@ from msgspec import Struct
 from agentbox.model.access.roles import Permission
 from agentbox.model.evidence import EnvironmentLimit
 
+MOST_ENTRIES = 1000
+"""Environments that a key can have entries for."""
+
 
 class ApiKeyState(StrEnum):
     """What a list can be narrowed to."""

@@ -15,6 +15,7 @@ from agentbox.core.environments.fields import (
     edited,
     in_status,
 )
+from agentbox.core.environments.quota import require_room
 from agentbox.core.environments.standing import owner_role
 from agentbox.core.paging import Asked, Found, Pages
 from agentbox.errors import (
@@ -33,7 +34,7 @@ from agentbox.model.access.permissions import (
 )
 from agentbox.model.access.roles import Permission, Role
 from agentbox.model.access.scopes import ENVIRONMENTS_CREATE, ENVIRONMENTS_WRITE, ScopeTable
-from agentbox.model.api_keys import KeyPermission
+from agentbox.model.api_keys import MOST_ENTRIES, KeyPermission
 from agentbox.model.environments import (
     Environment,
     EnvironmentFilter,
@@ -103,7 +104,7 @@ class Environments:
         """Register one; its user becomes its owner, and a key limited to others gets an entry.
 
         Raises `ValidationFailed`, `InsufficientRole`, `InsufficientRank`, `NotFound`,
-        `PermissionExceedsRole`, and `Conflict` beyond the quota.
+        `PermissionExceedsRole`, and `Conflict` beyond the quota or what a key has entries for.
         """
         check_new(new)
         own = new.user_id is None or new.user_id == user_id_of(actor)
@@ -201,10 +202,7 @@ class Environments:
         if user.id != user_id_of(actor):
             require_rank(actor, user.role)
         require_grantable(user.role, Permission.OWNER)
-        if user.role is Role.USER and not isinstance(actor, Operator):
-            has = await work.tx.environments.count(EnvironmentFilter(user_id=user.id))
-            if has >= self._quota:
-                raise Conflict(f"A user has at most {self._quota} environments.")
+        await require_room(work, user, self._quota)
         return user
 
 
@@ -255,10 +253,26 @@ async def _with_entry(work: Work, environment: Environment) -> Actor:
         permission=Permission.OWNER,
         created_at=work.now,
     )
-    key = msgspec.structs.replace(key, permissions=(*key.permissions, entry))
+    entries = await _with_room(work, key.permissions)
+    key = msgspec.structs.replace(key, permissions=(*entries, entry))
     await work.tx.api_keys.replace(key)
     work.changed(Change("api_key", key.id))
     return msgspec.structs.replace(actor, environment_limit=key.environment_limit)
+
+
+async def _with_room(work: Work, entries: tuple[KeyPermission, ...]) -> tuple[KeyPermission, ...]:
+    """The entries of a key that gets one more; a full list loses those of environments gone.
+
+    A key that registers and deletes by the hour would have a record that only grows, and is read
+    with every request.
+    """
+    if len(entries) < MOST_ENTRIES:
+        return entries
+    there = await work.tx.environments.granted([each.environment_id for each in entries], "")
+    entries = tuple(each for each in entries if each.environment_id in there)
+    if len(entries) >= MOST_ENTRIES:
+        raise Conflict(f"An API key has entries for at most {MOST_ENTRIES} environments.")
+    return entries
 
 
 def _changed(before: Environment, after: Environment) -> dict[str, str | int | bool | None]:

@@ -6,6 +6,7 @@ import msgspec
 
 from agentbox.core.changes import Work
 from agentbox.core.environments.environments import user_id_of
+from agentbox.core.environments.quota import require_room
 from agentbox.errors import LastOwner
 from agentbox.model.access.permissions import require_grantable
 from agentbox.model.access.roles import Permission, Role
@@ -29,12 +30,13 @@ async def add_grant(work: Work, user_id: str, environment_id: str, permission: P
 
 
 async def change_grant(
-    work: Work, grant: Grant, permission: Permission, *, role: Role, of: str
+    work: Work, grant: Grant, permission: Permission, *, role: Role, of: str, quota: int
 ) -> Grant:
     """The grant with another permission; what changes nothing is no change.
 
     `role` is that of the user who has it, `of` the user whose environment it is. Raises
-    `PermissionExceedsRole`, `LastOwner`.
+    `PermissionExceedsRole`, `LastOwner`, and `Conflict` if it would pass to a user who has as many
+    as `quota` already.
     """
     if grant.permission is permission:
         return grant
@@ -48,17 +50,17 @@ async def change_grant(
         granted_by=user_id_of(work.actor) or None,
     )
     await work.tx.grants.replace(grant)
-    await _hand_on(work, grant, of)
+    await _hand_on(work, grant, of, quota)
     told = {"permission": permission.value, "permission_before": before.value}
     await _record(work, "permission.change", grant, told)
     return grant
 
 
-async def take_grant(work: Work, grant: Grant, *, of: str) -> None:
-    """Remove a grant on an environment of the user `of`. Raises `LastOwner`."""
+async def take_grant(work: Work, grant: Grant, *, of: str, quota: int) -> None:
+    """Remove a grant on an environment of the user `of`. Raises as `change_grant` does."""
     await _keep_an_owner(work, grant)
     await work.tx.grants.delete(grant.user_id, grant.environment_id)
-    await _hand_on(work, grant, of)
+    await _hand_on(work, grant, of, quota)
     await _record(work, "permission.revoke", grant, {"permission": grant.permission.value})
 
 
@@ -70,13 +72,20 @@ async def _keep_an_owner(work: Work, grant: Grant) -> None:
         raise LastOwner
 
 
-async def _hand_on(work: Work, grant: Grant, of: str) -> None:
-    """An environment's user is one of its owners: the longest-standing if it is none any more."""
+async def _hand_on(work: Work, grant: Grant, of: str, quota: int) -> None:
+    """An environment's user is one of its owners: the longest-standing if it is none any more.
+
+    Who has as many as the quota allows gets no more this way, or two who hand theirs on to each
+    other would have any number, and a third who was never asked none.
+    """
     if grant.user_id != of:
         return
     owners = await work.tx.grants.owners(grant.environment_id)
     seen = await work.tx.environments.get(grant.environment_id, "")
     if seen is not None and owners and of not in owners:
+        heir = await work.tx.users.get(owners[0])
+        if heir is not None:
+            await require_room(work, heir, quota)
         moved = msgspec.structs.replace(seen.environment, user_id=owners[0])
         await work.tx.environments.replace(moved)
 

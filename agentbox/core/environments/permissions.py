@@ -12,13 +12,14 @@ from agentbox.core.environments.environments import NO_ENVIRONMENT, limited_to, 
 from agentbox.core.environments.grants import add_grant, change_grant, take_grant
 from agentbox.core.environments.standing import owner_role
 from agentbox.core.paging import Asked, Found, Pages
-from agentbox.errors import InsufficientPermission, NotFound
+from agentbox.errors import InsufficientPermission, InsufficientRole, NotFound
 from agentbox.model.access.decisions import require_scope
 from agentbox.model.access.permissions import (
     may_administer,
     permission_of,
     require_grantable,
     require_permission,
+    sees_all,
 )
 from agentbox.model.access.roles import Permission
 from agentbox.model.access.scopes import ENVIRONMENTS_SHARE, ScopeTable
@@ -40,12 +41,13 @@ class Permissions:
     """Gives, changes, takes and lists permissions."""
 
     def __init__(
-        self, *, storage: Storage, changes: Changes, scopes: ScopeTable, pages: Pages
+        self, *, storage: Storage, changes: Changes, scopes: ScopeTable, pages: Pages, quota: int
     ) -> None:
         self._storage = storage
         self._changes = changes
         self._scopes = scopes
         self._pages = pages
+        self._quota = quota
 
     async def on_environment(self, actor: Actor, environment_id: str, asked: Asked) -> Found[Grant]:
         """Those on one environment, newest first; for those who may give them.
@@ -108,7 +110,11 @@ class Permissions:
         user_id: str,
         permission: Permission,
     ) -> Grant:
-        """Another permission in place of the one there. Raises as `give` does, and `LastOwner`."""
+        """Another permission in place of the one there.
+
+        Raises as `give` does, and `LastOwner`; `Conflict` also where the environment would pass to
+        a user who has as many as the quota allows.
+        """
         async with self._changes.begin(actor, origin) as work:
             require_scope(work.actor, ENVIRONMENTS_SHARE, self._scopes)
             environment = await _administered(work.tx, work.actor, environment_id)
@@ -117,7 +123,12 @@ class Permissions:
             if grant is None or user is None:
                 raise NotFound(NO_PERMISSION)
             return await change_grant(
-                work, grant, permission, role=user.role, of=environment.user_id
+                work,
+                grant,
+                permission,
+                role=user.role,
+                of=environment.user_id,
+                quota=self._quota,
             )
 
     async def replace_of_user(
@@ -126,12 +137,14 @@ class Permissions:
         """Make `wanted` (by environment) the permissions of a user, as far as the actor may.
 
         What it sees but may not administer stays as it is, and may be named as it is. Raises
-        `NotFound`, `InsufficientPermission`, `PermissionExceedsRole`, `LastOwner`; then nothing is
-        changed.
+        `InsufficientRole`, `NotFound`, `InsufficientPermission`, `PermissionExceedsRole`,
+        `LastOwner`, and `Conflict` as `change` does; then nothing is changed.
         """
         async with self._changes.begin(actor, origin) as work:
             require_scope(work.actor, ENVIRONMENTS_SHARE, self._scopes)
             actor = work.actor
+            if user_id != user_id_of(actor) and not sees_all(actor):
+                raise InsufficientRole  # no longer an admin, who alone asks for another user
             user = await _named(work.tx, UserRef(user_id))
             there = await _all_of(work.tx, user_id)
             standings = await _standings(work.tx, {*there, *wanted}, user_id_of(actor))
@@ -152,11 +165,20 @@ class Permissions:
                     require_grantable(user.role, permission)
                     await add_grant(work, user_id, environment_id, permission)
                 else:
-                    await change_grant(work, grant, permission, role=user.role, of=standing.user_id)
+                    await change_grant(
+                        work,
+                        grant,
+                        permission,
+                        role=user.role,
+                        of=standing.user_id,
+                        quota=self._quota,
+                    )
             for environment_id in sorted(there.keys() - wanted.keys()):
                 standing = standings[environment_id]
                 if may_administer(actor, environment_id, standing.granted, standing.role):
-                    await take_grant(work, there[environment_id], of=standing.user_id)
+                    await take_grant(
+                        work, there[environment_id], of=standing.user_id, quota=self._quota
+                    )
 
     async def take(self, actor: Actor, origin: Origin, environment_id: str, user_id: str) -> None:
         """Take a permission away, or give up one's own. Raises as `change` does."""
@@ -170,7 +192,7 @@ class Permissions:
                 environment = await _administered(work.tx, work.actor, environment_id)
             if grant is None:
                 raise NotFound(NO_PERMISSION)
-            await take_grant(work, grant, of=environment.user_id)
+            await take_grant(work, grant, of=environment.user_id, quota=self._quota)
 
 
 CHUNK = 1000

@@ -49,6 +49,7 @@ class Sessions:
         `SessionRequired`, and what `list_own` raises.
         """
         require_scope(caller, USERS_CREDENTIALS, self._scopes)
+        self._pages.page(asked, user_id)  # a wrong cursor is told before whether there is a user
         async with self._storage.transaction(read_only=True) as tx:
             user = found(await tx.users.get(user_id))
             if not is_self(caller, user):

@@ -27,6 +27,7 @@ from agentbox.model.access.decisions import require_rank, require_scope
 from agentbox.model.access.roles import Role
 from agentbox.model.access.scopes import (
     ROLES_WRITE,
+    SELF_WRITE,
     USERS_CREDENTIALS,
     USERS_WRITE,
     ScopeTable,
@@ -222,7 +223,10 @@ class Users:
 
     def _judge_scopes(self, actor: Actor, user_id: str, edit: UserEdit) -> None:
         """What the body asks for, before anything is looked up."""
-        if isinstance(actor, Operator) or actor.user_id == user_id:
+        if isinstance(actor, Operator):
+            return
+        if actor.user_id == user_id:
+            require_scope(actor, SELF_WRITE, self._scopes)
             return
         require_scope(actor, USERS_WRITE, self._scopes)
         if edit.role is not UNSET:

@@ -38,12 +38,14 @@ CHANGE_ERRORS: tuple[type[Problem], ...] = (
     InsufficientPermission,
     PermissionExceedsRole,
     LastOwner,
+    Conflict,
     StorageFull,
 )
 TAKE_ERRORS: tuple[type[Problem], ...] = (
     NotFound,
     InsufficientPermission,
     LastOwner,
+    Conflict,
     StorageFull,
 )
 

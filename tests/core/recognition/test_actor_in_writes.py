@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
+from msgspec.structs import replace
 
 from agentbox.core.keys.making import NewApiKey
 from agentbox.core.people.users import NewUser, UserEdit
@@ -140,6 +141,20 @@ async def test_a_key_revoked_meanwhile_writes_nothing(
 
     with pytest.raises(InvalidToken):
         await write(world, actor, target)
+    assert await written(world, target) == [None]
+
+
+async def test_a_key_narrowed_meanwhile_no_longer_changes_ones_own_address(
+    world: World, target: User
+) -> None:
+    actor = await with_key(world.storage, target, ["self:read", "self:write"])
+    async with world.storage.transaction() as tx:
+        key = await tx.api_keys.get(actor.credential.id)
+        assert key is not None
+        await tx.api_keys.replace(replace(key, scopes=("self:read",)))
+
+    with pytest.raises(InsufficientScope):
+        await world.users.edit(actor, HERE, target.id, UserEdit(email="new@example.org"))
     assert await written(world, target) == [None]
 
 

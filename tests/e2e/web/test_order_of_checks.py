@@ -81,6 +81,12 @@ ORDER = [
     Ask("writer", "DELETE", "/users/x/sessions", {}, "403 insufficient_scope"),
     Ask("key", "GET", "/auth/sessions?limit=x", {}, "403 session_required"),
     Ask("admin", "GET", "/users/x/sessions?limit=x", {}, "422 validation_failed"),
+    Ask("admin", "GET", "/users/x/sessions?cursor=x", {}, "400 invalid_cursor"),
+    Ask("admin", "GET", "/users/{first}/sessions?cursor=x", {}, "400 invalid_cursor"),
+    Ask("admin", "GET", "/users/x/permissions?cursor=x", {}, "400 invalid_cursor"),
+    Ask("admin", "GET", "/users/x/environments?cursor=x", {}, "400 invalid_cursor"),
+    Ask("admin", "GET", "/environments/x/permissions?cursor=x", {}, "400 invalid_cursor"),
+    Ask("admin", "GET", "/api-keys?user_id={first}&cursor=x", {}, "400 invalid_cursor"),
     Ask("admin", "POST", "/users/x/disable", {}, "404 not_found"),
     # a scope that the body asks for, before the object
     Ask("writer", "PATCH", "/users/x", {"json": {"role": "admin"}}, "403 insufficient_scope"),

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agentbox.core.keys.usage import KeyUsage, Step
 from agentbox.model.access.roles import Permission
-from agentbox.model.api_keys import ApiKey, ApiKeyState
+from agentbox.model.api_keys import MOST_ENTRIES, ApiKey, ApiKeyState
 from agentbox.web.handlers.shapes.fields import (
     Cursor,
     Days,
@@ -39,7 +39,7 @@ class PermissionEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     permission: Permission
 
 
-Entries = Annotated[list[PermissionEntry], Meta(max_length=1000)]
+Entries = Annotated[list[PermissionEntry], Meta(max_length=MOST_ENTRIES)]
 
 
 class ApiKeyOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
