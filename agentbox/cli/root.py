@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "user": "agentbox.cli.user:user",
     "env": "agentbox.cli.env:env",
     "key": "agentbox.cli.key:key",
+    "keys": "agentbox.cli.operation.keys:keys",
     "authorize": "agentbox.cli.authorize:authorize",
     "secret": "agentbox.cli.secret:secret",
     "x": "agentbox.cli.extra:extra",

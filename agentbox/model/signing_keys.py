@@ -45,7 +45,8 @@ class SigningKey(Struct, frozen=True, kw_only=True):
     def may_sign(self, now: datetime, until: datetime) -> bool:
         """Whether it has begun to sign, and verifies as long as a token that ends `until`."""
         begun = self.signs_from is None or self.signs_from <= now
-        return begun and (self.retired_at is None or until <= self.retired_at)
+        outlives = self.retired_at is None or until <= self.retired_at
+        return begun and outlives and self.verifies(now)
 
 
 def signer(keys: Sequence[SigningKey], now: datetime, until: datetime) -> SigningKey | None:

@@ -3,6 +3,7 @@
 from agentbox.plugin.authenticator import (
     AuthenticatorType,
     Challenge,
+    IssuerKey,
     LoginAnswer,
     LoginContext,
     LoginMethod,
@@ -40,6 +41,7 @@ __all__ = [
     "Change",
     "Clock",
     "Event",
+    "IssuerKey",
     "Job",
     "JobRun",
     "Logger",
