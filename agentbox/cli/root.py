@@ -18,6 +18,7 @@ from agentbox.errors import Problem, StartError, StorageError
 COMMANDS: Final = {
     "serve": "agentbox.cli.serve:serve",
     "check": "agentbox.cli.check:check",
+    "doctor": "agentbox.cli.operation.doctor:doctor",
     "config": "agentbox.cli.config:config",
     "plugins": "agentbox.cli.plugins:plugins",
     "migrate": "agentbox.cli.migrate:migrate",
