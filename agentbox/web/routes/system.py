@@ -62,6 +62,7 @@ def system_routes(system: SystemHandlers) -> list[Route]:
             handler=system.rotate,
             summary="Sign access tokens with a new key",
             body=shapes.RotateKeysBody,
+            body_required=False,
             response=shapes.SigningKeysOut,
             errors=(Conflict, StorageFull),
             tag="system",

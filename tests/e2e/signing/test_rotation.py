@@ -147,6 +147,13 @@ async def test_retired_keys_are_kept_and_told(
     assert (new["kid"], new["state"]) == (made["kid"], "signing")
 
 
+async def test_without_a_body_nothing_is_compromised(live: Live, people: People) -> None:
+    answer = await people.super_admin.caller.post(ROTATE)
+
+    assert answer.status == 200, answer.text
+    assert [key["state"] for key in answer.body["keys"]] == ["signing", "announced"]
+
+
 async def test_published_keys_hold_public_members_alone(live: Live, people: People) -> None:
     # JWT-10: never private members, before, while and after a rotation.
     await rotate(people)
