@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -50,7 +51,17 @@ def _judge(invocation: Invocation) -> tuple[CheckReport, Assembly | None]:
         return CheckReport(ok=False, faults=error.faults), None
     except StartError as error:
         return CheckReport(ok=False, faults=(str(error),)), None
-    return CheckReport(ok=True, warnings=tuple(assembly.warnings)), assembly
+    warnings = (*assembly.warnings, *_faulty_versions(invocation))
+    return CheckReport(ok=True, warnings=warnings), assembly
+
+
+def _faulty_versions(invocation: Invocation) -> Iterator[str]:
+    """Versions with known faults (SU-01); `agentbox doctor` looks at all else."""
+    from agentbox.core.diagnosis.versions import version_findings
+
+    for finding in (*version_findings(invocation.environ), *invocation.storage.examine()):
+        if finding.about.startswith("versions.") and finding.verdict != "ok":
+            yield f"{finding.detail} {finding.remedy}"
 
 
 def _print(report: CheckReport, assembly: Assembly | None, console: Console) -> None:

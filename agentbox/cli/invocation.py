@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from msgspec.structs import replace
 from rich.console import Console
@@ -62,16 +62,25 @@ class Invocation:
         """Open everything beside a server that may be running, do the work, close."""
 
         async def opened() -> T:
-            from agentbox.core.logs import configure
             from agentbox.core.runtime import open_runtime
 
+            async with open_runtime(self.assembly, serving=False) as runtime:
+                return await work(runtime)
+
+        return self.run(opened, log_level="warning")
+
+    def run(self, work: Callable[[], Awaitable[T]], *, log_level: Literal["warning", "error"]) -> T:
+        """Do the work on a loop, with only the more severe lines of the log."""
+
+        async def logged() -> T:
+            from agentbox.core.logs import configure
+
             settings = self.assembly.settings
-            quiet = replace(settings, server=replace(settings.server, log_level="warning"))
+            quiet = replace(settings, server=replace(settings.server, log_level=log_level))
             log = configure(quiet)
             try:
-                async with open_runtime(self.assembly, serving=False) as runtime:
-                    return await work(runtime)
+                return await work()
             finally:
                 log.close()
 
-        return asyncio.run(opened())
+        return asyncio.run(logged())

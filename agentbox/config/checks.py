@@ -31,6 +31,7 @@ from agentbox.model.formats.api_key import is_prefix
 from agentbox.model.formats.names import canonical_email, is_username
 from agentbox.model.formats.secret_strength import weakness_of_key
 from agentbox.model.secret import Secret
+from agentbox.model.signing_keys import LONGEST_TOKEN
 from agentbox.model.times import format_duration
 from agentbox.plugin.options import Options
 
@@ -145,7 +146,7 @@ def check_admin(admin: AdminSettings, faults: Faults) -> AdminSettings:
 def check_tokens(tokens: TokenSettings, faults: Faults) -> TokenSettings:
     """`[tokens]` as it is."""
     access = tokens.access_expiry
-    _within(faults, "access_expiry", access, timedelta(seconds=1), timedelta(hours=24))
+    _within(faults, "access_expiry", access, timedelta(seconds=1), LONGEST_TOKEN)
     _within(faults, "session_max_age", tokens.session_max_age, access, _CENTURY)
     return tokens
 

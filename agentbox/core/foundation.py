@@ -22,6 +22,7 @@ from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
+from agentbox.core.signing import SigningKeys
 from agentbox.core.start.opening import Abilities
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.plugin.services import Sealer
@@ -154,3 +155,13 @@ def make_permissions(on: Foundation) -> Permissions:
 def make_questions(on: Foundation) -> Questions:
     """Answers to questions about rights."""
     return Questions(storage=on.services.storage, clock=on.services.clock, scopes=on.scopes)
+
+
+def make_signing_keys(on: Foundation) -> SigningKeys:
+    """The use cases around the keys of the token issuer."""
+    return SigningKeys(
+        issuer=on.abilities.issuer,
+        changes=on.changes,
+        scopes=on.scopes,
+        dispatcher=on.dispatcher,
+    )

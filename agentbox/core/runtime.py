@@ -32,6 +32,7 @@ from agentbox.core.foundation import (
     make_recognition,
     make_recovery,
     make_sessions,
+    make_signing_keys,
     make_users,
 )
 from agentbox.core.host_services import HostServices
@@ -44,6 +45,7 @@ from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
+from agentbox.core.signing import SigningKeys
 from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
 from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
 from agentbox.core.start.plugin_routes import isolated, permitted
@@ -89,6 +91,7 @@ class Runtime:
     environments: Environments
     permissions: Permissions
     questions: Questions
+    signing_keys: SigningKeys
     last_used: LastUsed
     events: EventQueue
     plugin_routes: Sequence[Route] = ()
@@ -238,6 +241,7 @@ def _assemble(
         environments=environments,
         permissions=make_permissions(foundation),
         questions=make_questions(foundation),
+        signing_keys=make_signing_keys(foundation),
         last_used=foundation.last_used,
         events=events,
         plugin_routes=[permitted(route, environments.require) for route in routes],

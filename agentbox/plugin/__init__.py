@@ -3,6 +3,7 @@
 from agentbox.plugin.authenticator import (
     AuthenticatorType,
     Challenge,
+    IssuerKey,
     LoginAnswer,
     LoginContext,
     LoginMethod,
@@ -18,6 +19,7 @@ from agentbox.plugin.authenticator import (
     Verified,
 )
 from agentbox.plugin.event import Event
+from agentbox.plugin.findings import Finding
 from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.migrations import MigrationFolder
 from agentbox.plugin.options import NoOptions, Options
@@ -40,6 +42,8 @@ __all__ = [
     "Change",
     "Clock",
     "Event",
+    "Finding",
+    "IssuerKey",
     "Job",
     "JobRun",
     "Logger",

@@ -17,10 +17,12 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
+from agentbox.errors import Conflict
 from agentbox.model.access.roles import Role
 from agentbox.model.evidence import Authentication, Credential, Identity
 from agentbox.model.principal import Origin
 from agentbox.model.secret import Secret
+from agentbox.model.signing_keys import KeyState, SigningKey
 from agentbox.plugin.options import NoOptions, Options
 from agentbox.plugin.services import Services
 
@@ -201,6 +203,17 @@ class TokenRequest(Struct, frozen=True, kw_only=True):
     extra_claims: Mapping[str, str | int | bool] = {}
 
 
+class IssuerKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What may be told of a key that signs tokens."""
+
+    id: str
+    algorithm: str
+    state: KeyState
+    created_at: datetime | None = None
+    signs_from: datetime | None = None
+    retired_at: datetime | None = None
+
+
 class TokenIssuer(ABC):
     """Mints access tokens."""
 
@@ -215,3 +228,18 @@ class TokenIssuer(ABC):
     @abstractmethod
     async def jwks(self) -> Sequence[Mapping[str, str]]:
         """The public keys (RFC 7517) that verify tokens of this issuer; none for shared secrets."""
+
+    async def keys(self) -> Sequence[IssuerKey]:
+        """The keys that it signs and verifies with or did, oldest first.
+
+        Raises `Conflict` where they can't be told.
+        """
+        raise Conflict("The keys of this token issuer can't be listed.")
+
+    async def make_key(self) -> SigningKey:
+        """A new key that nothing knows yet; the core stores it, and thereby rotates.
+
+        Then `Change("signing_key")` says that the stored keys are others. Raises `Conflict`, with a
+        sentence on what to do instead, where keys are not rotated by command.
+        """
+        raise Conflict("The keys of this token issuer can't be rotated by agentbox.")

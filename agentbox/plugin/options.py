@@ -34,6 +34,10 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Faults that no single field shows, one sentence each, starting with the field's name."""
         return []
 
+    def weaknesses(self) -> list[str]:
+        """What is allowed and weaker than it should be, a sentence each, for `agentbox doctor`."""
+        return []
+
 
 class NoOptions(Options, frozen=True):
     """For plugins that have none."""

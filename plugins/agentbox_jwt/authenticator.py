@@ -23,7 +23,14 @@ from agentbox.model.formats.jose import (
 )
 from agentbox.model.ids import new_id
 from agentbox.model.secret import Secret
-from agentbox.plugin import RequestAuthenticator, Services, TokenIssuer, TokenRequest
+from agentbox.model.signing_keys import SigningKey
+from agentbox.plugin import (
+    IssuerKey,
+    RequestAuthenticator,
+    Services,
+    TokenIssuer,
+    TokenRequest,
+)
 from agentbox_jwt.claims import VerifiedClaims, judge
 from agentbox_jwt.keyring import KeyRing
 from agentbox_jwt.keys import signature_holds
@@ -71,7 +78,7 @@ class JwtAuthenticator(RequestAuthenticator, TokenIssuer):
 
         Extra claims replace none of RFC 7519's and none of ours.
         """
-        key = await self._keys.signer()
+        key = await self._keys.signer(request.expires_at)
         claims = {name: value for name, value in request.extra_claims.items() if name != "nbf"} | {
             "iss": self._issuer,
             "aud": request.audience,
@@ -89,7 +96,7 @@ class JwtAuthenticator(RequestAuthenticator, TokenIssuer):
     async def ready(self) -> bool:
         """Whether there is a key that signs."""
         try:
-            await self._keys.signer()
+            await self._keys.signer(self._clock.now())
         except (Unavailable, StorageError):
             return False
         return True
@@ -97,6 +104,14 @@ class JwtAuthenticator(RequestAuthenticator, TokenIssuer):
     async def jwks(self) -> Sequence[Mapping[str, str]]:
         """Public keys with kty, crv, x, y, kid, alg and use."""
         return await self._keys.published()
+
+    async def keys(self) -> Sequence[IssuerKey]:
+        """The key pairs, and the shared secret where one is set."""
+        return await self._keys.told()
+
+    async def make_key(self) -> SigningKey:
+        """A key pair for ES256. Raises `Conflict` where a shared secret signs."""
+        return self._keys.make()
 
     async def _verified(self, jws: CompactJws) -> VerifiedClaims:
         if jws.type not in _TYPES:

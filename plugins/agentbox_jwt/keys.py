@@ -53,14 +53,9 @@ class Key(Struct, frozen=True, kw_only=True):
     private: Any
     public: Any
     public_jwk: Mapping[str, str] | None = None
-    retired_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"Key({self.id!r}, {self.algorithm!r})"
-
-    def verifies(self, now: datetime) -> bool:
-        """False once the key has been retired."""
-        return self.retired_at is None or now < self.retired_at
 
 
 def signature_holds(key: Key, jws: CompactJws) -> bool:
@@ -128,7 +123,6 @@ def load(row: SigningKey, sealer: Sealer) -> Key:
         private=private,
         public=private.public_key(),
         public_jwk=published,
-        retired_at=row.retired_at,
     )
 
 

@@ -11,6 +11,10 @@ from msgspec import Meta
 
 from agentbox.plugin import AuthenticatorType, Options, PolicyType, Services
 
+# SP 800-63B-4 section 3.1.1.2 asks for 15 characters; we take 8 where the estimate is this high.
+_STRONG = 3
+_LONG = 15
+
 
 class PasswordOptions(Options, frozen=True):
     """`[plugins.password]`. The hash parameters have OWASP's minimum as default and floor.
@@ -26,6 +30,18 @@ class PasswordOptions(Options, frozen=True):
     queue: Annotated[int, Meta(ge=0, le=10_000)] = 32
     minimum_length: Annotated[int, Meta(ge=8, le=256)] = 8
     strength: Annotated[int, Meta(ge=0, le=4)] = 3
+
+    def weaknesses(self) -> list[str]:
+        """An estimate that is off or lenient, and passwords too short to do without one."""
+        found = []
+        if self.strength < _STRONG:
+            found.append(f"strength {self.strength} takes passwords that are easy to guess.")
+            if self.minimum_length < _LONG:
+                found.append(
+                    f"minimum_length {self.minimum_length} is short where strength is below "
+                    f"{_STRONG}; ask for {_LONG} characters."
+                )
+        return found
 
 
 @asynccontextmanager

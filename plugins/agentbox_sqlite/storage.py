@@ -27,6 +27,7 @@ from pathlib import Path
 from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
 from agentbox.plugin import Options, Services, Storage, StorageType, Transaction
+from agentbox.plugin.findings import Finding
 from agentbox.plugin.migrations import (
     MigrationFolder,
     SchemaStatus,
@@ -39,6 +40,7 @@ from agentbox.plugin.storage import Change
 from agentbox_sqlite.connection import require_version
 from agentbox_sqlite.faults import faults
 from agentbox_sqlite.files import FileLock, make_private, require_folder
+from agentbox_sqlite.findings import findings
 from agentbox_sqlite.pool import Readers, Writer
 from agentbox_sqlite.schema import SqliteTarget
 from agentbox_sqlite.upkeep import Upkeep
@@ -96,6 +98,9 @@ class SqliteStorage(Storage):
     async def check_integrity(self) -> Sequence[str]:
         require_folder(self.path)
         return await asyncio.to_thread(faults, self.path)
+
+    def examine(self) -> Sequence[Finding]:
+        return findings(self.path)
 
     def on_change(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)

@@ -68,7 +68,8 @@ CREATE TABLE signing_keys (
     public_jwk json NOT NULL,
     sealed_private_key bytea NOT NULL,
     created_at timestamptz NOT NULL,
-    retired_at timestamptz
+    retired_at timestamptz,
+    signs_from timestamptz
 );
 
 CREATE TABLE audit (

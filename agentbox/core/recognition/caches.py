@@ -69,6 +69,8 @@ class FactCache:
         self._seconds = seconds
         self._facts: Bounded[FactKey, _Fact] = Bounded(MAX_FACTS)
         self._refusals: Bounded[FactKey, float] = Bounded(MAX_REFUSALS)
+        self.cleared = 0
+        """How often everything was forgotten: what was judged before that is not to be kept."""
 
     def get(self, key: FactKey) -> Authentication | None:
         """The facts, if they are still fresh."""
@@ -99,6 +101,7 @@ class FactCache:
 
     def clear(self) -> None:
         """Forget everything."""
+        self.cleared += 1
         self._facts.clear()
         self._refusals.clear()
 

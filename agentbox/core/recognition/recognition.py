@@ -135,6 +135,7 @@ class Recognition:
         link = self._recognising(credential)
         if link is None:
             raise self._refused("nobody_claims_it")
+        cleared = self._facts.cleared
         try:
             answer = await self._dispatcher.call(
                 link.id,
@@ -147,7 +148,7 @@ class Recognition:
                 if not is_sound(refusal.authentication):
                     raise self._dispatcher.broke(link.id, UNSOUND) from refusal
                 raise
-            if link.authenticator.cacheable:
+            if link.authenticator.cacheable and self._facts.cleared == cleared:
                 self._facts.refuse(key)
             # Counted by the id: a reason is whatever the plugin says (OB-03).
             _log.info("credential_refused", reason=refusal.reason, authenticator=link.id)
@@ -155,7 +156,7 @@ class Recognition:
             raise InvalidToken from refusal
         if not is_sound(answer):
             raise self._dispatcher.broke(link.id, UNSOUND)
-        if link.authenticator.cacheable:
+        if link.authenticator.cacheable and self._facts.cleared == cleared:
             self._facts.keep(key, answer)
         return answer
 

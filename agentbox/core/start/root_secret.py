@@ -112,6 +112,17 @@ def root_secret(configured: Secret | None, storage: Storage) -> RootSecret:
     return RootSecret(parse_secrets(_read_or_make(path, storage), source=f"the key file {path}"))
 
 
+def read_root_secret(configured: Secret | None, storage: Storage) -> RootSecret:
+    """As `root_secret`, for looking only: a key file that is not there is not made.
+
+    Raises `StartError` then too.
+    """
+    path = storage.default_secret_path
+    if configured is None and path is not None and not path.exists():
+        raise StartError(f"The key file {path} is missing.")
+    return root_secret(configured, storage)
+
+
 def _read_or_make(path: Path, storage: Storage) -> str:
     try:
         if not path.exists():
@@ -191,7 +202,12 @@ async def verify_root_secret(storage: Storage, secret: RootSecret) -> None:
         async with storage.transaction() as tx:
             await tx.markers.claim("root_secret", sealed)
             there = await tx.markers.get("root_secret")
-    secret.open(_decoded(there or ""), place=_CHECK_PLACE)
+    opens(secret, there or "")
+
+
+def opens(secret: RootSecret, marker: str) -> None:
+    """Raises `StartError` unless `marker`, which the database keeps, was made with `secret`."""
+    secret.open(_decoded(marker), place=_CHECK_PLACE)
 
 
 def _decoded(marker: str) -> bytes:

@@ -11,9 +11,13 @@ from agentbox.model.signing_keys import SigningKey
 from agentbox.plugin.sql.driver import Connection, from_json, optional_instant, to_json
 from agentbox.plugin.storage import AuditStore, JobStore, MarkerStore, SigningKeyStore
 
-KEY_COLUMNS = "id, algorithm, public_jwk, sealed_private_key, created_at, retired_at"
-INSERT_KEY = f"INSERT INTO signing_keys ({KEY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)"
+KEY_COLUMNS = "id, algorithm, public_jwk, sealed_private_key, created_at, retired_at, signs_from"
+INSERT_KEY = f"INSERT INTO signing_keys ({KEY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"
 SELECT_KEYS = f"SELECT {KEY_COLUMNS} FROM signing_keys ORDER BY created_at, id"
+RETIRE_KEY = (
+    "UPDATE signing_keys SET retired_at = $2 WHERE id = $1"
+    " AND (retired_at IS NULL OR retired_at > $2) RETURNING id"
+)
 
 EVENT_COLUMNS = (
     "id, occurred_at, event, actor, target, result, address, request_id, details, organization_id"
@@ -61,7 +65,11 @@ class SqlSigningKeyStore(SigningKeyStore):
             key.sealed_private_key,
             key.created_at,
             key.retired_at,
+            key.signs_from,
         )
+
+    async def retire(self, key_id: str, at: datetime) -> bool:
+        return bool(await self._db.fetch(RETIRE_KEY, key_id, at))
 
     async def list(self) -> Sequence[SigningKey]:
         return [
@@ -72,6 +80,7 @@ class SqlSigningKeyStore(SigningKeyStore):
                 sealed_private_key=bytes(row[3]),
                 created_at=self._db.instant(row[4]),
                 retired_at=optional_instant(self._db, row[5]),
+                signs_from=optional_instant(self._db, row[6]),
             )
             for row in await self._db.fetch(SELECT_KEYS)
         ]

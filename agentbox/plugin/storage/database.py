@@ -25,6 +25,7 @@ from agentbox.plugin.storage.people import (
 from agentbox.plugin.storage.records import AuditStore, JobStore, MarkerStore
 
 if TYPE_CHECKING:
+    from agentbox.plugin.findings import Finding
     from agentbox.plugin.migrations import MigrationFolder, SchemaStatus
     from agentbox.plugin.services import Services
 
@@ -126,6 +127,14 @@ class Storage(ABC):
 
         May read everything that is stored. Called without `open`. Raises `StorageError` if the
         database is too damaged to look. A backend that can't look finds nothing.
+        """
+        return ()
+
+    def examine(self) -> Sequence[Finding]:
+        """What an operator should know of this backend's files and versions, for `agentbox doctor`.
+
+        Synchronous, called without `open`; changes nothing and raises nothing. The findings are
+        about `files.…` and `versions.…`; a backend that has nothing to tell gives none.
         """
         return ()
 

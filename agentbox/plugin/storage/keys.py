@@ -57,6 +57,13 @@ class SigningKeyStore(ABC):
     async def list(self) -> Sequence[SigningKey]:
         """All of them, oldest first."""
 
+    @abstractmethod
+    async def retire(self, key_id: str, at: datetime) -> bool:
+        """Let it verify until `at`, in one statement; never longer than it was to already.
+
+        False if it is not there, or was to stop at `at` or before.
+        """
+
 
 class ApiKeyUsageStore(ABC):
     """How often API keys were used, hour by hour."""

@@ -21,6 +21,7 @@ from agentbox.testing.samples import (
     a_password,
     a_password_reset,
     a_session,
+    a_signing_key,
     a_user,
     an_api_key,
     an_environment,
@@ -126,6 +127,20 @@ class RaceTests(StorageTests):
 
         assert got.count(None) == 1
         assert [type(answer) for answer in got].count(Conflict) == RACERS - 1
+
+    async def test_a_signing_key_retired_by_many_ends_when_the_first_says(
+        self, both: list[Storage]
+    ) -> None:
+        async with both[0].transaction() as tx:
+            await tx.signing_keys.add(a_signing_key())
+
+        got = await _race(
+            both, lambda tx, n: tx.signing_keys.retire("signing-1", NOON + (n + 1) * TICK)
+        )
+
+        assert got[0] is True
+        async with both[1].transaction(read_only=True) as tx:
+            assert [key.retired_at for key in await tx.signing_keys.list()] == [NOON + TICK]
 
     async def test_one_of_many_grants_a_permission(self, both: list[Storage]) -> None:
         async with both[0].transaction() as tx:

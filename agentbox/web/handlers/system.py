@@ -1,15 +1,24 @@
-"""Probes and the keys that verify our tokens."""
+"""Probes, and the keys that sign and verify our tokens."""
 
 from __future__ import annotations
 
 from agentbox.core.runtime import Runtime
 from agentbox.errors import Unavailable
+from agentbox.model.signing_keys import JWKS_MAX_AGE
 from agentbox.plugin.routes import RouteRequest, RouteResponse
-from agentbox.web.handlers.shapes.system import HealthOut, JwksOut
+from agentbox.web.handlers.shapes.system import (
+    HealthOut,
+    JwksOut,
+    RotateKeysBody,
+    SigningKeysOut,
+    signing_key_out,
+)
+
+_JWKS_AGE = int(JWKS_MAX_AGE.total_seconds())
 
 
 class SystemHandlers:
-    """GET /healthz, /readyz, /api/v1/health and /.well-known/jwks.json."""
+    """GET /healthz, /readyz, /api/v1/health, /.well-known/jwks.json; POST /system/keys/rotate."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -31,5 +40,13 @@ class SystemHandlers:
             dict(key) for issuer in self._runtime.abilities.issuers for key in await issuer.jwks()
         ]
         return RouteResponse(
-            body=JwksOut(keys=keys), headers={"Cache-Control": "public, max-age=60"}
+            body=JwksOut(keys=keys), headers={"Cache-Control": f"public, max-age={_JWKS_AGE}"}
         )
+
+    async def rotate(self, request: RouteRequest[RotateKeysBody, None]) -> SigningKeysOut:
+        """A new key in the place of those that sign."""
+        keys = self._runtime.signing_keys
+        made = await keys.rotate(
+            request.principal, request.origin, compromised=request.body.compromised
+        )
+        return SigningKeysOut(kid=made.id, keys=[signing_key_out(key) for key in await keys.list()])

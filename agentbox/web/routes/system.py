@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agentbox.model.access.route import PUBLIC
+from agentbox.errors import Conflict, StorageFull
+from agentbox.model.access.route import PUBLIC, scoped
+from agentbox.model.access.scopes import SYSTEM_WRITE
 from agentbox.plugin.routes import Route
 from agentbox.web.handlers.shapes import system as shapes
 from agentbox.web.handlers.system import SystemHandlers
@@ -51,6 +53,18 @@ def system_routes(system: SystemHandlers) -> list[Route]:
             summary="The public keys that verify access tokens",
             response=shapes.JwksOut,
             content_type="application/jwk-set+json",
+            tag="system",
+        ),
+        Route(
+            method="POST",
+            path=f"{API}/system/keys/rotate",
+            access=scoped(SYSTEM_WRITE),
+            handler=system.rotate,
+            summary="Sign access tokens with a new key",
+            body=shapes.RotateKeysBody,
+            body_required=False,
+            response=shapes.SigningKeysOut,
+            errors=(Conflict, StorageFull),
             tag="system",
         ),
     ]

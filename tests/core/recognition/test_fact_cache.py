@@ -169,6 +169,43 @@ async def test_facts_are_forgotten_when_keys_change(world: World, change: Change
     assert authenticator.asked == 2
 
 
+class RotatedMeanwhile(Remembered):
+    """Looks the key up, and before it answers the key is another."""
+
+    def __init__(self, answer: object, world: World) -> None:
+        super().__init__(answer)
+        self._world = world
+
+    async def authenticate(self, credential: Credential) -> Authentication:
+        try:
+            return await super().authenticate(credential)
+        finally:
+            async with self._world.storage.transaction() as tx:
+                tx.changed(Change("signing_key", "k"))
+
+
+async def test_facts_judged_while_keys_changed_are_not_remembered(world: World) -> None:
+    # JWT-10, JWT-12: else a token signed with a compromised key would hold for 30 s more.
+    user = await add_user(world.storage)
+    evidence = session_evidence(user, await add_session(world.storage, user))
+    authenticator = RotatedMeanwhile(evidence, world)
+    chain = recognition(world, [authenticator])
+    await chain.recognise(CREDENTIAL)
+    await chain.recognise(CREDENTIAL)
+
+    assert authenticator.asked == 2
+
+
+async def test_refusals_judged_while_keys_changed_are_not_remembered(world: World) -> None:
+    authenticator = RotatedMeanwhile(InvalidCredential("key"), world)
+    chain = recognition(world, [authenticator])
+    for _ in range(2):
+        with pytest.raises(InvalidToken):
+            await chain.recognise(CREDENTIAL)
+
+    assert authenticator.asked == 2
+
+
 async def test_a_refusal_is_remembered_for_a_moment(world: World) -> None:
     authenticator = Remembered(InvalidCredential("digest"))
     chain = recognition(world, [authenticator])

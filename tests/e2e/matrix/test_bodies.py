@@ -51,7 +51,10 @@ WHOLE: dict[str, tuple[bytes, str]] = {
     "too large": (b'{"a":"' + b"x" * 70_000 + b'"}', LARGE),
 }
 
-TAKEN = {("empty", "POST /api/v1/api-keys/{key_id}/rotate")}
+TAKEN = {
+    ("empty", "POST /api/v1/api-keys/{key_id}/rotate"),
+    ("empty", "POST /api/v1/system/keys/rotate"),
+}
 """Where no body is a body: nothing in it is needed."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -204,6 +206,59 @@ async def test_notices_of_other_things_cost_no_read(
             tx.changed(Change("session", "s1"))
         await opened.mint(request_for_token)
         assert services.storage.transactions == 0
+
+
+class Slow:
+    """A storage whose first read is held up after it has seen the keys."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+        self.seen, self.let_go = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Any]:
+        async with self._storage.transaction(read_only=read_only) as tx:
+            yield tx
+            if not self.seen.is_set():
+                self.seen.set()
+                await self.let_go.wait()
+
+
+async def test_whoever_comes_after_a_key_was_retired_never_sees_it_as_it_was(
+    services: StandInServices, storage: Any, request_for_token: TokenRequest
+) -> None:
+    # JWT-10: a read that began before the notice is not good enough.
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        credential = Credential("bearer", await opened.mint(request_for_token))
+        services.storage = slow = Slow(storage)
+        await add(storage, generate(services.sealer, LATER))  # a notice: the keys are read again
+        early = asyncio.create_task(opened.authenticate(credential))
+        await slow.seen.wait()
+        (old, _) = await rows(storage)
+        async with storage.transaction() as tx:
+            assert await tx.signing_keys.retire(old.id, services.clock.now())
+            tx.changed(Change("signing_key", old.id))
+        late = asyncio.create_task(opened.authenticate(credential))
+        await asyncio.sleep(0)
+        slow.let_go.set()
+        await asyncio.wait([early, late])
+        with pytest.raises(InvalidCredential, match="key"):
+            await late
+
+
+async def test_a_retired_key_that_does_not_open_stops_no_start(
+    services: StandInServices, storage: Any
+) -> None:
+    gone = msgspec.structs.replace(
+        generate(services.sealer, START), sealed_private_key=b"", retired_at=START
+    )
+    await add(storage, gone)
+    async with JWT_TYPE.open(services) as opened:
+        assert isinstance(opened, JwtAuthenticator)
+        states = {key.id: key.state for key in await opened.keys()}
+        assert states.pop(gone.id) == "retired"
+        assert list(states.values()) == ["signing"]
 
 
 class Broken:

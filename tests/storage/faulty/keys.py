@@ -72,6 +72,21 @@ class RotatesTwiceInRaces(RotatesTwice):
     """The same, seen where many rotate a key at once."""
 
 
+class ProlongsSigningKeys(Spoilt):
+    """Lets a signing key verify again that was to stop."""
+
+    def spoil(self, tx: Any) -> None:
+        async def retire(key_id: str, at: datetime) -> bool:
+            sql = "UPDATE signing_keys SET retired_at = $2 WHERE id = $1 RETURNING id"
+            return bool(await tx._db.fetch(sql, key_id, at))
+
+        tx.signing_keys.retire = retire
+
+
+class ProlongsSigningKeysInRaces(ProlongsSigningKeys):
+    """The same, seen where many retire one at once."""
+
+
 class CountsLastUses(Spoilt):
     """Writes a count over the one that is there."""
 
@@ -151,6 +166,14 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ResurrectsKeysInRaces: (RaceTests, "test_a_revoked_key_stays_revoked_beside_its_changes"),
     ReplacesToo: (CrudTests, "test_replacing_a_key_writes_what_may_be_changed"),
     RotatesTwice: (UniquenessTests, "test_a_key_is_rotated_once"),
+    ProlongsSigningKeys: (
+        CrudTests,
+        "test_a_signing_key_is_retired_sooner_and_never_later",
+    ),
+    ProlongsSigningKeysInRaces: (
+        RaceTests,
+        "test_a_signing_key_retired_by_many_ends_when_the_first_says",
+    ),
     RotatesTwiceInRaces: (RaceTests, "test_one_of_many_rotates_a_key"),
     CountsLastUses: (RaceTests, "test_uses_that_are_counted_at_once_add_up"),
     CountsForTheGone: (CrudTests, "test_uses_are_counted_by_key_and_hour"),

@@ -142,8 +142,24 @@ class KeyTests(StorageTests):
             assert await tx.api_keys.get("revoked") == an_api_key("revoked", revoked_at=NOON)
 
     async def test_signing_keys_are_listed_oldest_first(self, storage: Storage) -> None:
-        newer = a_signing_key("a", created_at=NOON + TICK, retired_at=NOON + HOUR)
+        newer = a_signing_key(
+            "a", created_at=NOON + TICK, signs_from=NOON + 2 * TICK, retired_at=NOON + HOUR
+        )
         async with storage.transaction() as tx:
             await tx.signing_keys.add(newer)
             await tx.signing_keys.add(a_signing_key("b"))
             assert list(await tx.signing_keys.list()) == [a_signing_key("b"), newer]
+
+    async def test_a_signing_key_is_retired_sooner_and_never_later(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.signing_keys.add(a_signing_key("a"))
+            await tx.signing_keys.add(a_signing_key("b", created_at=NOON + TICK))
+
+            assert await tx.signing_keys.retire("a", NOON + HOUR)
+            assert not await tx.signing_keys.retire("a", NOON + HOUR)
+            assert not await tx.signing_keys.retire("a", NOON + 2 * HOUR)
+            assert not await tx.signing_keys.retire("none", NOON)
+            assert [key.retired_at for key in await tx.signing_keys.list()] == [NOON + HOUR, None]
+
+            assert await tx.signing_keys.retire("a", NOON)
+            assert [key.retired_at for key in await tx.signing_keys.list()] == [NOON, None]

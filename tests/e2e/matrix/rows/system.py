@@ -1,18 +1,21 @@
-"""Probes, public keys and documents."""
+"""Probes, public keys and documents; the keys that sign."""
 
 from __future__ import annotations
 
-from tests.e2e.matrix.row import Row
+from tests.e2e.matrix.row import Ask, Row
 
-ROWS = tuple(
-    Row(f"GET {path}", "public")
-    for path in (
-        "/healthz",
-        "/readyz",
-        "/api/v1/health",
-        "/.well-known/jwks.json",
-        "/openapi.json",
-        "/docs",
-        "/docs/{file}",
-    )
+ROWS = (
+    *(
+        Row(f"GET {path}", "public")
+        for path in (
+            "/healthz",
+            "/readyz",
+            "/api/v1/health",
+            "/.well-known/jwks.json",
+            "/openapi.json",
+            "/docs",
+            "/docs/{file}",
+        )
+    ),
+    Row("POST /api/v1/system/keys/rotate", scope="system:write", asks=(Ask(body={}),)),
 )

@@ -1,0 +1,1 @@
+"""What `agentbox doctor` looks at; nothing is changed by looking."""
