@@ -1,0 +1,148 @@
+"""What must come of requests about permissions on environments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.e2e.model.oracle.rules import (
+    administered,
+    administers,
+    enough,
+    found,
+    limit,
+    needs,
+    permission,
+    reaches,
+    recognised,
+    require_grantable,
+    seen,
+)
+from tests.e2e.model.oracle.world import Credential, Environment, Refused, World
+
+
+def _caller(world: World, who: Credential, user_id: str, *, of_user: bool) -> None:
+    """From the side of a user, others' permissions are for admins to write."""
+    user = recognised(world, who)
+    if of_user and user_id != user.id and not reaches(user.role, "admin"):
+        raise Refused("insufficient_role")
+    needs(world, who, "environments:share")
+
+
+def _set(environment: Environment, user_id: str, wanted: str | None) -> None:
+    """Write a grant, or remove it. An environment's user is the longest-standing owner that is
+    left, once the former one is owner no more."""
+    if user_id in environment.owners and wanted != "owner":
+        if environment.owners == [user_id]:
+            raise Refused("last_owner")
+        environment.owners.remove(user_id)
+        if environment.user_id == user_id:
+            environment.user_id = environment.owners[0]
+    if wanted == "owner" and user_id not in environment.owners:
+        environment.owners.append(user_id)
+    if wanted is None:
+        del environment.grants[user_id]
+    else:
+        environment.grants[user_id] = wanted
+
+
+def give(
+    world: World,
+    who: Credential,
+    environment_id: str,
+    user_id: str,
+    wanted: str,
+    *,
+    of_user: bool,
+) -> dict[str, Any]:
+    """POST from either side."""
+    _caller(world, who, user_id, of_user=of_user)
+    environment = administered(world, who, environment_id)
+    require_grantable(found(world, user_id).role, wanted)
+    if user_id in environment.grants:
+        raise Refused("conflict")
+    _set(environment, user_id, wanted)
+    world.events.append("permission.grant")
+    return {"user_id": user_id, "environment_id": environment_id, "permission": wanted}
+
+
+def change(
+    world: World,
+    who: Credential,
+    environment_id: str,
+    user_id: str,
+    wanted: str,
+    *,
+    of_user: bool,
+) -> dict[str, Any]:
+    """PUT from either side; the same again is no change."""
+    _caller(world, who, user_id, of_user=of_user)
+    environment = administered(world, who, environment_id)
+    if user_id not in environment.grants:
+        raise Refused("not_found")
+    if environment.grants[user_id] != wanted:
+        require_grantable(world.users[user_id].role, wanted)
+        _set(environment, user_id, wanted)
+        world.events.append("permission.change")
+    return {"user_id": user_id, "environment_id": environment_id, "permission": wanted}
+
+
+def take(
+    world: World, who: Credential, environment_id: str, user_id: str, *, of_user: bool
+) -> None:
+    """DELETE from either side: by those who administer, or one's own, as far as one reaches."""
+    _caller(world, who, user_id, of_user=of_user)
+    environment = seen(world, who, environment_id)
+    granted = environment.grants.get(user_id)
+    if user_id == who.user_id and granted is not None:
+        if not enough(permission(world, who, environment), granted):
+            raise Refused("insufficient_permission")
+    elif not administers(world, who, environment):
+        raise Refused("insufficient_permission")
+    if granted is None:
+        raise Refused("not_found")
+    _set(environment, user_id, None)
+    world.events.append("permission.revoke")
+
+
+def replace(
+    world: World, who: Credential, user_id: str, wanted: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """PUT of a user's whole list: all of it or, with any fault, nothing."""
+    _caller(world, who, user_id, of_user=True)
+    user = found(world, user_id)
+    there = {e.id: e.grants[user_id] for e in world.environments.values() if user_id in e.grants}
+    plan: list[tuple[Environment, str | None, str]] = []
+    faults: list[str] = []
+    for environment_id, most in wanted.items():
+        if there.get(environment_id) == most:
+            continue
+        try:
+            environment = administered(world, who, environment_id)
+            require_grantable(user.role, most)
+        except Refused as refused:
+            faults += refused.args
+        else:
+            event = "permission.change" if environment_id in there else "permission.grant"
+            plan.append((environment, most, event))
+    for environment_id in there.keys() - wanted.keys():
+        environment = world.environments[environment_id]
+        if administers(world, who, environment):
+            plan.append((environment, None, "permission.revoke"))
+    if any(most != "owner" and each.owners == [user_id] for each, most, _ in plan):
+        faults.append("last_owner")
+    if faults:
+        raise Refused(*faults)
+    for environment, most, event in plan:
+        _set(environment, user_id, most)
+        world.events.append(event)
+    return of_user(world, who, user_id)
+
+
+def of_user(world: World, who: Credential, user_id: str) -> list[tuple[str, str]]:
+    """What a user was granted where, as far as the caller's credential reaches."""
+    return sorted(
+        (each.id, each.grants[user_id])
+        for each in world.environments.values()
+        if user_id in each.grants and limit(who, each)
+    )
