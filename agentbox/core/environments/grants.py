@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from agentbox.core.changes import Work
 from agentbox.core.environments.environments import user_id_of
 from agentbox.core.environments.quota import require_room
 from agentbox.errors import LastOwner
-from agentbox.model.access.permissions import require_grantable
+from agentbox.model.access.permissions import held, require_grantable
 from agentbox.model.access.roles import Permission, Role
 from agentbox.model.environments import Grant
 from agentbox.model.ids import new_id
+from agentbox.model.users import User
 
 
 async def add_grant(work: Work, user_id: str, environment_id: str, permission: Permission) -> Grant:
@@ -68,12 +71,14 @@ async def _keep_an_owner(work: Work, grant: Grant) -> None:
     """Under the lock `rights`, so that two can't leave at once."""
     if grant.permission is not Permission.OWNER:
         return
-    if len(await work.tx.grants.owners(grant.environment_id)) <= 1:
+    owners = await work.tx.grants.owners(grant.environment_id)
+    if await _first_to_hold(work, [each for each in owners if each != grant.user_id]) is None:
         raise LastOwner
 
 
 async def _hand_on(work: Work, grant: Grant, of: str, quota: int) -> None:
     """An environment's user is one of its owners: the longest-standing if it is none any more.
+    One with whom ownership rests is passed over.
 
     Who has as many as the quota allows gets no more this way, or two who hand theirs on to each
     other would have any number, and a third who was never asked none.
@@ -82,12 +87,22 @@ async def _hand_on(work: Work, grant: Grant, of: str, quota: int) -> None:
         return
     owners = await work.tx.grants.owners(grant.environment_id)
     seen = await work.tx.environments.get(grant.environment_id, "")
-    if seen is not None and owners and of not in owners:
-        heir = await work.tx.users.get(owners[0])
-        if heir is not None:
-            await require_room(work, heir, quota)
-        moved = msgspec.structs.replace(seen.environment, user_id=owners[0])
+    if seen is not None and of not in owners:
+        heir = await _first_to_hold(work, owners)
+        if heir is None:
+            raise LastOwner
+        await require_room(work, heir, quota)
+        moved = msgspec.structs.replace(seen.environment, user_id=heir.id)
         await work.tx.environments.replace(moved)
+
+
+async def _first_to_hold(work: Work, owners: Sequence[str]) -> User | None:
+    """The first of those granted owner who holds it: with a viewer it rests, and nobody would."""
+    for user_id in owners:
+        user = await work.tx.users.get(user_id)
+        if user is not None and held(user.role, Permission.OWNER) is Permission.OWNER:
+            return user
+    return None
 
 
 async def _record(work: Work, event: str, grant: Grant, details: dict[str, str]) -> None:

@@ -11,12 +11,12 @@ from agentbox.model.users import User
 
 
 async def require_room(work: Work, user: User, quota: int) -> None:
-    """Raises `Conflict` if `user` is no admin and has as many as `quota` allows.
+    """Raises `Conflict` if `user` is of role user and has as many as `quota` allows.
 
-    Those count that name it as their user, whichever way they came to it; also with a viewer, who
-    may be a user again. The operator may exceed the quota.
+    Those count that name it as their user, whichever way they came to it. The operator may exceed
+    the quota.
     """
-    if user.role.reaches(Role.ADMIN) or isinstance(work.actor, Operator):
+    if user.role is not Role.USER or isinstance(work.actor, Operator):
         return
     if await work.tx.environments.count(EnvironmentFilter(user_id=user.id)) >= quota:
         raise Conflict(f"A user has at most {quota} environments.")

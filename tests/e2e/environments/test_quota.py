@@ -68,15 +68,6 @@ async def test_who_has_the_quota_gets_no_more_whoever_makes_it_an_owner_alone(
     assert (seen["user_id"], seen["permission"]) == (people.user.id, "owner")
 
 
-async def test_a_viewer_who_had_the_quota_as_a_user_gets_no_more_meanwhile(people: People) -> None:
-    environment = await shared(people.user, people.other_user, "owner")
-    for _ in range(QUOTA):
-        await register(people.other_user)
-    await people.admin.caller.patch(people.other_user.path, {"role": "viewer"})
-
-    assert await leave(people.user, environment) == (409, "conflict")
-
-
 async def test_admins_have_any_number_handed_on_to_them(people: People) -> None:
     for _ in range(QUOTA):
         await register(people.admin)

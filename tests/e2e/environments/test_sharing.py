@@ -196,6 +196,24 @@ async def test_an_environment_goes_to_the_longest_standing_owner_that_is_left(
     assert seen.body["user_id"] == people.other_user.id
 
 
+async def test_an_owner_with_whom_it_rests_is_not_one_who_is_left(people: People) -> None:
+    environment = await shared(people.user, people.other_user, "owner")
+    await people.admin.caller.patch(people.other_user.path, {"role": "viewer"})
+    one = f"{path_of(environment)}/permissions/{people.user.id}"
+
+    answers = [
+        await people.user.caller.delete(one),
+        await people.user.caller.put(one, {"permission": "editor"}),
+        await people.user.caller.put(f"{people.user.path}/permissions", {"permissions": []}),
+    ]
+    assert {(answer.status, answer.error) for answer in answers} == {(409, "last_owner")}
+
+    await share(people.user, environment, people.admin, "owner")
+    assert (await people.user.caller.delete(one)).status == 204
+    seen = (await people.super_admin.caller.get(path_of(environment))).body
+    assert seen["user_id"] == people.admin.id
+
+
 async def test_of_two_owners_who_leave_at_once_one_is_left(people: People) -> None:  # AZ-09
     for _ in range(scaled(20)):
         environment = await shared(people.user, people.other_user, "owner")
