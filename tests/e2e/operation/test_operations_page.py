@@ -1,0 +1,60 @@
+"""docs/operations.md: its commands run as they stand there, beside a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.e2e.test_process import API, call, given, sign_in
+from tests.house.tree import ROOT
+from tests.process import agentbox, environment, serving
+
+PAGE = (ROOT / "docs/operations.md").read_text()
+COMMANDS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def shell(folder: Path, script: str) -> str:
+    """What a script prints; it must succeed, and `agentbox` is the one that is tested."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["sh", "-eu", "-c", script],
+        cwd=folder,
+        env=environment(PATH=path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_command_of_the_page_works_beside_a_server(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with serving(tmp_path, env=given()) as server:
+        sign_in(server.url)
+        for script in COMMANDS:
+            shell(tmp_path, script)
+        listed = json.loads(agentbox(tmp_path, "keys", "list", "--json").stdout)["keys"]
+        assert [key["state"] for key in listed] == ["retired", "retired", "signing"]
+
+
+def test_what_was_backed_up_starts_elsewhere_with_its_sessions(tmp_path: Path) -> None:
+    # ST-11, as far as one file and its key go.
+    (backup,) = [script for script in COMMANDS if "VACUUM INTO" in script]
+    with serving(tmp_path, env=given()) as server:
+        bearer = sign_in(server.url)
+        shell(tmp_path, backup)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(tmp_path / "backup", elsewhere)
+    assert {path.name: path.stat().st_mode & 0o777 for path in elsewhere.iterdir()} == {
+        "agentbox.db": 0o600,
+        "agentbox.db.key": 0o600,
+    }
+    with serving(elsewhere, env=environment()) as restored:
+        assert call(f"{restored.url}{API}/auth/me", **bearer)[0] == 200
