@@ -14,16 +14,19 @@ from agentbox.web.handlers.shapes.auth import (
     LoginBody,
     LoginOut,
     MeOut,
+    RefreshBody,
     me_out,
 )
 from agentbox.web.handlers.shapes.users import user_out
 
 
 class AuthHandlers:
-    """POST /auth/login, /auth/login/continue, /auth/logout, /auth/change-password; GET /auth/me."""
+    """POST /auth/login, /auth/login/continue, /auth/refresh, /auth/logout, /auth/change-password;
+    GET /auth/me."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._login = runtime.login
+        self._refreshing = runtime.refreshing
         self._passwords = runtime.passwords
 
     async def login(self, request: RouteRequest[LoginBody, None]) -> LoginOut:
@@ -39,6 +42,11 @@ class AuthHandlers:
         return _login_out(
             await self._login.continue_flow(body.flow, body.method, body.data, request.origin)
         )
+
+    async def refresh(self, request: RouteRequest[RefreshBody, None]) -> LoginOut:
+        """Go on with a session: the next tokens."""
+        token = Secret(request.body.refresh_token)
+        return _login_out(await self._refreshing.refresh(token, request.origin))
 
     async def logout(self, request: RouteRequest[None, None]) -> RouteResponse:
         """End the session."""
@@ -69,5 +77,7 @@ def _login_out(signed_in: SignedIn) -> LoginOut:
         token=signed_in.token.reveal(),
         expires_at=signed_in.expires_at,
         expires_in=signed_in.expires_in,
+        refresh_token=signed_in.refresh_token.reveal(),
+        refresh_expires_at=signed_in.refresh_expires_at,
         user=user_out(signed_in.user),
     )

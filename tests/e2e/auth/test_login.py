@@ -32,7 +32,10 @@ async def test_the_reply_has_the_members_of_the_contract(live: Live, people: Peo
     answer = await login(live, people.user.username, USER_PASSWORD)
 
     assert answer.status == 200
-    assert set(answer.body) == {"token", "token_type", "expires_at", "expires_in", "user"}
+    assert set(answer.body) == {
+        "token", "token_type", "expires_at", "expires_in", "refresh_token", "refresh_expires_at",
+        "user",
+    }  # fmt: skip
     assert answer.body["token_type"] == "Bearer"
     assert answer.body["expires_in"] == 900
     assert answer.body["expires_at"].endswith("Z")
