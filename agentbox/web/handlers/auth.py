@@ -14,6 +14,8 @@ from agentbox.web.handlers.shapes.auth import (
     LoginBody,
     LoginOut,
     MeOut,
+    ReauthenticateBody,
+    ReauthenticateOut,
     RefreshBody,
     me_out,
 )
@@ -21,8 +23,8 @@ from agentbox.web.handlers.shapes.users import user_out
 
 
 class AuthHandlers:
-    """POST /auth/login, /auth/login/continue, /auth/refresh, /auth/logout, /auth/change-password;
-    GET /auth/me."""
+    """POST /auth/login, /auth/login/continue, /auth/refresh, /auth/logout, /auth/reauthenticate,
+    /auth/change-password; GET /auth/me."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._login = runtime.login
@@ -52,6 +54,15 @@ class AuthHandlers:
         """End the session."""
         await self._login.end(request.principal, request.origin)
         return RouteResponse(status=204)
+
+    async def reauthenticate(
+        self, request: RouteRequest[ReauthenticateBody, None]
+    ) -> ReauthenticateOut:
+        """Give one's password again."""
+        done = await self._passwords.reauthenticate(
+            request.principal, request.origin, Secret(request.body.password)
+        )
+        return ReauthenticateOut(auth_time=done.auth_time, amr=done.amr)
 
     async def me(self, request: RouteRequest[None, None]) -> MeOut:
         """Who the caller is."""

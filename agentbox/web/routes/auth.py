@@ -14,7 +14,7 @@ from agentbox.errors import (
     StorageFull,
     WeakPassword,
 )
-from agentbox.model.access.route import PUBLIC, Access
+from agentbox.model.access.route import PUBLIC, SESSION, Access
 from agentbox.plugin.routes import Route
 from agentbox.web.handlers.auth import AuthHandlers
 from agentbox.web.handlers.shapes import auth as shapes
@@ -95,6 +95,17 @@ def _of_oneself(auth: AuthHandlers) -> list[Route]:
             handler=auth.me,
             summary="Who you are and what this credential may do",
             response=shapes.MeOut,
+            tag="auth",
+        ),
+        Route(
+            method="POST",
+            path=f"{API}/auth/reauthenticate",
+            access=SESSION,
+            handler=auth.reauthenticate,
+            summary="Give your password again, for what wants a fresh sign-in",
+            body=shapes.ReauthenticateBody,
+            response=shapes.ReauthenticateOut,
+            errors=(SessionRequired, InvalidPassword, Overloaded, StorageFull),
             tag="auth",
         ),
         Route(

@@ -15,6 +15,7 @@ from tests.live import Live
 PUBLIC = {
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/login/continue",
+    "POST /api/v1/auth/refresh",
     "GET /healthz",
     "GET /readyz",
     "GET /api/v1/health",

@@ -70,6 +70,19 @@ class LoginOut(Struct, frozen=True, kw_only=True):
     user: UserOut
 
 
+class ReauthenticateBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One's own password, again."""
+
+    password: str
+
+
+class ReauthenticateOut(Struct, frozen=True, kw_only=True):
+    """When the session's user was authenticated last, and how (RFC 8176)."""
+
+    auth_time: datetime
+    amr: tuple[str, ...]
+
+
 class ChangePasswordBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The new password, and the current one unless this session must change it."""
 
