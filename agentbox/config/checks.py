@@ -147,6 +147,8 @@ def check_tokens(tokens: TokenSettings, faults: Faults) -> TokenSettings:
     """`[tokens]` as it is."""
     access = tokens.access_expiry
     _within(faults, "access_expiry", access, timedelta(seconds=1), LONGEST_TOKEN)
+    _within(faults, "refresh_expiry", tokens.refresh_expiry, access, _CENTURY)
+    _within(faults, "refresh_grace", tokens.refresh_grace, timedelta(0), timedelta(seconds=10))
     _within(faults, "session_max_age", tokens.session_max_age, access, _CENTURY)
     return tokens
 

@@ -96,12 +96,26 @@ class AdminSettings(Options, frozen=True):
 
 
 class TokenSettings(Options, frozen=True):
-    """`[tokens]`: how long access tokens and sessions last."""
+    """`[tokens]`: how long access tokens, refresh tokens and sessions last."""
 
     access_expiry: Annotated[
         timedelta,
         Meta(description="Lifetime of an access token, 1s to 24h; revocation never waits for it."),
     ] = timedelta(minutes=15)
+    refresh_expiry: Annotated[
+        timedelta,
+        Meta(
+            description="How long a refresh token waits to be used; each use gives a new one. At "
+            "least `access_expiry`."
+        ),
+    ] = timedelta(days=7)
+    refresh_grace: Annotated[
+        timedelta,
+        Meta(
+            description="How long a refresh token that was just used may be used again, should the "
+            "answer be lost, 0 to 10s. Later its whole session ends."
+        ),
+    ] = timedelta(seconds=10)
     session_max_age: Annotated[
         timedelta,
         Meta(description="A session ends after this, however much it is used."),
@@ -209,5 +223,6 @@ SHORT_NAMES: Mapping[str, str] = {
     "AGENTBOX_ADMIN_EMAIL": "admin.email",
     "AGENTBOX_JWT_SECRET": "plugins.jwt.secret",
     "AGENTBOX_JWT_EXPIRY": "tokens.access_expiry",
+    "AGENTBOX_JWT_REFRESH_EXPIRY": "tokens.refresh_expiry",
     "AGENTBOX_API_KEY_PREFIX": "api_keys.prefix",
 }

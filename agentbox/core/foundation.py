@@ -17,6 +17,8 @@ from agentbox.core.login import Login, LoginParts
 from agentbox.core.paging import Pages
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.people.recovery import Recovery
+from agentbox.core.people.refresh_tokens import RefreshTokens
+from agentbox.core.people.refreshing import Refreshing
 from agentbox.core.people.sessions import Sessions
 from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
@@ -24,6 +26,7 @@ from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
 from agentbox.core.signing import SigningKeys
 from agentbox.core.start.opening import Abilities
+from agentbox.core.tokens import AccessTokens
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.plugin.services import Sealer
 
@@ -41,6 +44,7 @@ class Foundation:
     events: EventQueue
     last_used: LastUsed
     cursors: Sealer
+    refresh_tokens: RefreshTokens
 
 
 def make_recognition(on: Foundation) -> Recognition:
@@ -87,6 +91,26 @@ def make_login(on: Foundation) -> Login:
         sealer=on.services.sealer,
         dispatcher=on.dispatcher,
         changes=on.changes,
+        refresh_tokens=on.refresh_tokens,
+    )
+
+
+def make_refreshing(on: Foundation) -> Refreshing:
+    """Going on with the sessions that the configured methods have begun."""
+    return Refreshing(
+        storage=on.services.storage,
+        clock=on.services.clock,
+        changes=on.changes,
+        counters=on.services.counters,
+        access_tokens=AccessTokens(
+            issuer=on.abilities.issuer,
+            claims=on.abilities.claims,
+            audience=on.settings.public_url,
+            expiry=on.settings.tokens.access_expiry,
+            dispatcher=on.dispatcher,
+        ),
+        refresh_tokens=on.refresh_tokens,
+        methods=frozenset(named.id for named in on.abilities.methods),
     )
 
 

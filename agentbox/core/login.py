@@ -13,6 +13,7 @@ import structlog
 from msgspec import Struct
 
 from agentbox.core.changes import Changes, Writing
+from agentbox.core.people.refresh_tokens import RefreshTokens
 from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher, Named
 from agentbox.core.recognition.soundness import is_sound_answer
 from agentbox.core.recognition.state import user_id_of
@@ -45,6 +46,7 @@ from agentbox.plugin.authenticator import (
     NotMine,
     PasswordLogin,
     TokenIssuer,
+    TokenRequest,
     Verified,
 )
 from agentbox.plugin.policy import LoginPolicy, TokenClaims
@@ -58,11 +60,13 @@ _log = structlog.get_logger("agentbox.login")
 
 
 class SignedIn(NamedTuple):
-    """A session just begun: its access token, when that ends, and who it is."""
+    """Tokens of a session, new or gone on: when each of them ends, and who it is."""
 
     token: Secret
     expires_at: datetime
     expires_in: int
+    refresh_token: Secret
+    refresh_expires_at: datetime
     user: User
 
 
@@ -93,6 +97,7 @@ class Login:
         sealer: Sealer,
         dispatcher: Dispatcher,
         changes: Changes,
+        refresh_tokens: RefreshTokens,
     ) -> None:
         self._parts = parts
         self._storage = storage
@@ -100,6 +105,7 @@ class Login:
         self._sealer = sealer
         self._dispatcher = dispatcher
         self._changes = changes
+        self._refresh_tokens = refresh_tokens
         self._tokens = AccessTokens(
             issuer=parts.issuer,
             claims=parts.claims,
@@ -187,13 +193,13 @@ class Login:
         user = await self._user_of(identity)
         for policy in self._parts.policies:
             await self._judge(policy, context, user, identity)
-        session = self._new_session(user, identity, context.origin)
-        request = await self._tokens.prepare(user, session)
+        session = self._new_session(user, named.id, identity, context.origin)
+        request = await self._tokens.prepare(user, session, session.created_at)
         await self._begin(session, answer, context.origin)
         token = await self._tokens.mint(request)
-        lifetime = int((request.expires_at - request.issued_at).total_seconds())
         signed_in = msgspec.structs.replace(user, last_login=session.created_at)
-        return SignedIn(token, request.expires_at, lifetime, signed_in)
+        refresh_token = self._refresh_tokens.current(session)
+        return handed_out(request, token, session, refresh_token, signed_in)
 
     async def _judge(
         self, policy: Named[LoginPolicy], context: LoginContext, user: User, identity: Identity
@@ -247,12 +253,12 @@ class Login:
             raise InvalidCredentials
         return user
 
-    def _new_session(self, user: User, identity: Identity, origin: Origin) -> Session:
+    def _new_session(self, user: User, method: str, identity: Identity, origin: Origin) -> Session:
         now = self._clock.now()
-        return Session(
+        session = Session(
             id=new_id(),
             user_id=user.id,
-            authenticator_id=identity.authenticator_id,
+            authenticator_id=method,
             created_at=now,
             expires_at=now + self._parts.session_max_age,
             auth_time=identity.auth_time or now,
@@ -260,6 +266,7 @@ class Login:
             ip=origin.address,
             user_agent=(origin.user_agent or "")[:_MAX_USER_AGENT] or None,
         )
+        return self._refresh_tokens.begin(session)
 
     async def _begin(self, session: Session, judged: Verified, origin: Origin) -> None:
         """Write the session, unless its user or the password changed while it was judged."""
@@ -270,6 +277,20 @@ class Login:
                 raise InvalidCredentials  # what was checked is the old password, or is used up
             await writing.tx.sessions.add(session)
             await writing.record("session.begin", f"session:{session.id}")
+
+
+def handed_out(
+    request: TokenRequest, token: Secret, session: Session, refresh_token: Secret, user: User
+) -> SignedIn:
+    """What the client gets: `token`, minted for `request`, and the session's refresh token."""
+    return SignedIn(
+        token=token,
+        expires_at=request.expires_at,
+        expires_in=int((request.expires_at - request.issued_at).total_seconds()),
+        refresh_token=refresh_token,
+        refresh_expires_at=session.idle_until or session.expires_at,
+        user=user,
+    )
 
 
 async def _still_holds(writing: Writing, user_id: str, judged: Verified) -> bool:

@@ -31,6 +31,7 @@ from agentbox.core.foundation import (
     make_questions,
     make_recognition,
     make_recovery,
+    make_refreshing,
     make_sessions,
     make_signing_keys,
     make_users,
@@ -40,6 +41,8 @@ from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login
 from agentbox.core.people.passwords import FIRST_START, Passwords
 from agentbox.core.people.recovery import Recovery
+from agentbox.core.people.refresh_tokens import RefreshLifetimes, RefreshTokens
+from agentbox.core.people.refreshing import Refreshing
 from agentbox.core.people.sessions import Sessions
 from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
@@ -84,6 +87,7 @@ class Runtime:
     dispatcher: Dispatcher
     passwords: Passwords
     login: Login
+    refreshing: Refreshing
     users: Users
     recovery: Recovery
     sessions: Sessions
@@ -219,6 +223,12 @@ def _assemble(
         events=events,
         last_used=LastUsed(storage),
         cursors=secret.for_use("cursor"),
+        refresh_tokens=RefreshTokens(
+            secret.macs("refresh"),
+            RefreshLifetimes(
+                idle=settings.tokens.refresh_expiry, grace=settings.tokens.refresh_grace
+            ),
+        ),
     )
     passwords = make_passwords(foundation, _initial_password(storage).forget)
     environments = make_environments(foundation)
@@ -234,6 +244,7 @@ def _assemble(
         dispatcher=foundation.dispatcher,
         passwords=passwords,
         login=make_login(foundation),
+        refreshing=make_refreshing(foundation),
         users=make_users(foundation, passwords),
         recovery=make_recovery(foundation, passwords),
         sessions=make_sessions(foundation),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -36,13 +36,13 @@ class AccessTokens:
         self._expiry = expiry
         self._dispatcher = dispatcher
 
-    async def prepare(self, user: User, session: Session) -> TokenRequest:
-        """What a token of this session is to say, with the claims of every source.
+    async def prepare(self, user: User, session: Session, now: datetime) -> TokenRequest:
+        """What a token of this session, given now, is to say, with the claims of every source.
 
         Raises `Unavailable` if nothing here mints, `AuthenticatorUnavailable` if a source breaks.
         """
         self._the_issuer()
-        now = session.created_at.replace(microsecond=0)
+        now = now.replace(microsecond=0)
         request = TokenRequest(
             subject=user.id,
             session_id=session.id,

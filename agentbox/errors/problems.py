@@ -76,6 +76,12 @@ class InvalidCredentials(Problem):
     code, title = "invalid_credentials", "The username or the password is wrong"
 
 
+class InvalidGrant(Problem):
+    """What was to be exchanged for tokens does not hold; it does not say why (RFC 6749 5.2)."""
+
+    code, title = "invalid_grant", "The grant is not valid"
+
+
 class InsufficientScope(Problem):
     """The role has the scope, this credential has not (RFC 6750 section 3.1)."""
 

@@ -52,7 +52,7 @@ def a_password_reset(user_id: str = "user-1", **fields: Any) -> PasswordReset:
 
 
 def a_session(id_: str = "session-1", **fields: Any) -> Session:
-    """A live session of `user-1`, an hour long."""
+    """A live session of `user-1`, an hour long, at its first refresh token."""
     session = Session(
         id=id_,
         user_id="user-1",
@@ -61,6 +61,9 @@ def a_session(id_: str = "session-1", **fields: Any) -> Session:
         expires_at=NOON + HOUR,
         auth_time=NOON,
         amr=("pwd",),
+        nonce=bytes(range(16)),
+        idle_until=NOON + HOUR,
+        last_used=NOON,
     )
     return _replaced(session, fields)
 

@@ -19,6 +19,7 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     errors.Unauthorized: 401,
     errors.InvalidToken: 401,
     errors.InvalidCredentials: 401,
+    errors.InvalidGrant: 401,
     errors.InsufficientScope: 403,
     errors.InsufficientRole: 403,
     errors.InsufficientRank: 403,

@@ -119,9 +119,13 @@ VARIABLES = [
     ),
     ({"AGENTBOX_GOOGLE_ENABLED": "yes"}, "AGENTBOX_GOOGLE_ENABLED: 'yes' is not true or false."),
     (
-        {"AGENTBOX_JWT_REFRESH_EXPIRY": "7d"},
-        "AGENTBOX_JWT_REFRESH_EXPIRY: this version does not have refresh tokens yet; remove the "
-        "setting.",
+        {"AGENTBOX_JWT_REFRESH_EXPIRY": "10m"},
+        "AGENTBOX_JWT_REFRESH_EXPIRY (tokens.refresh_expiry): 10m is out of the range 15m to "
+        "36500d.",
+    ),
+    (
+        {"AGENTBOX_TOKENS__REFRESH_GRACE": "11s"},
+        "AGENTBOX_TOKENS__REFRESH_GRACE (tokens.refresh_grace): 11s is out of the range 0 to 10s.",
     ),
     (
         {"AGENTBOX_GOOGLE_CLIENT_SECRET_FILE": "x"},
@@ -213,8 +217,8 @@ FILES = [
         "settings.toml:2 (tokens.access_expiry): 60 is not a duration",
     ),
     (
-        "[tokens]\nrefresh_grace = '1s'",
-        "settings.toml:2 (tokens.refresh_grace): this version does ",
+        "[tokens]\nrefresh_grace = '1m'",
+        "settings.toml:2 (tokens.refresh_grace): 1m is out of the range 0 to 10s.",
     ),
     ("[throttle]\naddress = '1'", "settings.toml:1 (throttle): this version does not have throttl"),
     (

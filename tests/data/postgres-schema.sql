@@ -32,7 +32,12 @@ CREATE TABLE sessions (
     amr json NOT NULL,
     ended_at timestamptz,
     ip text,
-    user_agent text
+    user_agent text,
+    generation bigint NOT NULL DEFAULT 0,
+    nonce bytea,
+    rotated_at timestamptz,
+    idle_until timestamptz,
+    last_used timestamptz
 );
 
 CREATE TABLE login_flows (

@@ -53,6 +53,10 @@ class Person:
         """Where its record is."""
         return f"/users/{self.id}"
 
+    async def anew(self) -> Caller:
+        """Calls in a session that begins now: the one there is may be minutes old."""
+        return await self.live.sign_in(self.username)
+
     async def key(self, **fields: Any) -> str:
         """A new API key of this person's; its text."""
         text, _ = await self.live.make_key(self.caller, **fields)

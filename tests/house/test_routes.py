@@ -15,6 +15,7 @@ from tests.house.routes_page import table
 PUBLIC_ROUTES = {
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/login/continue",
+    "POST /api/v1/auth/refresh",
     "GET /api/v1/health",
     "GET /healthz",
     "GET /readyz",

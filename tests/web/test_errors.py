@@ -16,7 +16,7 @@ from tests.web.live import Live, RawAnswer, serving
 # access.md: the closed list of codes by status.
 CODES = {
     400: {"invalid_request", "malformed_body", "invalid_cursor"},
-    401: {"unauthorized", "invalid_token", "invalid_credentials"},
+    401: {"unauthorized", "invalid_token", "invalid_credentials", "invalid_grant"},
     403: {
         *("insufficient_scope", "insufficient_role", "insufficient_rank", "scope_exceeds_own"),
         *(

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _PARTS: Mapping[str, str] = {
-    "tokens.refresh_expiry": "refresh tokens",
-    "tokens.refresh_grace": "refresh tokens",
     "server.return_to": "sign-in through other providers",
     "throttle": "throttling",
     "metrics": "metrics",
 }
 
 _VARIABLES: Mapping[str, str] = {
-    "AGENTBOX_JWT_REFRESH_EXPIRY": "refresh tokens",
-    "AGENTBOX_TOKENS__REFRESH_EXPIRY": "refresh tokens",
-    "AGENTBOX_TOKENS__REFRESH_GRACE": "refresh tokens",
     "AGENTBOX_SERVER__RETURN_TO": "sign-in through other providers",
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,6 +14,7 @@ from agentbox.errors import (
     FieldFault,
     InvalidPassword,
     InvalidToken,
+    SessionRequired,
     Unavailable,
     ValidationFailed,
     WeakPassword,
@@ -26,7 +29,17 @@ from agentbox.plugin.storage import Change, Storage
 FIRST_START = "first_start"
 """The marker that holds the id of the user made on the first start."""
 
+BY_PASSWORD = ("pwd",)
+"""How somebody was authenticated who gave a password (RFC 8176)."""
+
 _NEW = "/new_password"
+
+
+class Reauthenticated(NamedTuple):
+    """When and how the user of a session was authenticated last."""
+
+    auth_time: datetime
+    amr: tuple[str, ...]
 
 
 class Passwords:
@@ -118,6 +131,27 @@ class Passwords:
                 msgspec.structs.replace(user, password_change_required=False, updated_at=work.now)
             )
             await work.record("user.password_change", f"user:{user.id}")
+
+    async def reauthenticate(
+        self, caller: Principal, origin: Origin, password: Secret
+    ) -> Reauthenticated:
+        """Note on the caller's session that it gave its password just now.
+
+        Raises `SessionRequired` for an API key, `InvalidPassword`, `Overloaded`,
+        `AuthenticatorUnavailable`, `Unavailable`.
+        """
+        session_id = caller.session_id
+        if session_id is None:
+            raise SessionRequired
+        async with self._storage.transaction(read_only=True) as tx:
+            record = await tx.passwords.get(caller.user_id)
+        await self._check_current(record, password)
+        async with self._changes.begin(caller, origin, of=caller.user_id) as work:
+            await self._unchanged(work, caller.user_id, record)
+            await work.tx.sessions.renew(session_id, work.now, BY_PASSWORD)
+            work.changed(Change("session", session_id))
+            await work.record("session.reauthenticate", f"session:{session_id}")
+        return Reauthenticated(work.now, BY_PASSWORD)
 
     async def _check_current(self, record: PasswordRecord | None, current: Secret | None) -> None:
         if current is None:

@@ -23,7 +23,7 @@ from agentbox.errors import (
     Problem,
     SelfForbidden,
 )
-from agentbox.model.access.decisions import require_rank, require_scope
+from agentbox.model.access.decisions import require_fresh, require_rank, require_scope
 from agentbox.model.access.roles import Role
 from agentbox.model.access.scopes import (
     ROLES_WRITE,
@@ -34,7 +34,7 @@ from agentbox.model.access.scopes import (
 )
 from agentbox.model.formats.names import canonical_username
 from agentbox.model.ids import new_id
-from agentbox.model.principal import Actor, Operator, Origin
+from agentbox.model.principal import Actor, Operator, Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.users import Status, User, UserFilter
 from agentbox.plugin.storage import Storage
@@ -138,7 +138,8 @@ class Users:
     async def edit(self, actor: Actor, origin: Origin, user_id: str, edit: UserEdit) -> User:
         """Change the fields given; an edit that changes nothing is no change at all.
 
-        Raises as `create` does, and `NotFound`, `SelfForbidden`, `LastSuperAdmin`.
+        Raises as `create` does, and `NotFound`, `SelfForbidden`, `LastSuperAdmin`, and
+        `InsufficientUserAuthentication` where one's own e-mail changes in an old session.
         """
         self._judge_scopes(actor, user_id, edit)
         edit = _canonical(edit)
@@ -203,6 +204,7 @@ class Users:
         after = _edited(before, edit)
         by_self = is_self(work.actor, before)
         if after.email != before.email:
+            _require_fresh_sign_in(work, by_self=by_self)
             verified = after.email is not None and not by_self
             after = msgspec.structs.replace(after, email_verified=verified)
         if password_hash is not None:
@@ -252,6 +254,12 @@ def _judge_self(user: User, edit: UserEdit) -> None:
         if user.role.reaches(Role.ADMIN):
             raise SelfForbidden
         raise InsufficientRole
+
+
+def _require_fresh_sign_in(work: Work, *, by_self: bool) -> None:
+    """One's own e-mail wants a sign-in that is not long ago. A key has none: its scope decides."""
+    if by_self and isinstance(work.actor, Principal) and work.actor.credential.kind != "api_key":
+        require_fresh(work.actor, work.now)
 
 
 def _edited(user: User, edit: UserEdit) -> User:

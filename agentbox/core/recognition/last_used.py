@@ -1,5 +1,5 @@
-"""How often and when API keys were used: collected in memory, written in batches, never by a
-request."""
+"""When API keys and sessions were used, and how often keys were: collected in memory, written in
+batches, never by a request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
-from agentbox.plugin.storage import Storage
+from agentbox.plugin.storage import Storage, Transaction
 
 BATCH = 200
 
@@ -29,6 +29,7 @@ class LastUsed:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._noted: dict[Use, _Noted] = {}
+        self._sessions: dict[str, datetime] = {}
         self._hour = self._next_hour = datetime.min.replace(tzinfo=UTC)
         self._one_at_a_time = asyncio.Lock()
 
@@ -41,8 +42,12 @@ class LastUsed:
         noted = self._noted.get(use)
         self._noted[use] = _Noted(1 if noted is None else noted.uses + 1, now)
 
+    def note_session(self, session_id: str, now: datetime) -> None:
+        """The session was used now."""
+        self._sessions[session_id] = now
+
     async def flush(self) -> int:
-        """Write what was noted, a batch a transaction; how many counts. What fails stays noted.
+        """Write what was noted, a batch a transaction; how many rows. What fails stays noted.
 
         Goes on to its end if the caller is cancelled: whether a commit that was left alone took
         place nobody could tell, and its uses would be lost or counted twice.
@@ -52,16 +57,26 @@ class LastUsed:
     async def _flush(self) -> int:
         written = 0
         async with self._one_at_a_time:
-            while self._noted:
+            while self._noted or self._sessions:
                 batch = dict(islice(self._noted.items(), BATCH))
+                sessions = dict(islice(self._sessions.items(), BATCH))
                 async with self._storage.transaction() as tx:
-                    await tx.api_keys.touch({key: noted.last for (key, _), noted in batch.items()})
-                    await tx.api_key_usage.add({use: noted.uses for use, noted in batch.items()})
+                    await self._write(tx, batch, sessions)
                 self._forget(batch)
-                written += len(batch)
-                if len(batch) < BATCH:
+                self._forget_sessions(sessions)
+                written += len(batch) + len(sessions)
+                if max(len(batch), len(sessions)) < BATCH:
                     break
         return written
+
+    async def _write(
+        self, tx: Transaction, batch: dict[Use, _Noted], sessions: dict[str, datetime]
+    ) -> None:
+        if batch:
+            await tx.api_keys.touch({key: noted.last for (key, _), noted in batch.items()})
+            await tx.api_key_usage.add({use: noted.uses for use, noted in batch.items()})
+        if sessions:
+            await tx.sessions.touch(sessions)
 
     def _forget(self, batch: dict[Use, _Noted]) -> None:
         """What came meanwhile stays for the next time."""
@@ -69,3 +84,8 @@ class LastUsed:
             now = self._noted.pop(use)
             if now.uses > noted.uses:
                 self._noted[use] = now._replace(uses=now.uses - noted.uses)
+
+    def _forget_sessions(self, batch: dict[str, datetime]) -> None:
+        for session_id, last in batch.items():
+            if self._sessions[session_id] == last:
+                del self._sessions[session_id]

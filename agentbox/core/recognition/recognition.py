@@ -107,6 +107,8 @@ class Recognition:
             if api_key is not None and (api_key.allowed_cidrs or api_key.rate_limit is not None):
                 self._check_use(api_key, address)
             self._last_used.note(credential.id, now)
+        elif credential.kind == "session":
+            self._last_used.note_session(credential.id, now)
         return principal
 
     def _check_use(self, key: ApiKey, address: str | None) -> None:

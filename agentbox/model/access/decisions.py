@@ -52,7 +52,13 @@ def authorise(
         if scope not in scopes.of_role(principal.role):
             raise InsufficientRole
         raise InsufficientScope(scope)
-    if access.fresh and (principal.auth_time is None or now - principal.auth_time > FRESH_FOR):
+    if access.fresh:
+        require_fresh(principal, now)
+
+
+def require_fresh(principal: Principal, now: datetime) -> None:
+    """Raises `InsufficientUserAuthentication` if the sign-in is too long ago, or there was none."""
+    if principal.auth_time is None or now - principal.auth_time > FRESH_FOR:
         raise InsufficientUserAuthentication(
             members={"max_age": int(FRESH_FOR.total_seconds())},
         )

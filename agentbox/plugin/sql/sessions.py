@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agentbox.model.sessions import LoginFlow, Session
@@ -11,16 +11,31 @@ from agentbox.plugin.storage import LoginFlowStore, Page, SessionStore
 
 COLUMNS = (
     "id, user_id, authenticator_id, created_at, expires_at, auth_time, amr, ended_at, ip,"
-    " user_agent"
+    " user_agent, generation, nonce, rotated_at, idle_until, last_used"
 )
-INSERT = f"INSERT INTO sessions ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+INSERT = (
+    f"INSERT INTO sessions ({COLUMNS})"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+)
 SELECT = f"SELECT {COLUMNS} FROM sessions WHERE id = $1"
+ROTATE = (
+    "UPDATE sessions SET generation = generation + 1, rotated_at = $3, last_used = $3,"
+    " idle_until = $4 WHERE id = $1 AND generation = $2 AND ended_at IS NULL AND expires_at > $3"
+    f" AND idle_until > $3 RETURNING {COLUMNS}"
+)
+RENEW = (
+    "UPDATE sessions SET auth_time = $2, amr = $3 WHERE id = $1 AND ended_at IS NULL RETURNING id"
+)
+TOUCH = "UPDATE sessions SET last_used = $2 WHERE id = $1 AND (last_used IS NULL OR last_used < $2)"
 END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id"
 END_ALL = (
     "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL"
     " AND expires_at > $2 AND id <> $3 RETURNING id"
 )
-LIVE = "user_id = $1 AND ended_at IS NULL AND expires_at > $2"
+LIVE = (
+    "user_id = $1 AND ended_at IS NULL AND expires_at > $2"
+    " AND (idle_until IS NULL OR idle_until > $2)"
+)
 NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4"
 LIST = f"SELECT {COLUMNS} FROM sessions WHERE {LIVE} {NEWEST_FIRST}"
 LIST_AFTER = (
@@ -59,11 +74,28 @@ class SqlSessionStore(SessionStore):
             session.ended_at,
             session.ip,
             session.user_agent,
+            session.generation,
+            session.nonce,
+            session.rotated_at,
+            session.idle_until,
+            session.last_used,
         )
 
     async def get(self, session_id: str) -> Session | None:
         rows = await self._db.fetch(SELECT, session_id)
         return self._session(rows[0]) if rows else None
+
+    async def rotate(
+        self, session_id: str, generation: int, now: datetime, idle_until: datetime
+    ) -> Session | None:
+        rows = await self._db.fetch(ROTATE, session_id, generation, now, idle_until)
+        return self._session(rows[0]) if rows else None
+
+    async def renew(self, session_id: str, auth_time: datetime, amr: Sequence[str]) -> bool:
+        return bool(await self._db.fetch(RENEW, session_id, auth_time, to_json(tuple(amr))))
+
+    async def touch(self, last_used: Mapping[str, datetime]) -> None:
+        await self._db.run_many(TOUCH, list(last_used.items()))
 
     async def end(self, session_id: str, now: datetime) -> bool:
         return bool(await self._db.fetch(END, session_id, now))
@@ -98,6 +130,11 @@ class SqlSessionStore(SessionStore):
             ended_at=optional_instant(self._db, row[7]),
             ip=row[8],
             user_agent=row[9],
+            generation=row[10],
+            nonce=None if row[11] is None else bytes(row[11]),
+            rotated_at=optional_instant(self._db, row[12]),
+            idle_until=optional_instant(self._db, row[13]),
+            last_used=optional_instant(self._db, row[14]),
         )
 
 

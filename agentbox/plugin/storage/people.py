@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agentbox.model.sessions import LoginFlow, Session
@@ -102,20 +102,39 @@ class SessionStore(ABC):
     async def get(self, session_id: str) -> Session | None: ...
 
     @abstractmethod
+    async def rotate(
+        self, session_id: str, generation: int, now: datetime, idle_until: datetime
+    ) -> Session | None:
+        """Go on from that generation to the next, in one statement; the session as it is then.
+
+        Sets `rotated_at` and `last_used` to `now`. None if it is at another generation, ended, past
+        its absolute end or the end of its idle time, or not there: then nothing is changed.
+        """
+
+    @abstractmethod
+    async def renew(self, session_id: str, auth_time: datetime, amr: Sequence[str]) -> bool:
+        """Note that its user was authenticated anew; False if it is ended or not there."""
+
+    @abstractmethod
+    async def touch(self, last_used: Mapping[str, datetime]) -> None:
+        """Note last uses. Never moves a time backwards."""
+
+    @abstractmethod
     async def end(self, session_id: str, now: datetime) -> bool:
         """End it in one statement; False if it was ended already or is not there."""
 
     @abstractmethod
     async def end_all(self, user_id: str, now: datetime, *, keep: str | None = None) -> int:
-        """End all of a user's sessions but `keep`; how many were live."""
+        """End all of a user's sessions but `keep`; how many were not past their absolute end."""
 
     @abstractmethod
     async def list(self, user_id: str, now: datetime, page: Page) -> Sequence[Session]:
-        """A user's live sessions, newest first by (created_at, id)."""
+        """A user's live sessions, newest first by (created_at, id), without those past their idle
+        time."""
 
     @abstractmethod
     async def count(self, user_id: str, now: datetime) -> int:
-        """How many of a user's sessions are live."""
+        """How many sessions `list` would give in all."""
 
     @abstractmethod
     async def purge(self, before: datetime) -> int:

@@ -67,6 +67,41 @@ class RaceTests(StorageTests):
 
         assert sorted(map(str, got)) == ["False"] * (RACERS - 1) + ["True"]
 
+    async def test_one_of_many_goes_on_with_a_session(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.sessions.add(a_session(generation=7))
+
+        got = await _race(
+            both, lambda tx, n: tx.sessions.rotate("session-1", 7, NOON + n * TICK, NOON + HOUR)
+        )
+
+        assert got.count(None) == RACERS - 1
+        async with both[1].transaction(read_only=True) as tx:
+            after = await tx.sessions.get("session-1")
+        assert after is not None
+        assert after.generation == 8
+        assert got.count(after) == 1
+
+    async def test_an_ended_session_stays_ended_beside_its_uses(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.sessions.add(a_session())
+
+        async def use_or_end(tx: Transaction, number: int) -> None:
+            if number == RACERS // 2:
+                await tx.sessions.end("session-1", NOON + HOUR)
+            else:
+                await tx.sessions.rotate("session-1", number, NOON, NOON + HOUR)
+                await tx.sessions.touch({"session-1": NOON + number * TICK})
+
+        assert await _race(both, use_or_end) == [None] * RACERS
+
+        async with both[0].transaction(read_only=True) as tx:
+            after = await tx.sessions.get("session-1")
+        assert after is not None
+        assert after.ended_at == NOON + HOUR
+
     async def test_one_of_many_revokes_a_key(self, both: list[Storage]) -> None:
         async with both[0].transaction() as tx:
             await tx.users.add(a_user())

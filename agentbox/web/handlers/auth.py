@@ -14,16 +14,21 @@ from agentbox.web.handlers.shapes.auth import (
     LoginBody,
     LoginOut,
     MeOut,
+    ReauthenticateBody,
+    ReauthenticateOut,
+    RefreshBody,
     me_out,
 )
 from agentbox.web.handlers.shapes.users import user_out
 
 
 class AuthHandlers:
-    """POST /auth/login, /auth/login/continue, /auth/logout, /auth/change-password; GET /auth/me."""
+    """POST /auth/login, /auth/login/continue, /auth/refresh, /auth/logout, /auth/reauthenticate,
+    /auth/change-password; GET /auth/me."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._login = runtime.login
+        self._refreshing = runtime.refreshing
         self._passwords = runtime.passwords
 
     async def login(self, request: RouteRequest[LoginBody, None]) -> LoginOut:
@@ -40,10 +45,24 @@ class AuthHandlers:
             await self._login.continue_flow(body.flow, body.method, body.data, request.origin)
         )
 
+    async def refresh(self, request: RouteRequest[RefreshBody, None]) -> LoginOut:
+        """Go on with a session: the next tokens."""
+        token = Secret(request.body.refresh_token)
+        return _login_out(await self._refreshing.refresh(token, request.origin))
+
     async def logout(self, request: RouteRequest[None, None]) -> RouteResponse:
         """End the session."""
         await self._login.end(request.principal, request.origin)
         return RouteResponse(status=204)
+
+    async def reauthenticate(
+        self, request: RouteRequest[ReauthenticateBody, None]
+    ) -> ReauthenticateOut:
+        """Give one's password again."""
+        done = await self._passwords.reauthenticate(
+            request.principal, request.origin, Secret(request.body.password)
+        )
+        return ReauthenticateOut(auth_time=done.auth_time, amr=done.amr)
 
     async def me(self, request: RouteRequest[None, None]) -> MeOut:
         """Who the caller is."""
@@ -69,5 +88,7 @@ def _login_out(signed_in: SignedIn) -> LoginOut:
         token=signed_in.token.reveal(),
         expires_at=signed_in.expires_at,
         expires_in=signed_in.expires_in,
+        refresh_token=signed_in.refresh_token.reveal(),
+        refresh_expires_at=signed_in.refresh_expires_at,
         user=user_out(signed_in.user),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentbox.errors import (
     AuthenticatorUnavailable,
     InvalidCredentials,
+    InvalidGrant,
     InvalidPassword,
     LoginIncomplete,
     Overloaded,
@@ -13,7 +14,7 @@ from agentbox.errors import (
     StorageFull,
     WeakPassword,
 )
-from agentbox.model.access.route import PUBLIC, Access
+from agentbox.model.access.route import PUBLIC, SESSION, Access
 from agentbox.plugin.routes import Route
 from agentbox.web.handlers.auth import AuthHandlers
 from agentbox.web.handlers.shapes import auth as shapes
@@ -34,6 +35,10 @@ LOGIN_ERRORS: tuple[type[Problem], ...] = (
 
 def auth_routes(auth: AuthHandlers) -> list[Route]:
     """Rows under /auth."""
+    return [*_signing_in(auth), *_of_oneself(auth)]
+
+
+def _signing_in(auth: AuthHandlers) -> list[Route]:
     return [
         Route(
             method="POST",
@@ -59,6 +64,17 @@ def auth_routes(auth: AuthHandlers) -> list[Route]:
         ),
         Route(
             method="POST",
+            path=f"{API}/auth/refresh",
+            access=PUBLIC,
+            handler=auth.refresh,
+            summary="Exchange a refresh token for the next tokens of the session",
+            body=shapes.RefreshBody,
+            response=shapes.LoginOut,
+            errors=(InvalidGrant, AuthenticatorUnavailable, StorageFull),
+            tag="auth",
+        ),
+        Route(
+            method="POST",
             path=f"{API}/auth/logout",
             access=LOGOUT_ACCESS,
             handler=auth.logout,
@@ -67,6 +83,11 @@ def auth_routes(auth: AuthHandlers) -> list[Route]:
             errors=(SessionRequired, StorageFull),
             tag="auth",
         ),
+    ]
+
+
+def _of_oneself(auth: AuthHandlers) -> list[Route]:
+    return [
         Route(
             method="GET",
             path=f"{API}/auth/me",
@@ -74,6 +95,17 @@ def auth_routes(auth: AuthHandlers) -> list[Route]:
             handler=auth.me,
             summary="Who you are and what this credential may do",
             response=shapes.MeOut,
+            tag="auth",
+        ),
+        Route(
+            method="POST",
+            path=f"{API}/auth/reauthenticate",
+            access=SESSION,
+            handler=auth.reauthenticate,
+            summary="Give your password again, for what wants a fresh sign-in",
+            body=shapes.ReauthenticateBody,
+            response=shapes.ReauthenticateOut,
+            errors=(SessionRequired, InvalidPassword, Overloaded, StorageFull),
             tag="auth",
         ),
         Route(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentbox.errors import (
     Conflict,
     InsufficientRank,
+    InsufficientUserAuthentication,
     InvalidCursor,
     LastSuperAdmin,
     NotFound,
@@ -28,6 +29,7 @@ from agentbox.web.handlers.users import UserHandlers
 from agentbox.web.routes.place import API
 
 EDIT_ERRORS: tuple[type[Problem], ...] = (
+    InsufficientUserAuthentication,
     NotFound,
     InsufficientRank,
     SelfForbidden,

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from agentbox.core.login import Login, LoginParts
+from agentbox.core.people.refresh_tokens import RefreshLifetimes, RefreshTokens
 from agentbox.core.recognition.dispatch import Named
 from agentbox.core.start.root_secret import RootSecret
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
@@ -113,6 +114,12 @@ def named(letter: str, things: Sequence[Any]) -> list[Named[Any]]:
     return [Named(f"{letter}{number}", one) for number, one in enumerate(things)]
 
 
+def refresh_tokens(*secrets: bytes, grace: float = 10) -> RefreshTokens:
+    """As a server with these root secrets has them."""
+    lifetimes = RefreshLifetimes(idle=timedelta(days=7), grace=timedelta(seconds=grace))
+    return RefreshTokens(RootSecret(secrets or [b"1" * 32]).macs("refresh"), lifetimes)
+
+
 def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
     values: dict[str, Any] = {
         "issuer": Issuer(),
@@ -133,4 +140,5 @@ def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
         sealer=RootSecret([b"1" * 32]),
         dispatcher=world.dispatcher,
         changes=world.changes,
+        refresh_tokens=refresh_tokens(),
     )

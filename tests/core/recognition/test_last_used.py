@@ -15,7 +15,14 @@ from agentbox.errors import StorageError
 from agentbox.model.api_keys import ApiKey
 from agentbox.plugin.storage import Storage, Transaction
 from tests.core.recognition.chain import CREDENTIAL, Remembered, recognition
-from tests.core.world import START, World, add_key, add_user, key_evidence
+from tests.core.world import (
+    START,
+    World,
+    add_key,
+    add_session,
+    add_user,
+    key_evidence,
+)
 
 
 class Counting:
@@ -135,3 +142,53 @@ async def test_a_recognised_key_is_noted_as_used(world: World) -> None:
     await chain.recognise(CREDENTIAL)
 
     assert await chain._last_used.flush() == 1
+
+
+# --- sessions ------------------------------------------------------------------------------------
+
+
+async def test_uses_of_a_session_are_one_write_with_those_of_keys(world: World) -> None:
+    user = await add_user(world.storage)
+    key = await add_key(world.storage, user, ["self:read"])
+    session = await add_session(world.storage, user)
+    storage = Counting(world.storage)
+    notes = LastUsed(storage)  # type: ignore[arg-type]
+    for second in range(100):
+        notes.note_session(session.id, START + timedelta(seconds=second))
+        notes.note(key.id, START)
+    await notes.flush()
+    found = await world.session(session.id)
+
+    assert found is not None
+    assert (found.last_used, storage.transactions) == (START + timedelta(seconds=99), 1)
+    assert await notes.flush() == 0
+
+
+async def test_uses_of_sessions_that_could_not_be_written_are_tried_again(world: World) -> None:
+    session = await add_session(world.storage, await add_user(world.storage))
+    storage = Counting(world.storage)
+    notes = LastUsed(storage)  # type: ignore[arg-type]
+    notes.note_session(session.id, START)
+    storage.broken = True
+    with pytest.raises(StorageError):
+        await notes.flush()
+    storage.broken = False
+    await notes.flush()
+    found = await world.session(session.id)
+
+    assert found is not None
+    assert found.last_used == START
+
+
+async def test_more_sessions_than_a_batch_holds_are_all_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last_used, "BATCH", 2)
+    user = await add_user(world.storage)
+    sessions = [await add_session(world.storage, user) for _ in range(5)]
+    notes = LastUsed(world.storage)
+    for session in sessions:
+        notes.note_session(session.id, START)
+
+    assert await notes.flush() == 5
+    assert [s and s.last_used for s in [await world.session(s.id) for s in sessions]] == [START] * 5

@@ -99,7 +99,7 @@ async def test_an_address_is_unique_in_its_canonical_form(people: People, email:
     assert first.body["email"] == "ada@xn--bcher-kva.example"
 
     made = await caller.post("/users", {"username": "ida", "email": email})
-    changed = await people.user.caller.patch(people.user.path, {"email": email})
+    changed = await (await people.user.anew()).patch(people.user.path, {"email": email})
 
     assert (made.status, made.error) == (409, "conflict")
     assert (changed.status, changed.error) == (409, "conflict")

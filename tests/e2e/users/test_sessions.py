@@ -32,7 +32,8 @@ async def test_a_session_says_when_and_from_where_it_began(people: People) -> No
     (session,) = await listed(people.user.caller)
 
     assert set(session) == {
-        *("id", "created_at", "expires_at", "ip", "user_agent", "authenticator", "current"),
+        *("id", "created_at", "last_used", "expires_at", "ip", "user_agent", "authenticator"),
+        "current",
     }
     assert session["id"] == await my_id(people.user.caller)
     assert session["current"] is True

@@ -12,13 +12,24 @@ class SessionTests(StorageTests):
 
     async def test_a_session_comes_back_with_every_field(self, storage: Storage) -> None:
         session = a_session(
-            amr=("pwd", "otp"), ended_at=NOON + TICK, ip="192.0.2.1", user_agent="curl/8"
+            amr=("pwd", "otp"),
+            ended_at=NOON + TICK,
+            ip="192.0.2.1",
+            user_agent="curl/8",
+            generation=2**40,
+            nonce=b"\x00\xff",
+            rotated_at=NOON + TICK,
+            idle_until=NOON + 2 * TICK,
+            last_used=NOON + 3 * TICK,
         )
+        bare = a_session("bare", nonce=None, idle_until=None, last_used=None)
         async with storage.transaction() as tx:
             await tx.users.add(a_user())
             await tx.sessions.add(session)
             await tx.sessions.add(a_session("plain", amr=()))
+            await tx.sessions.add(bare)
             assert await tx.sessions.get(session.id) == session
+            assert await tx.sessions.get("bare") == bare
             assert await tx.sessions.get("plain") == a_session("plain", amr=())
             assert await tx.sessions.get("none") is None
 
@@ -30,6 +41,62 @@ class SessionTests(StorageTests):
             assert not await tx.sessions.end("session-1", NOON + HOUR)
             assert not await tx.sessions.end("none", NOON)
             assert await tx.sessions.get("session-1") == a_session(ended_at=NOON + TICK)
+
+    async def test_a_session_goes_on_from_its_generation_alone(self, storage: Storage) -> None:
+        then, until = NOON + TICK, NOON + HOUR / 2
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.sessions.add(a_session(generation=4))
+            for other in (0, 3, 5):
+                assert await tx.sessions.rotate("session-1", other, then, until) is None
+            assert await tx.sessions.rotate("none", 4, then, until) is None
+            assert await tx.sessions.get("session-1") == a_session(generation=4)
+
+            rotated = await tx.sessions.rotate("session-1", 4, then, until)
+
+            assert rotated == a_session(
+                generation=5, rotated_at=then, idle_until=until, last_used=then
+            )
+            assert await tx.sessions.get("session-1") == rotated
+            assert await tx.sessions.rotate("session-1", 4, then, until) is None
+
+    async def test_a_session_that_is_over_does_not_go_on(self, storage: Storage) -> None:
+        over = [
+            a_session("ended", ended_at=NOON),
+            a_session("expired", expires_at=NOON + TICK),
+            a_session("idle", idle_until=NOON + TICK),
+            a_session("old", idle_until=None, nonce=None),
+        ]
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for session in over:
+                await tx.sessions.add(session)
+                later = NOON + HOUR
+                assert await tx.sessions.rotate(session.id, 0, NOON + TICK, later) is None
+                assert await tx.sessions.get(session.id) == session
+
+    async def test_who_is_authenticated_anew_is_noted(self, storage: Storage) -> None:
+        ended = a_session("ended", ended_at=NOON)
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.sessions.add(a_session(amr=("otp",)))
+            await tx.sessions.add(ended)
+            assert await tx.sessions.renew("session-1", NOON + TICK, ["pwd"])
+            assert not await tx.sessions.renew("ended", NOON + TICK, ["pwd"])
+            assert not await tx.sessions.renew("none", NOON + TICK, ["pwd"])
+            assert await tx.sessions.get("session-1") == a_session(auth_time=NOON + TICK)
+            assert await tx.sessions.get("ended") == ended
+
+    async def test_last_uses_of_sessions_only_move_forwards(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.sessions.add(a_session())
+            await tx.sessions.add(a_session("unused", last_used=None))
+            await tx.sessions.touch({})
+            await tx.sessions.touch({"session-1": NOON + HOUR, "unused": NOON - HOUR, "gone": NOON})
+            await tx.sessions.touch({"session-1": NOON, "unused": NOON})
+            assert await tx.sessions.get("session-1") == a_session(last_used=NOON + HOUR)
+            assert await tx.sessions.get("unused") == a_session("unused", last_used=NOON)
 
     async def test_all_sessions_of_a_user_end_but_the_one_to_keep(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
@@ -57,6 +124,7 @@ class SessionTests(StorageTests):
             await tx.sessions.add(a_session("newest", created_at=NOON + TICK))
             await tx.sessions.add(a_session("ended", ended_at=NOON))
             await tx.sessions.add(a_session("expired", expires_at=NOON + TICK))
+            await tx.sessions.add(a_session("idle", idle_until=NOON + TICK))
             await tx.sessions.add(a_session("elsewhere", user_id="other"))
 
         async def listed(page: Page) -> list[str]:

@@ -51,14 +51,36 @@ class ContinueBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     data: dict[str, Any] = {}
 
 
+class RefreshBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The refresh token that was given last."""
+
+    refresh_token: str
+
+
 class LoginOut(Struct, frozen=True, kw_only=True):
-    """An access token, its lifetime in seconds, and who signed in."""
+    """An access token with its lifetime in seconds, the refresh token to get the next ones with,
+    and who signed in."""
 
     token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
     expires_at: datetime
     expires_in: int
+    refresh_token: str
+    refresh_expires_at: datetime
     user: UserOut
+
+
+class ReauthenticateBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One's own password, again."""
+
+    password: str
+
+
+class ReauthenticateOut(Struct, frozen=True, kw_only=True):
+    """When the session's user was authenticated last, and how (RFC 8176)."""
+
+    auth_time: datetime
+    amr: tuple[str, ...]
 
 
 class ChangePasswordBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

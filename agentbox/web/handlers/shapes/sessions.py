@@ -18,6 +18,7 @@ class SessionOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     created_at: datetime
+    last_used: datetime
     expires_at: datetime
     authenticator: str
     current: bool
@@ -55,6 +56,7 @@ def _session_out(session: Session, caller: Principal) -> SessionOut:
     return SessionOut(
         id=session.id,
         created_at=session.created_at,
+        last_used=session.last_used or session.created_at,
         expires_at=session.expires_at,
         authenticator=session.authenticator_id,
         current=session.id == caller.session_id,
