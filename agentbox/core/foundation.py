@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agentbox.config.schema import Settings
+from agentbox.core.audit.parts import AuditParts
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.environments.environments import Environments
@@ -40,6 +41,7 @@ class Foundation:
     changes: Changes
     events: EventQueue
     last_used: LastUsed
+    audit: AuditParts
     cursors: Sealer
 
 
@@ -87,6 +89,7 @@ def make_login(on: Foundation) -> Login:
         sealer=on.services.sealer,
         dispatcher=on.dispatcher,
         changes=on.changes,
+        refusals=on.audit.refusals,
     )
 
 

@@ -1,14 +1,16 @@
-"""The root secret and what is derived from it: sealing, bound to a row."""
+"""The root secret and what is derived from it: sealing, bound to a row, and keyed digests."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from cryptography.exceptions import InvalidTag
@@ -40,6 +42,10 @@ class RootSecret:
         """The same for another use: what is sealed for one is never opened for another."""
         return RootSecret(self._secrets, use=use)
 
+    def macs(self, use: str) -> MacKeys:
+        """Keys of a use that makes digests, one for each secret."""
+        return MacKeys([_derived(secret, use) for secret in self._secrets])
+
     def seal(self, plaintext: bytes, *, place: str) -> bytes:
         """AES-256-GCM with `place` as additional data; only `open` with the same place reads it."""
         return self._keys[0].seal(plaintext, place)
@@ -59,12 +65,39 @@ class RootSecret:
         )
 
 
+class _Derived(NamedTuple):
+    key: bytes
+    id: bytes
+
+
+def _derived(secret: bytes, use: str) -> _Derived:
+    label = f"agentbox/{use}".encode()
+    key = HKDF(SHA256(), 32, salt=None, info=label + b"/v1").derive(secret)
+    return _Derived(key, hashlib.sha256(label + b"/id" + key).digest()[:_KEY_ID])
+
+
+class MacKeys:
+    """HMAC-SHA256 under keys that are told apart by a public id of 4 bytes: the first one makes."""
+
+    def __init__(self, keys: Sequence[_Derived]) -> None:
+        self.first_id, self._first = keys[0].id, keys[0].key
+        self._keys = {derived.id: derived.key for derived in keys}
+
+    def first_digest(self, text: bytes) -> bytes:
+        """32 bytes under the first key."""
+        return hmac.digest(self._first, text, "sha256")
+
+    def digest(self, key_id: bytes, text: bytes) -> bytes | None:
+        """32 bytes under the key with that id; None where there is no such key."""
+        key = self._keys.get(key_id)
+        return None if key is None else hmac.digest(key, text, "sha256")
+
+
 class _SealingKey:
     def __init__(self, secret: bytes, use: str) -> None:
-        label = f"agentbox/{use}".encode()
-        derived = HKDF(SHA256(), 32, salt=None, info=label + b"/v1").derive(secret)
-        self._aead = AESGCM(derived)
-        self._id = hashlib.sha256(label + b"/id" + derived).digest()[:_KEY_ID]
+        derived = _derived(secret, use)
+        self._aead = AESGCM(derived.key)
+        self._id = derived.id
 
     def made(self, sealed: bytes) -> bool:
         return sealed[:_KEY_ID] == self._id
