@@ -41,7 +41,6 @@ REASONS = frozenset(
         "nobody_knows_it",
         "password",
         "raced",
-        "throttled",
         "unknown_identity",
         "unknown_flow",
         # of credentials

@@ -34,7 +34,7 @@ FIELDS: dict[str, Callable[[AuditEvent, Any], bool]] = {
     "start": lambda event, value: event.time >= value,
     "end": lambda event, value: event.time < value,
 }
-CHOICES = {
+CHOICES: dict[str, Any] = {
     "actor": "user:a",
     "target": "user:a",
     "event": "x.z",
