@@ -25,6 +25,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "the `settings` that are not left at their defaults.",
     "session.begin": "Somebody signed in.",
     "session.end": "A session was ended: signed out, or by its user from elsewhere.",
+    "signing_key.rotate": "A new key signs access tokens; `replaced` others. With `compromised` "
+    "those are good for nothing from then on.",
     "throttle.refuse": "A request came too soon (429): `route`, `reason`.",
     "user.create": "A user was made; by `system` on the first start.",
     "user.delete": "A user was deleted, with keys, sessions and permissions.",

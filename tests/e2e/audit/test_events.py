@@ -53,6 +53,7 @@ async def _people_and_sessions(live: Live, people: People) -> None:
         (admin, "POST", f"{path}/unlock", None),
         (admin, "POST", f"{path}/reset-password", None),
         (admin, "DELETE", path, None),
+        (admin, "POST", "/system/keys/rotate", {}),
     ):
         answer = await caller.request(method, where, **({"json": body} if body else {}))
         assert answer.status < 300, (where, answer.text)
