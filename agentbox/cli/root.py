@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "key": "agentbox.cli.key:key",
     "keys": "agentbox.cli.operation.keys:keys",
     "authorize": "agentbox.cli.authorize:authorize",
+    "audit": "agentbox.cli.audit.commands:audit",
     "secret": "agentbox.cli.secret:secret",
     "x": "agentbox.cli.extra:extra",
 }

@@ -23,6 +23,7 @@ from agentbox.config.addresses import (
 from agentbox.config.schema import (
     AdminSettings,
     ApiKeySettings,
+    AuditSettings,
     ServerSettings,
     TokenSettings,
     is_loopback,
@@ -165,6 +166,13 @@ def check_api_keys(api_keys: ApiKeySettings, faults: Faults) -> ApiKeySettings:
     return api_keys
 
 
+def check_audit(audit: AuditSettings, faults: Faults) -> AuditSettings:
+    """`[audit]` as it is."""
+    if audit.retention:
+        _within(faults, "retention", audit.retention, timedelta(days=1), _CENTURY)
+    return audit
+
+
 def _within(
     faults: Faults, field: str, value: timedelta | None, least: timedelta, most: timedelta
 ) -> None:
@@ -180,4 +188,5 @@ CHECKS: Mapping[str, Callable[[Any, Faults], Options]] = {
     "admin": check_admin,
     "tokens": check_tokens,
     "api_keys": check_api_keys,
+    "audit": check_audit,
 }

@@ -148,6 +148,18 @@ class EnvironmentSettings(Options, frozen=True):
     ] = 100
 
 
+class AuditSettings(Options, frozen=True):
+    """`[audit]`: how long the trail is kept."""
+
+    retention: Annotated[
+        timedelta,
+        Meta(
+            description="Rows of the audit older than this are cut, a day at a time; 0 keeps them "
+            "for ever, else 1d to 36500d."
+        ),
+    ] = timedelta(days=365)
+
+
 class AuthenticatorBlock(Struct, frozen=True, kw_only=True):
     """One instance of the chain, from `[[authenticators]]` or from an enabled plugin."""
 
@@ -165,6 +177,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tokens: TokenSettings
     api_keys: ApiKeySettings
     environments: EnvironmentSettings = EnvironmentSettings()
+    audit: AuditSettings = AuditSettings()
     plugins: tuple[str, ...]
     plugin_options: Mapping[str, Options]
     authenticators: tuple[AuthenticatorBlock, ...]
@@ -207,6 +220,7 @@ SECTIONS: Mapping[str, type[Options]] = {
     "tokens": TokenSettings,
     "api_keys": ApiKeySettings,
     "environments": EnvironmentSettings,
+    "audit": AuditSettings,
 }
 
 DEFAULT_PLUGINS: tuple[str, ...] = ("sqlite", "password", "jwt", "apikey")

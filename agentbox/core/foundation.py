@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agentbox.config.schema import Settings
+from agentbox.core.audit.parts import AuditParts
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.environments.environments import Environments
@@ -43,6 +44,7 @@ class Foundation:
     changes: Changes
     events: EventQueue
     last_used: LastUsed
+    audit: AuditParts
     cursors: Sealer
     refresh_tokens: RefreshTokens
 
@@ -92,6 +94,7 @@ def make_login(on: Foundation) -> Login:
         dispatcher=on.dispatcher,
         changes=on.changes,
         refresh_tokens=on.refresh_tokens,
+        refusals=on.audit.refusals,
     )
 
 

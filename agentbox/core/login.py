@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from agentbox.core.audit.refusals import Refusals
 from agentbox.core.changes import Changes, Writing
 from agentbox.core.people.refresh_tokens import RefreshTokens
 from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher, Named
@@ -98,6 +99,7 @@ class Login:
         dispatcher: Dispatcher,
         changes: Changes,
         refresh_tokens: RefreshTokens,
+        refusals: Refusals,
     ) -> None:
         self._parts = parts
         self._storage = storage
@@ -106,6 +108,7 @@ class Login:
         self._dispatcher = dispatcher
         self._changes = changes
         self._refresh_tokens = refresh_tokens
+        self._refusals = refusals
         self._tokens = AccessTokens(
             issuer=parts.issuer,
             claims=parts.claims,
@@ -123,11 +126,11 @@ class Login:
         context = LoginContext(now=self._clock.now(), origin=origin)
         data = PasswordLogin(username, password)
         for named in self._parts.methods:
-            answer = await self._ask(named, lambda m: m.begin(context, data))
+            answer = await self._ask(named, lambda m: m.begin(context, data), context)
             if not isinstance(answer, NotMine):
                 return await self._go_on(named, answer, context)
         _log.info("login_refused", reason="nobody_knows_it")
-        raise InvalidCredentials
+        raise self._refused(origin, "nobody_knows_it")
 
     async def continue_flow(
         self, flow: str, method: str, data: Mapping[str, Any], origin: Origin
@@ -141,16 +144,16 @@ class Login:
         async with self._storage.transaction() as tx:
             waiting = await tx.login_flows.take(flow_id, context.now)
         if waiting is None or waiting.authenticator_id != method:
-            raise InvalidCredentials
+            raise self._refused(origin, "unknown_flow")
         named = next((n for n in self._parts.methods if n.id == method), None)
         if named is None:
-            raise InvalidCredentials
+            raise self._refused(origin, "unknown_flow")
         try:
             state = self._sealer.open(waiting.sealed_state, place=_flow_place(flow_id))
         except StartError as error:
             _log.error("login_flow_not_opened", method=method)
-            raise InvalidCredentials from error
-        answer = await self._ask(named, lambda m: m.advance(context, state, data))
+            raise self._refused(origin, "unknown_flow") from error
+        answer = await self._ask(named, lambda m: m.advance(context, state, data), context)
         return await self._go_on(named, answer, context)
 
     async def end(self, caller: Principal, origin: Origin) -> None:
@@ -166,7 +169,9 @@ class Login:
                 work.changed(Change("session", session_id))
                 await work.record("session.end", f"session:{session_id}")
 
-    async def _ask(self, named: Named[LoginMethod], step: Step) -> LoginAnswer:
+    async def _ask(
+        self, named: Named[LoginMethod], step: Step, context: LoginContext
+    ) -> LoginAnswer:
         try:
             answer = await self._dispatcher.call(
                 named.id,
@@ -177,7 +182,7 @@ class Login:
             )
         except LoginFailed as failure:
             _log.info("login_refused", reason=failure.reason, method=named.id)
-            raise InvalidCredentials from failure
+            raise self._refused(context.origin, failure.reason, failure.user_id) from failure
         if not is_sound_answer(answer):
             raise self._dispatcher.broke(named.id, "an answer with fields of other kinds")
         return answer
@@ -188,9 +193,9 @@ class Login:
         if isinstance(answer, Challenge):
             raise await self._incomplete(named, answer, context)
         if isinstance(answer, NotMine):
-            raise InvalidCredentials
+            raise self._refused(context.origin, "nobody_knows_it")
         identity = answer.identity
-        user = await self._user_of(identity)
+        user = await self._user_of(identity, context.origin)
         for policy in self._parts.policies:
             await self._judge(policy, context, user, identity)
         session = self._new_session(user, named.id, identity, context.origin)
@@ -213,7 +218,7 @@ class Login:
             )
         except LoginFailed as failure:
             _log.info("login_refused", reason=failure.reason, policy=policy.id, user_id=user.id)
-            raise InvalidCredentials from failure
+            raise self._refused(context.origin, failure.reason, user.id) from failure
 
     async def _incomplete(
         self, named: Named[LoginMethod], challenge: Challenge, context: LoginContext
@@ -236,7 +241,7 @@ class Login:
             members={"flow": flow, "expires_at": format_instant(expires_at), "methods": [step]}
         )
 
-    async def _user_of(self, identity: Identity) -> User:
+    async def _user_of(self, identity: Identity, origin: Origin) -> User:
         evidence = Authentication(
             identity=identity,
             credential=CredentialRef(
@@ -249,8 +254,9 @@ class Login:
         async with self._storage.transaction(read_only=True) as tx:
             user = await tx.users.get(user_id) if user_id else None
         if user is None or not user.active:
-            _log.info("login_refused", reason="inactive" if user else "unknown_identity")
-            raise InvalidCredentials
+            reason = "inactive" if user else "unknown_identity"
+            _log.info("login_refused", reason=reason)
+            raise self._refused(origin, reason, user.id if user else None)
         return user
 
     def _new_session(self, user: User, method: str, identity: Identity, origin: Origin) -> Session:
@@ -272,11 +278,19 @@ class Login:
         """Write the session, unless its user or the password changed while it was judged."""
         async with self._changes.begin_login(session.user_id, origin) as writing:
             if not await writing.tx.users.note_login(session.user_id, session.created_at):
-                raise InvalidCredentials  # disabled while the password was being checked
+                # disabled while the password was being checked
+                raise self._refused(origin, "raced", session.user_id)
             if not await _still_holds(writing, session.user_id, judged):
-                raise InvalidCredentials  # what was checked is the old password, or is used up
+                # what was checked is the old password, or is used up
+                raise self._refused(origin, "raced", session.user_id)
             await writing.tx.sessions.add(session)
             await writing.record("session.begin", f"session:{session.id}")
+
+    def _refused(
+        self, origin: Origin, reason: str, user_id: str | None = None
+    ) -> InvalidCredentials:
+        self._refusals.login(origin, reason, user_id)
+        return InvalidCredentials()
 
 
 def handed_out(

@@ -11,6 +11,9 @@ from pathlib import Path
 import structlog
 
 from agentbox.config.schema import Settings
+from agentbox.core.audit.parts import AuditParts, make_audit, note_start
+from agentbox.core.audit.reading import Audit
+from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.background.upkeep import PurgeExpired, repeat
@@ -64,6 +67,7 @@ from agentbox.plugin.routes import Route
 from agentbox.plugin.storage import Storage
 
 LAST_USED_EVERY = 1.0
+REFUSALS_EVERY = 1.0
 CLOCK_EVERY = 10.0
 
 READY_WITHIN = 1.0
@@ -97,10 +101,21 @@ class Runtime:
     questions: Questions
     signing_keys: SigningKeys
     last_used: LastUsed
+    auditing: AuditParts
     events: EventQueue
     plugin_routes: Sequence[Route] = ()
     plugin_jobs: Sequence[Job] = ()
     draining: bool = False
+
+    @property
+    def audit(self) -> Audit:
+        """Reading the trail."""
+        return self.auditing.audit
+
+    @property
+    def refusals(self) -> Refusals:
+        """Where refused requests are noted."""
+        return self.auditing.refusals
 
     async def not_ready(self) -> str | None:
         """Why this process should get no traffic; None if it should."""
@@ -179,6 +194,7 @@ async def open_runtime(
         runtime = _assemble(assembly, services, clock, secret, abilities)
         await _first_start(runtime, settings, storage)
         if serving:
+            await note_start(assembly, storage, clock)
             await _serve(runtime, stack)
         yield runtime
 
@@ -222,6 +238,9 @@ def _assemble(
         changes=Changes(storage, clock, scopes, events),
         events=events,
         last_used=LastUsed(storage),
+        audit=make_audit(
+            storage, clock, services.counters, events, scopes, secret, settings.audit.retention
+        ),
         cursors=secret.for_use("cursor"),
         refresh_tokens=RefreshTokens(
             secret.macs("refresh"),
@@ -254,6 +273,7 @@ def _assemble(
         questions=make_questions(foundation),
         signing_keys=make_signing_keys(foundation),
         last_used=foundation.last_used,
+        auditing=foundation.audit,
         events=events,
         plugin_routes=[permitted(route, environments.require) for route in routes],
         plugin_jobs=[job for _, job in plugins.jobs(services_for)],
@@ -275,14 +295,16 @@ async def _serve(runtime: Runtime, stack: AsyncExitStack) -> None:
     runtime.events.start()
     stack.callback(runtime.events.stop)
     stack.push_async_callback(runtime.last_used.flush)
+    stack.push_async_callback(lambda: runtime.refusals.flush(all_of_it=True))
     loops = [
         asyncio.create_task(repeat("last_used", LAST_USED_EVERY, runtime.last_used.flush)),
+        asyncio.create_task(repeat("refusals", REFUSALS_EVERY, runtime.refusals.flush)),
         asyncio.create_task(
             repeat("clock", CLOCK_EVERY, lambda: runtime.clock.synchronise(runtime.storage))
         ),
     ]
     stack.push_async_callback(_cancel, loops)
-    jobs: list[Job] = [PurgeExpired(runtime.clock), *runtime.plugin_jobs]
+    jobs: list[Job] = [PurgeExpired(runtime.clock), *runtime.auditing.jobs(), *runtime.plugin_jobs]
     scheduler = Scheduler(jobs, runtime.storage, runtime.clock, runtime.counters)
     await scheduler.start()
     stack.push_async_callback(scheduler.stop)

@@ -42,8 +42,12 @@ class ExpiredCredential(InvalidCredential, Generic[AuthenticationT]):
 
 
 class LoginFailed(AgentboxError):
-    """Raised by a `LoginMethod`: this login is mine and it is wrong (401 `invalid_credentials`)."""
+    """Raised by a `LoginMethod`: this login is mine and it is wrong (401 `invalid_credentials`).
 
-    def __init__(self, reason: str) -> None:
+    `user_id` says in the audit whose login it was to be, where the method knows.
+    """
+
+    def __init__(self, reason: str, user_id: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.user_id = user_id

@@ -15,6 +15,13 @@ class FieldFault(NamedTuple):
     detail: str
 
 
+class Refusal(NamedTuple):
+    """For the audit alone, never told: whom a problem refuses, as the audit names it, and why."""
+
+    actor: str | None
+    reason: str
+
+
 class Problem(AgentboxError):
     """The base of what clients are told. `detail` is one sentence, safe to show anybody.
 
@@ -24,6 +31,8 @@ class Problem(AgentboxError):
 
     code: ClassVar[str]
     title: ClassVar[str]
+
+    refusal: Refusal | None = None
 
     def __init__(
         self,

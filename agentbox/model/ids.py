@@ -32,3 +32,8 @@ def encode_base62(number: int, length: int) -> str:
 def is_base62(text: str) -> bool:
     """True if `text` is made of the 62 ASCII letters and digits alone."""
     return text.isascii() and text.isalnum()
+
+
+def is_id(text: str) -> bool:
+    """True for what has the shape of an id of ours: `new_id`, or that of an API key."""
+    return len(text) in {12, 20} and is_base62(text)

@@ -54,7 +54,7 @@ def create_app(
         middlewares=[
             observe(ids, runtime, in_flight),
             *([cors(server.cors_origins, headers)] if server.cors_origins else []),
-            errors(headers),
+            errors(headers, runtime.refusals),
             authenticate(
                 {endpoint.handle: endpoint for endpoint in endpoints},
                 AcceptedHosts(runtime.settings.public_url, server.hosts),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
 from agentbox.model.evidence import Credential
-from agentbox.model.principal import Principal
+from agentbox.model.principal import Origin, Principal
 
 if TYPE_CHECKING:
     from agentbox.config.schema import Settings
@@ -25,6 +26,22 @@ class Recognition(Protocol):
         """As `recognise`; a token that only ran out holds too."""
 
 
+class Refusals(Protocol):
+    """Takes note of refused requests, for the audit."""
+
+    def note(
+        self,
+        event: str,
+        actor: str,
+        origin: Origin,
+        details: Mapping[str, str],
+        *,
+        target: str | None = None,
+        read: bool = False,
+    ) -> None:
+        """Something was refused; never waits."""
+
+
 class Runtime(Protocol):
     """The part of the runtime that the web layer uses."""
 
@@ -39,6 +56,9 @@ class Runtime(Protocol):
 
     @property
     def recognition(self) -> Recognition: ...
+
+    @property
+    def refusals(self) -> Refusals: ...
 
 
 class RequestContext:

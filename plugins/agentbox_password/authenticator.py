@@ -63,9 +63,9 @@ class LocalPasswords(PasswordAuthenticator, PasswordHasher):
             return NotMine()
         if verdict.corrupt:
             self._services.log.error("password_hash_corrupt", user_id=user.id)
-            raise LoginFailed("hash")
+            raise LoginFailed("hash", user.id)
         if not verdict.matches:
-            raise LoginFailed("password")
+            raise LoginFailed("password", user.id)
         if verdict.outdated and given is not None:
             await self._upgrade(user.id, record.password_hash, given)
         return Verified(self._identity(user, "pwd", context), password_set_at=record.updated_at)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.counters import Counters
@@ -225,6 +226,7 @@ class World:
         self.queue = Told(self.events, self.counters)
         self.dispatcher = Dispatcher(self.clock, self.counters)
         self.changes = Changes(self.storage, self.clock, SCOPES, self.queue)
+        self.refusals = Refusals(self.storage, self.clock, self.counters, self.queue)
         self.passwords = Passwords(
             hasher=Named("hasher", self.hasher) if self.hasher else None,
             policies=[Named(f"p{at}", policy) for at, policy in enumerate(self.policies)],

@@ -157,3 +157,15 @@ CREATE TABLE password_resets (
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL
 );
+
+CREATE TABLE audit_seals (
+    seq bigint PRIMARY KEY,
+    mac bytea NOT NULL
+);
+
+CREATE TABLE audit_points (
+    name text PRIMARY KEY,
+    seq bigint NOT NULL,
+    mac bytea NOT NULL,
+    tag bytea NOT NULL
+);

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 
+from agentbox.core.audit.events import EVENTS
 from agentbox.errors import problems as every
 from agentbox.loader import HOOKS
 from agentbox.plugin import spec
@@ -82,12 +83,23 @@ def hooks_page() -> str:
     return page
 
 
+def audit_page() -> str:
+    """docs/audit.md, with the table of events as the program has them now."""
+    page = (ROOT / "docs/audit.md").read_text()
+    rows = "".join(f"| `{event}` | {says} |\n" for event, says in sorted(EVENTS.items()))
+    table = re.compile(r"(\| event \| says \|\n\|---\|---\|\n)(?:\| .*\n)*")
+    page, count = table.subn(lambda found: found[1] + rows, page)
+    assert count == 1, "docs/audit.md has no table of events"
+    return page
+
+
 def _one_line(kind: type) -> str:
     return " ".join((inspect.getdoc(kind) or "").split()).replace("|", "\\|")
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/access.md": access_page,
+    "docs/audit.md": audit_page,
     "docs/errors.md": errors_page,
     "docs/plugins/hooks.md": hooks_page,
     "docs/routes.md": routes_page,

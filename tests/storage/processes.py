@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,9 +57,12 @@ def release(process: subprocess.Popen[str]) -> None:
 class WriterProcess:
     """A server-like process that writes, and says so after each commit."""
 
-    def __init__(self, database: Path, name: str) -> None:
+    def __init__(
+        self, database: Path, name: str, script: Sequence[str] = (str(HERE / "writing.py"),)
+    ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "writing.py"), str(database), name],
+            [sys.executable, *script, str(database), name],
+            cwd=HERE.parents[1],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -13,10 +13,12 @@ from typing import Any
 
 from agentbox.model.access.roles import Role
 from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
+from agentbox.model.audit import AuditFilter
 from agentbox.model.environments import EnvironmentFilter, EnvironmentStatus, GrantFilter
 from agentbox.model.users import Status, UserFilter
 from agentbox.plugin import sql
 from agentbox.plugin.sql.api_keys import SqlApiKeyStore
+from agentbox.plugin.sql.audit import SqlAuditStore
 from agentbox.plugin.sql.environments import SqlEnvironmentStore
 from agentbox.plugin.sql.grants import SqlGrantStore
 from agentbox.plugin.sql.sessions import SqlSessionStore
@@ -108,6 +110,16 @@ GRANT_FILTERS = tuple(
 )
 
 
+def audit_filters() -> Iterable[AuditFilter]:
+    """Every combination for the audit."""
+    for actor, target, event, result, start, end in itertools.product(
+        (None, "user:u"), (None, "user:v"), (None, "e.f"), (None, "ok"), (None, NOON), (None, NOON)
+    ):
+        yield AuditFilter(
+            actor=actor, target=target, event=event, result=result, start=start, end=end
+        )
+
+
 async def composed_lists() -> list[str]:
     """Every list's statement."""
     db, of_many = Recorder(), Recorder(MANY_GRANTS)
@@ -122,6 +134,9 @@ async def composed_lists() -> list[str]:
         for keys in key_filters():
             await SqlApiKeyStore(db).list(keys, page)
         await SqlSessionStore(db).list("u", NOON, page)
+    for trail in audit_filters():
+        await SqlAuditStore(db).list(trail, 10)
+        await SqlAuditStore(db).list(trail, 10, (NOON, 1))
     return sorted({*db.statements, *of_many.statements})
 
 

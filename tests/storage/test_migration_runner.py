@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentbox.errors import SchemaError, StorageError
-from agentbox.plugin.migrations import MigrationFolder
+from agentbox.plugin.migrations import MigrationFolder, read_folders
 from agentbox.testing.samples import a_user
 from agentbox_sqlite import schema
 from agentbox_sqlite.schema import own_folders
@@ -39,10 +39,7 @@ def test_our_row_and_yoyo_s_mark_are_both_there(database: Path) -> None:
     SqliteStorage(database).migrate(own_folders())
 
     ours = rows(database, "SELECT id, plugin, length(sha256) FROM agentbox_migrations")
-    assert ours == [
-        ("agentbox-sqlite-0001-initial", "sqlite", 64),
-        ("agentbox-sqlite-0002-environments", "sqlite", 64),
-    ]
+    assert ours == [(migration.id, "sqlite", 64) for migration in read_folders(own_folders())]
     marked = rows(database, "SELECT migration_id FROM _yoyo_migration ORDER BY migration_id")
     assert marked == [(row[0],) for row in ours]
 

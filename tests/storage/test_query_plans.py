@@ -16,8 +16,9 @@ from tests.storage.statements import composed_counts, composed_lists, constants
 
 WHOLE = {
     "records.SELECT_KEYS",  # a handful of rows, all of them wanted
-    "records.SELECT_LAST_EVENTS",  # from the end of the table, as far as the limit
-    "users.COUNT",  # beginnings of the composed ones, which are tested as such
+    "audit.SELECT_LAST",  # from the end of the table, as far as the limit
+    "audit.LIST",  # beginnings of the composed ones, which are tested as such
+    "users.COUNT",
     "environments.SEEN",
     "environments.GRANTED",
     "environments.STANDINGS",

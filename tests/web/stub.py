@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from agentbox.model.access.roles import Role
 from agentbox.model.access.route import ANY, PUBLIC, SESSION, Access, scoped
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.evidence import NO_LIMIT, Credential, CredentialRef, SubjectRef
-from agentbox.model.principal import Principal
+from agentbox.model.principal import Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.users import User
 from agentbox.plugin.routes import Handler, Route, RouteRequest, RouteResponse
@@ -54,6 +55,25 @@ class StubRecognition:
         return await self.recognise(Credential(credential.scheme, Secret("session")), address)
 
 
+class StubRefusals:
+    """Keeps what the audit would be told."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, str, dict[str, str]]] = []
+
+    def note(
+        self,
+        event: str,
+        actor: str,
+        origin: Origin,
+        details: Mapping[str, str],
+        *,
+        target: str | None = None,
+        read: bool = False,
+    ) -> None:
+        self.noted.append((event, actor, dict(details)))
+
+
 class StubRuntime:
     def __init__(self, **server: Any) -> None:
         server = {"docs": False, "port": 0} | server
@@ -66,6 +86,7 @@ class StubRuntime:
                 "viewer": principal("api_key", {"self:read"}, Role.VIEWER),
             }
         )
+        self.refusals = StubRefusals()
         self.draining = False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
@@ -25,6 +26,17 @@ GRACE = timedelta(seconds=15)
 """How much longer than its time-out a job's lease lasts."""
 
 _log = structlog.get_logger("agentbox.jobs")
+
+
+class OnDemand(Job):
+    """A job of ours that looks, before it is claimed, whether there is anything to do.
+
+    So what runs each second writes nothing where nothing happens.
+    """
+
+    @abstractmethod
+    async def wanted(self, tx: Transaction) -> bool:
+        """Whether to run now; read only, and quick."""
 
 
 class ClaimedRun:
@@ -142,8 +154,10 @@ class Scheduler:
         now = self._clock.now()
         async with self._storage.transaction(read_only=True) as tx:
             state = await tx.jobs.get(job.name)
-        if state is None or state.next_due > now or (state.lease_until or now) > now:
-            return
+            if state is None or state.next_due > now or (state.lease_until or now) > now:
+                return
+            if isinstance(job, OnDemand) and not await job.wanted(tx):
+                return
         async with self._storage.transaction() as tx:
             lease = await tx.jobs.claim(job.name, now, now + job.timeout + GRACE)
         if lease is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
 
@@ -15,7 +15,14 @@ from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.rates import Rates
 from agentbox.core.recognition.soundness import is_sound
 from agentbox.core.recognition.state import SubjectState, load_state, principal_of, user_id_of
-from agentbox.errors import ExpiredCredential, InvalidCredential, InvalidToken, RateLimited
+from agentbox.errors import (
+    ExpiredCredential,
+    InvalidCredential,
+    InvalidToken,
+    Problem,
+    RateLimited,
+    Refusal,
+)
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.api_keys import ApiKey
 from agentbox.model.evidence import Authentication, Credential
@@ -26,6 +33,8 @@ from agentbox.plugin.services import Clock
 from agentbox.plugin.storage import Change, Storage
 
 UNSOUND = "an Authentication with fields of other kinds"
+
+P = TypeVar("P", bound=Problem)
 
 _log = structlog.get_logger("agentbox.recognition")
 
@@ -101,7 +110,9 @@ class Recognition:
         try:
             principal = principal_of(authentication, state, scopes=self._scopes, now=now)
         except InvalidToken:
-            raise self._refused("state", credential=f"{credential.kind}:{credential.id}") from None
+            name = f"{credential.kind}:{credential.id}"
+            actor = name if credential.kind == "api_key" else f"user:{user_id}"
+            raise self._refused("state", actor, credential=name) from None
         if credential.kind == "api_key":
             api_key = state.api_key
             if api_key is not None and (api_key.allowed_cidrs or api_key.rate_limit is not None):
@@ -115,20 +126,20 @@ class Recognition:
         """Whether the key may be used from there, and now; what is refused is no use."""
         name = f"api_key:{key.id}"
         if key.allowed_cidrs and not contains_address(key.allowed_cidrs, address):
-            raise self._refused("address", credential=name)
+            raise self._refused("address", name, credential=name)
         if key.rate_limit is not None:
             wait = self._rates.wait(key.id, key.rate_limit)
             if wait:
                 self._counters.add("credentials_refused.rate")
                 _log.info("credential_refused", reason="rate", credential=name)
-                raise RateLimited(retry_after=wait)
+                raise _refusing(RateLimited(retry_after=wait), name, "rate")
 
     async def _judged(
         self, credential: Credential, key: FactKey, *, expired_too: bool = False
     ) -> Authentication:
         if not expired_too and self._facts.refused(key):
             self._counters.add("credentials_refused.again")
-            raise InvalidToken
+            raise _refusing(InvalidToken(), None, "again")
         return await self._ask_chain(credential, key, expired_too=expired_too)
 
     async def _ask_chain(
@@ -155,7 +166,7 @@ class Recognition:
             # Counted by the id: a reason is whatever the plugin says (OB-03).
             _log.info("credential_refused", reason=refusal.reason, authenticator=link.id)
             self._counters.add(f"credentials_refused_by.{link.id}")
-            raise InvalidToken from refusal
+            raise _refusing(InvalidToken(), None, refusal.reason) from refusal
         if not is_sound(answer):
             raise self._dispatcher.broke(link.id, UNSOUND)
         if link.authenticator.cacheable and self._facts.cleared == cleared:
@@ -183,10 +194,16 @@ class Recognition:
         if change.kind in {"signing_key", "all"}:
             self._facts.clear()
 
-    def _refused(self, reason: str, **values: str) -> InvalidToken:
+    def _refused(self, reason: str, actor: str | None = None, **values: str) -> InvalidToken:
         self._counters.add(f"credentials_refused.{reason}")
         _log.info("credential_refused", reason=reason, **values)
-        return InvalidToken()
+        return _refusing(InvalidToken(), actor, reason)
+
+
+def _refusing(problem: P, actor: str | None, reason: str) -> P:
+    """The problem with what the audit says about it."""
+    problem.refusal = Refusal(actor, reason)
+    return problem
 
 
 def _key(credential: Credential) -> FactKey:

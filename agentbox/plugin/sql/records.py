@@ -1,15 +1,14 @@
-"""The small stores: signing keys, the audit, jobs, markers."""
+"""The small stores: signing keys, jobs, markers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from agentbox.model.audit import AuditEvent
 from agentbox.model.jobs import JobState, Lease
 from agentbox.model.signing_keys import SigningKey
 from agentbox.plugin.sql.driver import Connection, from_json, optional_instant, to_json
-from agentbox.plugin.storage import AuditStore, JobStore, MarkerStore, SigningKeyStore
+from agentbox.plugin.storage import JobStore, MarkerStore, SigningKeyStore
 
 KEY_COLUMNS = "id, algorithm, public_jwk, sealed_private_key, created_at, retired_at, signs_from"
 INSERT_KEY = f"INSERT INTO signing_keys ({KEY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"
@@ -18,15 +17,6 @@ RETIRE_KEY = (
     "UPDATE signing_keys SET retired_at = $2 WHERE id = $1"
     " AND (retired_at IS NULL OR retired_at > $2) RETURNING id"
 )
-
-EVENT_COLUMNS = (
-    "id, occurred_at, event, actor, target, result, address, request_id, details, organization_id"
-)
-INSERT_EVENT = (
-    f"INSERT INTO audit ({EVENT_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-)
-# The database numbers the rows: two of one transaction, or of a clock set back, have no order else.
-SELECT_LAST_EVENTS = f"SELECT {EVENT_COLUMNS} FROM audit ORDER BY seq DESC LIMIT $1"
 
 ENSURE_JOB = (
     "INSERT INTO jobs (name, next_due, lease_until, fence) VALUES ($1, $2, NULL, 0)"
@@ -83,45 +73,6 @@ class SqlSigningKeyStore(SigningKeyStore):
                 signs_from=optional_instant(self._db, row[6]),
             )
             for row in await self._db.fetch(SELECT_KEYS)
-        ]
-
-
-class SqlAuditStore(AuditStore):
-    """The trail."""
-
-    def __init__(self, db: Connection) -> None:
-        self._db = db
-
-    async def add(self, event: AuditEvent) -> None:
-        await self._db.fetch(
-            INSERT_EVENT,
-            event.id,
-            event.time,
-            event.event,
-            event.actor,
-            event.target,
-            event.result,
-            event.address,
-            event.request_id,
-            to_json(event.details),
-            event.organization_id,
-        )
-
-    async def last(self, limit: int) -> Sequence[AuditEvent]:
-        return [
-            AuditEvent(
-                id=row[0],
-                time=self._db.instant(row[1]),
-                event=row[2],
-                actor=row[3],
-                target=row[4],
-                result=row[5],
-                address=row[6],
-                request_id=row[7],
-                details=from_json(row[8], dict[str, str | int | bool | None]),
-                organization_id=row[9],
-            )
-            for row in await self._db.fetch(SELECT_LAST_EVENTS, limit)
         ]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
 from agentbox.plugin.sql.api_keys import SqlApiKeyStore
+from agentbox.plugin.sql.audit import SqlAuditStore
 from agentbox.plugin.sql.driver import Connection
 from agentbox.plugin.sql.environments import SqlEnvironmentStore
 from agentbox.plugin.sql.grants import SqlGrantStore
 from agentbox.plugin.sql.records import (
-    SqlAuditStore,
     SqlJobStore,
     SqlMarkerStore,
     SqlSigningKeyStore,

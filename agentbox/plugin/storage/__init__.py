@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from agentbox.plugin.storage.audit import AuditStore
 from agentbox.plugin.storage.database import (
     ALL_CHANGED,
     Change,
@@ -28,7 +29,7 @@ from agentbox.plugin.storage.people import (
     SessionStore,
     UserStore,
 )
-from agentbox.plugin.storage.records import AuditStore, JobStore, MarkerStore
+from agentbox.plugin.storage.records import JobStore, MarkerStore
 
 __all__ = [
     "ALL_CHANGED",

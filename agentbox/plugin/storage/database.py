@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agentbox.model.jobs import Lease
 from agentbox.plugin.options import NoOptions, Options
+from agentbox.plugin.storage.audit import AuditStore
 from agentbox.plugin.storage.environments import EnvironmentStore, GrantStore
 from agentbox.plugin.storage.keys import ApiKeyStore, ApiKeyUsageStore, SigningKeyStore
 from agentbox.plugin.storage.people import (
@@ -22,7 +23,7 @@ from agentbox.plugin.storage.people import (
     SessionStore,
     UserStore,
 )
-from agentbox.plugin.storage.records import AuditStore, JobStore, MarkerStore
+from agentbox.plugin.storage.records import JobStore, MarkerStore
 
 if TYPE_CHECKING:
     from agentbox.plugin.findings import Finding

@@ -1,24 +1,11 @@
-"""Small stores: the trail, jobs, markers."""
+"""Small stores: jobs, markers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from datetime import datetime
 
-from agentbox.model.audit import AuditEvent
 from agentbox.model.jobs import JobState, Lease
-
-
-class AuditStore(ABC):
-    """The trail: rows are added, never changed."""
-
-    @abstractmethod
-    async def add(self, event: AuditEvent) -> None: ...
-
-    @abstractmethod
-    async def last(self, limit: int) -> Sequence[AuditEvent]:
-        """Those that were added last, the last first, whatever their times say."""
 
 
 class JobStore(ABC):

@@ -10,22 +10,24 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_protocol import RequestPayloadError
 
 from agentbox.errors import AgentboxError, Internal, InvalidRequest, Problem, StorageError
-from agentbox.web.context import CONTEXT
+from agentbox.web.context import CONTEXT, Refusals
 from agentbox.web.errors import (
     problem_answer,
     problem_of_aiohttp,
     problem_of_storage,
     status_of,
 )
+from agentbox.web.refused import note_refusal
 from agentbox.web.responses import Headers
 
 _log = structlog.get_logger("agentbox.web")
 
 
-def errors(headers: Headers) -> Middleware:
+def errors(headers: Headers, refusals: Refusals) -> Middleware:
     """Every exception becomes a problem+json answer; nothing of it is echoed.
 
-    - A `Problem` is told as it is, with the status of the table in `agentbox.web.errors`.
+    - A `Problem` is told as it is, with the status of the table in `agentbox.web.errors`; the
+      audit hears of refusals (401, 403, 429).
     - A `StorageError` is 503 `unavailable` or 507 `storage_full`; the log has its detail.
     - What aiohttp refuses (unknown path, wrong method) gets our body, and `Allow` stays.
     - A body that breaks off or is badly framed is 400 `invalid_request`; the connection closes.
@@ -39,6 +41,7 @@ def errors(headers: Headers) -> Middleware:
             return await handler(request)
         except Problem as raised:
             problem, allow = raised, None
+            note_refusal(refusals, request, raised)
         except web.HTTPException as raised:
             problem, allow = problem_of_aiohttp(raised), raised.headers.get(hdrs.ALLOW)
         except (RequestPayloadError, ConnectionError):

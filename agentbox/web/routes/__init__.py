@@ -8,6 +8,7 @@ from agentbox.core.runtime import Runtime
 from agentbox.plugin.routes import Route
 from agentbox.web.handlers.access import AccessHandlers
 from agentbox.web.handlers.api_keys import ApiKeyHandlers
+from agentbox.web.handlers.audit import AuditHandlers
 from agentbox.web.handlers.auth import AuthHandlers
 from agentbox.web.handlers.environments import EnvironmentHandlers
 from agentbox.web.handlers.permissions import PermissionHandlers
@@ -16,6 +17,7 @@ from agentbox.web.handlers.system import SystemHandlers
 from agentbox.web.handlers.users import UserHandlers
 from agentbox.web.routes.access import access_routes
 from agentbox.web.routes.api_keys import api_key_routes
+from agentbox.web.routes.audit import audit_routes
 from agentbox.web.routes.auth import auth_routes
 from agentbox.web.routes.environments import environment_routes
 from agentbox.web.routes.permissions import permission_routes
@@ -42,5 +44,6 @@ def core_routes(runtime: Runtime) -> Sequence[Route]:
         *permission_routes(PermissionHandlers(runtime)),
         *api_key_routes(ApiKeyHandlers(runtime)),
         *access_routes(AccessHandlers(runtime)),
+        *audit_routes(AuditHandlers(runtime)),
         *system_routes(SystemHandlers(runtime)),
     ]

@@ -141,4 +141,5 @@ def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
         dispatcher=world.dispatcher,
         changes=world.changes,
         refresh_tokens=refresh_tokens(),
+        refusals=world.refusals,
     )

@@ -175,7 +175,7 @@ async def test_a_change_whose_audit_can_not_be_written_is_not_made(
     async def fail(*_: object) -> None:
         raise StorageError("gone")
 
-    monkeypatch.setattr("agentbox.plugin.sql.records.SqlAuditStore.add", fail)
+    monkeypatch.setattr("agentbox.plugin.sql.audit.SqlAuditStore.add", fail)
     with pytest.raises(StorageError):
         await world.users.edit(OPERATOR, HERE, target.id, UserEdit(username="renamed"))
 

@@ -61,6 +61,7 @@ STATED: dict[str, int] = {
     "POST /authorize": 1,  # for a hundred questions
     "GET /scopes": 0,
     "POST /system/keys/rotate": 7,  # one for each key that still verifies
+    "GET /audit": 1,
 }
 
 
@@ -133,6 +134,7 @@ async def call_all(live: Live, people: People) -> None:
         (user, "DELETE", f"/api-keys/{(await live.make_key(user))[1]['id']}", None),
         (admin, "POST", "/authorize", {"checks": [entry] * 100}),
         (admin, "GET", "/scopes", None),
+        (admin, "GET", "/audit?result=ok&limit=5", None),
         (admin, "GET", f"/users/{leaver}/sessions", None),
         (admin, "DELETE", f"/users/{leaver}/sessions", None),
         (admin, "POST", f"/users/{leaver}/disable", None),

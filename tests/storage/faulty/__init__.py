@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agentbox_sqlite.storage import SqliteStorage
-from tests.storage.faulty import environments, keys, lists, people, sessions
+from tests.storage.faulty import audit, environments, keys, lists, people, sessions
 
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **people.FAULTS,
@@ -13,5 +13,6 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **environments.FAULTS,
     **lists.FAULTS,
     **sessions.FAULTS,
+    **audit.FAULTS,
 }
 """Each fault, the group that must notice it, and the test by which it does."""

@@ -75,19 +75,6 @@ class IgnoresCursors(Spoilt):
         tx.users.list = list_
 
 
-class OrdersTheTrailByTime(Spoilt):
-    """Takes the latest event for the last one."""
-
-    def spoil(self, tx: Any) -> None:
-        right = tx.audit.last
-
-        async def last(limit: int) -> Any:
-            every = await right(1000)
-            return sorted(every, key=lambda event: (event.time, event.id), reverse=True)[:limit]
-
-        tx.audit.last = last
-
-
 class TakesEveryName(Spoilt):
     """Swallows conflicts."""
 
@@ -284,7 +271,6 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     KeepsKeysOfTheDead: (CrudTests, "test_deleting_a_user_takes_all_that_hangs_on_it"),
     ListsOldestFirst: (ListTests, "test_users_are_listed_newest_first"),
     IgnoresCursors: (ListTests, "test_users_are_listed_on_from_a_row"),
-    OrdersTheTrailByTime: (CrudTests, "test_the_audit_gives_first_what_was_added_last"),
     TakesEveryName: (UniquenessTests, "test_a_username_is_unique_without_regard_to_case"),
     EndsTwice: (RaceTests, "test_one_of_many_ends_a_session"),
     CountsFromMemory: (RaceTests, "test_a_rule_over_several_rows_holds_under_the_lock"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentbox.testing.storage.crud.audit import AuditTests
 from agentbox.testing.storage.crud.environments import EnvironmentTests
 from agentbox.testing.storage.crud.grants import GrantTests
 from agentbox.testing.storage.crud.keys import KeyTests
@@ -10,5 +11,13 @@ from agentbox.testing.storage.crud.records import RecordTests
 from agentbox.testing.storage.crud.sessions import SessionTests
 
 
-class CrudTests(PersonTests, SessionTests, KeyTests, EnvironmentTests, GrantTests, RecordTests):
+class CrudTests(
+    PersonTests,
+    SessionTests,
+    KeyTests,
+    EnvironmentTests,
+    GrantTests,
+    AuditTests,
+    RecordTests,
+):
     """Each store adds, gives back, changes and removes."""

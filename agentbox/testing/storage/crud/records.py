@@ -1,28 +1,15 @@
-"""Small stores: the trail, jobs, markers."""
+"""Small stores: jobs, markers."""
 
 from __future__ import annotations
 
 from agentbox.model.jobs import JobState, Lease
 from agentbox.plugin.storage import Storage
-from agentbox.testing.samples import HOUR, NOON, TICK, an_event
+from agentbox.testing.samples import HOUR, NOON, TICK
 from agentbox.testing.storage.harness import StorageTests
 
 
 class RecordTests(StorageTests):
-    """Audit, jobs, markers."""
-
-    async def test_the_audit_gives_first_what_was_added_last(self, storage: Storage) -> None:
-        """Neither ids nor times have that order."""
-        bare = an_event(
-            "b", time=NOON + TICK, target=None, address=None, request_id=None, details={}
-        )
-        async with storage.transaction() as tx:
-            await tx.audit.add(bare)
-            await tx.audit.add(an_event("c", result="denied", organization_id="elsewhere"))
-            await tx.audit.add(an_event("a", time=NOON - HOUR))
-            assert [event.id for event in await tx.audit.last(2)] == ["a", "c"]
-            assert (await tx.audit.last(9))[1].organization_id == "elsewhere"
-            assert (await tx.audit.last(9))[2] == bare
+    """Jobs, markers."""
 
     async def test_a_job_is_added_once_and_claimed_when_it_is_due(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

@@ -1,0 +1,1 @@
+"""`agentbox audit`: the trail, from the server's own machine."""

@@ -1,0 +1,1 @@
+"""The trail of what was done and refused: sealed, verified, cut, read."""

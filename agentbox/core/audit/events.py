@@ -1,0 +1,40 @@
+"""Every event of the trail that this program writes, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+EVENTS: Final[Mapping[str, str]] = {
+    "access.refuse": "A request was refused (403): `route`, `code`. The actor is whoever asked.",
+    "api_key.create": "A key was made; `rotated_from` names the one that it replaces.",
+    "api_key.revoke": "A key was put out of use.",
+    "api_key.rotate": "A key got a successor, `into`, and ends after `overlap_seconds`.",
+    "api_key.update": "A key was renamed or narrowed.",
+    "audit.cut": "Retention cut `rows` rows, up to the number `upto`.",
+    "credential.refuse": "A token or key did not hold (401): `route`, `reason`.",
+    "environment.create": "An environment was registered, for `user_id`.",
+    "environment.delete": "An environment was deleted, with all permissions on it.",
+    "environment.update": "An environment was changed; the details name what.",
+    "login.refuse": "A login was refused: `reason`. The actor is the user whose login it was to "
+    "be, `anonymous` where there is no such user; what was typed is never kept.",
+    "permission.change": "A permission on an environment became another one.",
+    "permission.grant": "A user got a permission on an environment.",
+    "permission.revoke": "A user lost its permission on an environment.",
+    "server.start": "A server started: `version`, `plugins` with their versions, and the names of "
+    "the `settings` that are not left at their defaults.",
+    "session.begin": "Somebody signed in.",
+    "session.end": "A session was ended: signed out, or by its user from elsewhere.",
+    "signing_key.rotate": "A new key signs access tokens; `replaced` others. With `compromised` "
+    "those are good for nothing from then on.",
+    "throttle.refuse": "A request came too soon (429): `route`, `reason`.",
+    "user.create": "A user was made; by `system` on the first start.",
+    "user.delete": "A user was deleted, with keys, sessions and permissions.",
+    "user.password_change": "A user changed its own password.",
+    "user.password_reset": "A user's password was taken away for a reset secret.",
+    "user.password_set": "A user's password was set by somebody else.",
+    "user.sessions_end": "A user's sessions were ended: how many in `ended`.",
+    "user.unlock": "The throttling of a user's failed logins was lifted.",
+    "user.update": "A user was changed: `role`, `status`, each with `…_before`; of a name or "
+    "address only that it changed.",
+}

@@ -1,0 +1,95 @@
+"""Where the row of the audit can't be written, the change is not made, whichever it is."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.environments.sandbox import register, share
+from tests.e2e.people import People
+from tests.live import USER_PASSWORD, Caller, Live
+
+REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no room'); END"
+OF_NO_CHANGE = {"jobs", "api_key_usage", "audit_seals", "audit_points"}
+"""Tables that are written beside requests."""
+
+
+def execute(database: Path, statement: str) -> None:
+    """Beside the server; not on its loop, which may hold the lock that this waits for."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(statement)
+
+
+def stored(database: Path) -> dict[str, list[Any]]:
+    """All rows of all tables that changes write."""
+    with closing(sqlite3.connect(database)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {
+            name: sorted(map(repr, connection.execute(f"SELECT * FROM {name}")))
+            for (name,) in names.fetchall()
+            if name not in OF_NO_CHANGE
+        }
+
+
+async def calls(live: Live, people: People) -> list[tuple[Caller, str, str, Any]]:
+    """A change of every kind."""
+    admin, user = people.super_admin.caller, people.user.caller
+    box = await register(people.user)
+    await share(people.user, box, people.other_user, "viewer")
+    _, key = await live.make_key(user)
+    other, path, key_path = (
+        people.viewer.path,
+        f"/environments/{box['id']}",
+        f"/api-keys/{key['id']}",
+    )
+    change = {"current_password": USER_PASSWORD, "new_password": "marble-falcon-thicket-53"}
+    return [
+        (admin, "POST", "/users", {"username": "newcomer"}),
+        (admin, "PATCH", other, {"role": "user"}),
+        (admin, "PUT", other, {"password": "marble-falcon-thicket-53"}),
+        (admin, "POST", f"{other}/disable", None),
+        (admin, "POST", f"{other}/unlock", None),
+        (admin, "POST", f"{other}/reset-password", None),
+        (admin, "DELETE", f"{other}/sessions", None),
+        (admin, "DELETE", other, None),
+        (user, "POST", "/environments", {"name": "another"}),
+        (user, "PATCH", path, {"name": "renamed"}),
+        (user, "PUT", f"{path}/permissions/{people.other_user.id}", {"permission": "editor"}),
+        (user, "DELETE", f"{path}/permissions/{people.other_user.id}", None),
+        (user, "POST", f"{path}/permissions", {"user_id": people.admin.id, "permission": "owner"}),
+        (user, "DELETE", path, None),
+        (user, "POST", "/api-keys", {}),
+        (user, "PATCH", key_path, {"name": "renamed"}),
+        (user, "POST", f"{key_path}/rotate", {}),
+        (user, "DELETE", key_path, None),
+        (user, "POST", "/auth/change-password", change),
+        (user, "POST", "/auth/logout", None),
+        (live.anonymous, "POST", "/auth/login", _login(people)),
+    ]
+
+
+def _login(people: People) -> dict[str, str]:
+    return {"username": people.user.username, "password": USER_PASSWORD}
+
+
+async def test_no_change_is_made_without_its_row(
+    live: Live, people: People, tmp_path: Path
+) -> None:
+    # OB-04: if it cannot be written the change fails
+    asked = await calls(live, people)
+    database = tmp_path / "agentbox.db"
+    await asyncio.to_thread(execute, database, REFUSE)
+    before = stored(database)
+
+    for caller, method, path, body in asked:
+        options = {} if body is None else {"json": body}
+        answer = await caller.request(method, path, **options)
+        assert answer.status == 503, (method, path, answer.text)
+        assert stored(database) == before, (method, path)
+
+    await asyncio.to_thread(execute, database, "DROP TRIGGER refuse")
+    assert (await people.super_admin.caller.post("/users", {"username": "newcomer"})).status == 201
+    assert stored(database) != before
