@@ -18,7 +18,7 @@ from agentbox_sqlite.storage import SqliteStorage
 from tests.storage.damage import point_nowhere
 
 FIRST = "agentbox-sqlite-0001-initial"
-OURS = (FIRST, "agentbox-sqlite-0002-environments")
+OURS = (FIRST, "agentbox-sqlite-0002-environments", "agentbox-sqlite-0004-throttles")
 ALL = (*OURS, "later-0001-table")
 
 
@@ -66,7 +66,7 @@ def test_up_names_what_it_applied_and_then_has_nothing_to_do(loaded: Loaded) -> 
 def test_check_fails_until_the_schema_is_current(loaded: Loaded) -> None:
     before = run(loaded, "check")
     assert before.exit_code == 1
-    assert before.output == "The schema is not current: 3 pending.\n"
+    assert before.output == "The schema is not current: 4 pending.\n"
 
     run(loaded, "up")
 
@@ -166,7 +166,7 @@ def test_down_asks_first(loaded: Loaded) -> None:
     answer = CliRunner().invoke(migrate, ["down", "--all"], obj=loaded, input="n\n")
 
     assert answer.exit_code == 1
-    assert answer.output.splitlines()[:3] == [f"Will roll back {name}" for name in reversed(ALL)]
+    assert answer.output.splitlines()[:4] == [f"Will roll back {name}" for name in reversed(ALL)]
     assert "This deletes tables" in answer.output
     assert run(loaded, "check").exit_code == 0
 

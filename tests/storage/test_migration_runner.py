@@ -42,6 +42,7 @@ def test_our_row_and_yoyo_s_mark_are_both_there(database: Path) -> None:
     assert ours == [
         ("agentbox-sqlite-0001-initial", "sqlite", 64),
         ("agentbox-sqlite-0002-environments", "sqlite", 64),
+        ("agentbox-sqlite-0004-throttles", "sqlite", 64),
     ]
     marked = rows(database, "SELECT migration_id FROM _yoyo_migration ORDER BY migration_id")
     assert marked == [(row[0],) for row in ours]

@@ -29,6 +29,7 @@ from agentbox.plugin.storage.people import (
     UserStore,
 )
 from agentbox.plugin.storage.records import AuditStore, JobStore, MarkerStore
+from agentbox.plugin.storage.throttles import ThrottleStore
 
 __all__ = [
     "ALL_CHANGED",
@@ -48,6 +49,7 @@ __all__ = [
     "SigningKeyStore",
     "Storage",
     "StorageType",
+    "ThrottleStore",
     "Transaction",
     "UserStore",
 ]

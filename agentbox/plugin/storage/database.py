@@ -23,6 +23,7 @@ from agentbox.plugin.storage.people import (
     UserStore,
 )
 from agentbox.plugin.storage.records import AuditStore, JobStore, MarkerStore
+from agentbox.plugin.storage.throttles import ThrottleStore
 
 if TYPE_CHECKING:
     from agentbox.plugin.migrations import MigrationFolder, SchemaStatus
@@ -66,6 +67,7 @@ class Transaction(ABC):
     environments: EnvironmentStore
     grants: GrantStore
     signing_keys: SigningKeyStore
+    throttles: ThrottleStore
     audit: AuditStore
     jobs: JobStore
     markers: MarkerStore
