@@ -8,7 +8,6 @@ _PARTS: Mapping[str, str] = {
     "tokens.refresh_expiry": "refresh tokens",
     "tokens.refresh_grace": "refresh tokens",
     "server.return_to": "sign-in through other providers",
-    "throttle": "throttling",
     "metrics": "metrics",
 }
 
@@ -22,7 +21,6 @@ _VARIABLES: Mapping[str, str] = {
 _BEGINNINGS: Mapping[str, str] = {
     "AGENTBOX_GOOGLE_": "sign-in with Google",
     "AGENTBOX_METRICS_": "metrics",
-    "AGENTBOX_THROTTLE_": "throttling",
 }
 
 
