@@ -11,6 +11,7 @@ from agentbox.core.changes import Changes
 from agentbox.core.environments.environments import Environments
 from agentbox.core.environments.permissions import Permissions
 from agentbox.core.environments.questions import Questions
+from agentbox.core.guesses import Guesses
 from agentbox.core.host_services import HostServices
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login, LoginParts
@@ -39,6 +40,7 @@ class Foundation:
     changes: Changes
     events: EventQueue
     last_used: LastUsed
+    guesses: Guesses
     cursors: Sealer
 
 
@@ -64,6 +66,7 @@ def make_passwords(on: Foundation, forget_initial_password: Callable[[], None]) 
         dispatcher=on.dispatcher,
         storage=on.services.storage,
         changes=on.changes,
+        guesses=on.guesses,
         forget_initial_password=forget_initial_password,
     )
 
@@ -86,6 +89,7 @@ def make_login(on: Foundation) -> Login:
         sealer=on.services.sealer,
         dispatcher=on.dispatcher,
         changes=on.changes,
+        guesses=on.guesses,
     )
 
 

@@ -13,6 +13,7 @@ import structlog
 from msgspec import Struct
 
 from agentbox.core.changes import Changes, Writing
+from agentbox.core.guesses import Guesses
 from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher, Named
 from agentbox.core.recognition.soundness import is_sound_answer
 from agentbox.core.recognition.state import user_id_of
@@ -93,6 +94,7 @@ class Login:
         sealer: Sealer,
         dispatcher: Dispatcher,
         changes: Changes,
+        guesses: Guesses,
     ) -> None:
         self._parts = parts
         self._storage = storage
@@ -100,6 +102,7 @@ class Login:
         self._sealer = sealer
         self._dispatcher = dispatcher
         self._changes = changes
+        self._guesses = guesses
         self._tokens = AccessTokens(
             issuer=parts.issuer,
             claims=parts.claims,
@@ -111,9 +114,14 @@ class Login:
     async def with_password(self, username: str, password: Secret, origin: Origin) -> SignedIn:
         """Sign in with a name and a password.
 
-        Raises `InvalidCredentials` whatever is wrong, `LoginIncomplete` if another step is needed,
-        `Overloaded`, `AuthenticatorUnavailable`.
+        Raises `InvalidCredentials` whatever is wrong, `RateLimited` after too many that were,
+        `LoginIncomplete` if another step is needed, `Overloaded`, `AuthenticatorUnavailable`.
         """
+        account = await self._guesses.account_of(username)
+        async with self._guesses.judge(account, origin):
+            return await self._with_password(username, password, origin)
+
+    async def _with_password(self, username: str, password: Secret, origin: Origin) -> SignedIn:
         context = LoginContext(now=self._clock.now(), origin=origin)
         data = PasswordLogin(username, password)
         for named in self._parts.methods:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from agentbox.core.changes import Changes, Work
+from agentbox.core.guesses import Guesses
 from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher, Named
 from agentbox.errors import (
     FieldFault,
@@ -40,6 +41,7 @@ class Passwords:
         dispatcher: Dispatcher,
         storage: Storage,
         changes: Changes,
+        guesses: Guesses,
         forget_initial_password: Callable[[], None],
     ) -> None:
         self._hasher = hasher
@@ -47,6 +49,7 @@ class Passwords:
         self._dispatcher = dispatcher
         self._storage = storage
         self._changes = changes
+        self._guesses = guesses
         self._forget_initial_password = forget_initial_password
 
     async def accept(
@@ -99,12 +102,13 @@ class Passwords:
         """Change the caller's password; its other sessions end, this one goes on without limits.
 
         The current password is not looked at in a session that must change it. Raises
-        `InvalidPassword`, `WeakPassword`, and what `accept` raises.
+        `InvalidPassword`, `RateLimited` after too many of them, `WeakPassword`, and what `accept`
+        raises.
         """
         async with self._storage.transaction(read_only=True) as tx:
             record = await tx.passwords.get(caller.user_id)
         if PASSWORD_CHANGE_REQUIRED not in caller.restrictions:
-            await self._check_current(record, current)
+            await self._check_current(caller.user_id, origin, record, current)
         user = caller.user
         if record is not None and await self._matches(record.password_hash, new):
             raise _weak(_NEW, "The new password is the current one.")
@@ -119,11 +123,14 @@ class Passwords:
             )
             await work.record("user.password_change", f"user:{user.id}")
 
-    async def _check_current(self, record: PasswordRecord | None, current: Secret | None) -> None:
+    async def _check_current(
+        self, user_id: str, origin: Origin, record: PasswordRecord | None, current: Secret | None
+    ) -> None:
         if current is None:
             raise ValidationFailed(errors=[FieldFault("/current_password", "is required")])
-        if record is None or not await self._matches(record.password_hash, current):
-            raise InvalidPassword
+        async with self._guesses.judge(user_id, origin):
+            if record is None or not await self._matches(record.password_hash, current):
+                raise InvalidPassword
 
     @staticmethod
     async def _unchanged(work: Work, user_id: str, record: PasswordRecord | None) -> User:

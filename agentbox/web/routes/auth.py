@@ -9,6 +9,7 @@ from agentbox.errors import (
     LoginIncomplete,
     Overloaded,
     Problem,
+    RateLimited,
     SessionRequired,
     StorageFull,
     WeakPassword,
@@ -26,6 +27,7 @@ CHANGE_PASSWORD_ACCESS = Access(kind="session", allow_restricted=True)
 LOGIN_ERRORS: tuple[type[Problem], ...] = (
     InvalidCredentials,
     LoginIncomplete,
+    RateLimited,
     AuthenticatorUnavailable,
     Overloaded,
     StorageFull,
@@ -84,7 +86,14 @@ def auth_routes(auth: AuthHandlers) -> list[Route]:
             summary="Change your own password",
             body=shapes.ChangePasswordBody,
             status=204,
-            errors=(SessionRequired, InvalidPassword, WeakPassword, Overloaded, StorageFull),
+            errors=(
+                SessionRequired,
+                InvalidPassword,
+                RateLimited,
+                WeakPassword,
+                Overloaded,
+                StorageFull,
+            ),
             tag="auth",
         ),
     ]

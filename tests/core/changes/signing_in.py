@@ -133,4 +133,5 @@ def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
         sealer=RootSecret([b"1" * 32]),
         dispatcher=world.dispatcher,
         changes=world.changes,
+        guesses=world.guesses,
     )
