@@ -32,7 +32,8 @@ FAIL = (
     f"UPDATE throttles SET {ONE_LESS},"
     " failures = CASE WHEN ends_at <= $4 THEN 1 ELSE failures + 1 END,"
     f" blocks = CASE WHEN {REACHED} THEN {BLOCKS} + 1 ELSE {BLOCKS} END,"
-    f" ends_at = CASE WHEN {REACHED} THEN CASE {BLOCKS} WHEN 0 THEN $8 WHEN 1 THEN $9 ELSE $10 END"
+    f" ends_at = CASE WHEN {REACHED} AND {BLOCKS} = 0 THEN $8"
+    f" WHEN {REACHED} AND {BLOCKS} = 1 THEN $9 WHEN {REACHED} THEN $10"
     " WHEN ends_at <= $4 THEN $7 ELSE ends_at END"
     f" WHERE {THIS} RETURNING {TALLY}"
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agentbox_sqlite.storage import SqliteStorage
-from tests.storage.faulty import environments, keys, lists, people
+from tests.storage.faulty import environments, keys, lists, people, throttles
 
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **people.FAULTS,
     **keys.FAULTS,
     **environments.FAULTS,
     **lists.FAULTS,
+    **throttles.FAULTS,
 }
 """Each fault, the group that must notice it, and the test by which it does."""
