@@ -33,6 +33,15 @@ LOGIN_ERRORS: tuple[type[Problem], ...] = (
     StorageFull,
 )
 
+CHANGE_PASSWORD_ERRORS: tuple[type[Problem], ...] = (
+    SessionRequired,
+    InvalidPassword,
+    RateLimited,
+    WeakPassword,
+    Overloaded,
+    StorageFull,
+)
+
 
 def auth_routes(auth: AuthHandlers) -> list[Route]:
     """Rows under /auth."""
@@ -86,14 +95,7 @@ def auth_routes(auth: AuthHandlers) -> list[Route]:
             summary="Change your own password",
             body=shapes.ChangePasswordBody,
             status=204,
-            errors=(
-                SessionRequired,
-                InvalidPassword,
-                RateLimited,
-                WeakPassword,
-                Overloaded,
-                StorageFull,
-            ),
+            errors=CHANGE_PASSWORD_ERRORS,
             tag="auth",
         ),
     ]
