@@ -165,7 +165,7 @@ def reset(invocation: Invocation, username: str, as_json: bool) -> None:
 @click.argument("username")
 @click.pass_obj
 def unlock(invocation: Invocation, username: str) -> None:
-    """Lift throttling of failed logins; this version has none yet."""
+    """Lift the throttling of failed logins."""
 
     async def work(runtime: Runtime) -> User:
         found = await runtime.users.by_name(username)

@@ -25,14 +25,17 @@ from agentbox.config.schema import (
     ApiKeySettings,
     AuditSettings,
     ServerSettings,
+    ThrottleSettings,
     TokenSettings,
     is_loopback,
 )
 from agentbox.model.formats.api_key import is_prefix
 from agentbox.model.formats.names import canonical_email, is_username
+from agentbox.model.formats.networks import canonical_network
 from agentbox.model.formats.secret_strength import weakness_of_key
 from agentbox.model.secret import Secret
 from agentbox.model.signing_keys import LONGEST_TOKEN
+from agentbox.model.throttles import parse_guess_limit
 from agentbox.model.times import format_duration
 from agentbox.plugin.options import Options
 
@@ -57,6 +60,7 @@ def check_server(server: ServerSettings, faults: Faults) -> ServerSettings:
         server,
         public_url=_public_url(server, faults),
         hosts=_hosts(server, faults),
+        trusted_proxies=_trusted_proxies(server, faults),
         cors_origins=_cors_origins(server, faults),
     )
 
@@ -87,6 +91,17 @@ def _hosts(server: ServerSettings, faults: Faults) -> tuple[str, ...]:
         else:
             sentence = f"{text!r} is not a host such as auth.example.org or 10.0.0.5:8080"
             faults.append(("hosts", sentence))
+    return tuple(found)
+
+
+def _trusted_proxies(server: ServerSettings, faults: Faults) -> tuple[str, ...]:
+    found: list[str] = []
+    for text in server.trusted_proxies:
+        if network := canonical_network(text):
+            found.append(network)
+        else:
+            sentence = f"{text!r} is not a network such as 10.0.0.0/8 or fd00::/8, or an address"
+            faults.append(("trusted_proxies", sentence))
     return tuple(found)
 
 
@@ -154,6 +169,16 @@ def check_tokens(tokens: TokenSettings, faults: Faults) -> TokenSettings:
     return tokens
 
 
+def check_throttle(throttle: ThrottleSettings, faults: Faults) -> ThrottleSettings:
+    """`[throttle]` as it is."""
+    for field in throttle.__struct_fields__:
+        try:
+            parse_guess_limit(getattr(throttle, field))
+        except ValueError as error:
+            faults.append((field, str(error)))
+    return throttle
+
+
 def check_api_keys(api_keys: ApiKeySettings, faults: Faults) -> ApiKeySettings:
     """`[api_keys]` as it is."""
     names = [("prefix", api_keys.prefix)]
@@ -189,4 +214,5 @@ CHECKS: Mapping[str, Callable[[Any, Faults], Options]] = {
     "tokens": check_tokens,
     "api_keys": check_api_keys,
     "audit": check_audit,
+    "throttle": check_throttle,
 }

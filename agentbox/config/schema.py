@@ -54,6 +54,13 @@ class ServerSettings(Options, frozen=True):
             "the first seals, all open. SQLite makes one beside the database if it is not set."
         ),
     ] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Networks (CIDR) of proxies in front, whose `X-Forwarded-For` is believed; "
+            "without them the address of the connection is the client's."
+        ),
+    ] = ()
     docs: Annotated[
         bool | None,
         Meta(description="Serve /openapi.json and /docs. Unset: on loopback only."),
@@ -122,6 +129,36 @@ class TokenSettings(Options, frozen=True):
     ] = timedelta(days=30)
 
 
+class ThrottleSettings(Options, frozen=True):
+    """`[throttle]`: how many wrong passwords it takes until logins have to wait."""
+
+    account_address: Annotated[
+        str,
+        Meta(
+            description="Wrong passwords for one account from one address (IPv6: one /64) in a "
+            "time of at most 15m; then the login is 429."
+        ),
+    ] = "5/5m"
+    account: Annotated[
+        str,
+        Meta(
+            description="The same for one account from everywhere, each block twice as long as "
+            "the one before, up to 15m. An address that signed in to the account in the last 30 "
+            "days has this number for itself instead of both."
+        ),
+    ] = "10/5m"
+    address: Annotated[
+        str, Meta(description="The same for one address, whatever the accounts.")
+    ] = "50/5m"
+    total: Annotated[
+        str,
+        Meta(
+            description="The same for all together; it never stops an account at an address that "
+            "it signed in from in the last 30 days."
+        ),
+    ] = "1000/5m"
+
+
 class ApiKeySettings(Options, frozen=True):
     """`[api_keys]`: how keys look and how long they may last."""
 
@@ -178,6 +215,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api_keys: ApiKeySettings
     environments: EnvironmentSettings = EnvironmentSettings()
     audit: AuditSettings = AuditSettings()
+    throttle: ThrottleSettings = ThrottleSettings()
     plugins: tuple[str, ...]
     plugin_options: Mapping[str, Options]
     authenticators: tuple[AuthenticatorBlock, ...]
@@ -221,6 +259,7 @@ SECTIONS: Mapping[str, type[Options]] = {
     "api_keys": ApiKeySettings,
     "environments": EnvironmentSettings,
     "audit": AuditSettings,
+    "throttle": ThrottleSettings,
 }
 
 DEFAULT_PLUGINS: tuple[str, ...] = ("sqlite", "password", "jwt", "apikey")

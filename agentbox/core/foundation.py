@@ -12,6 +12,7 @@ from agentbox.core.changes import Changes
 from agentbox.core.environments.environments import Environments
 from agentbox.core.environments.permissions import Permissions
 from agentbox.core.environments.questions import Questions
+from agentbox.core.guesses import Guesses
 from agentbox.core.host_services import HostServices
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login, LoginParts
@@ -45,6 +46,7 @@ class Foundation:
     events: EventQueue
     last_used: LastUsed
     audit: AuditParts
+    guesses: Guesses
     cursors: Sealer
     refresh_tokens: RefreshTokens
 
@@ -71,6 +73,7 @@ def make_passwords(on: Foundation, forget_initial_password: Callable[[], None]) 
         dispatcher=on.dispatcher,
         storage=on.services.storage,
         changes=on.changes,
+        guesses=on.guesses,
         forget_initial_password=forget_initial_password,
     )
 
@@ -95,6 +98,7 @@ def make_login(on: Foundation) -> Login:
         changes=on.changes,
         refresh_tokens=on.refresh_tokens,
         refusals=on.audit.refusals,
+        guesses=on.guesses,
     )
 
 

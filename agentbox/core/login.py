@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.changes import Changes, Writing
+from agentbox.core.guesses import Guesses
 from agentbox.core.people.refresh_tokens import RefreshTokens
 from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher, Named
 from agentbox.core.recognition.soundness import is_sound_answer
@@ -100,6 +101,7 @@ class Login:
         changes: Changes,
         refresh_tokens: RefreshTokens,
         refusals: Refusals,
+        guesses: Guesses,
     ) -> None:
         self._parts = parts
         self._storage = storage
@@ -109,6 +111,7 @@ class Login:
         self._changes = changes
         self._refresh_tokens = refresh_tokens
         self._refusals = refusals
+        self._guesses = guesses
         self._tokens = AccessTokens(
             issuer=parts.issuer,
             claims=parts.claims,
@@ -120,9 +123,14 @@ class Login:
     async def with_password(self, username: str, password: Secret, origin: Origin) -> SignedIn:
         """Sign in with a name and a password.
 
-        Raises `InvalidCredentials` whatever is wrong, `LoginIncomplete` if another step is needed,
-        `Overloaded`, `AuthenticatorUnavailable`.
+        Raises `InvalidCredentials` whatever is wrong, `RateLimited` after too many that were,
+        `LoginIncomplete` if another step is needed, `Overloaded`, `AuthenticatorUnavailable`.
         """
+        account = await self._guesses.account_of(username)
+        async with self._guesses.judge(account, origin):
+            return await self._with_password(username, password, origin)
+
+    async def _with_password(self, username: str, password: Secret, origin: Origin) -> SignedIn:
         context = LoginContext(now=self._clock.now(), origin=origin)
         data = PasswordLogin(username, password)
         for named in self._parts.methods:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from agentbox.config.schema import Settings
+from agentbox.config.schema import Settings, ThrottleSettings
 from agentbox.core.audit.parts import AuditParts, make_audit, note_start
 from agentbox.core.audit.reading import Audit
 from agentbox.core.audit.refusals import Refusals
@@ -39,6 +39,7 @@ from agentbox.core.foundation import (
     make_signing_keys,
     make_users,
 )
+from agentbox.core.guesses import Guesses, GuessLimits
 from agentbox.core.host_services import HostServices
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login
@@ -61,6 +62,7 @@ from agentbox.errors import Problem, SchemaError, StorageError
 from agentbox.loader import Plugins
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.formats.api_key import KeyFormat
+from agentbox.model.throttles import parse_guess_limit
 from agentbox.plugin.job import Job
 from agentbox.plugin.options import NoOptions
 from agentbox.plugin.routes import Route
@@ -209,6 +211,16 @@ def _services(settings: Settings, clock: DatabaseClock, counters: Counters) -> H
     )
 
 
+def _guesses(throttle: ThrottleSettings, services: HostServices, clock: DatabaseClock) -> Guesses:
+    limits = GuessLimits(
+        account_address=parse_guess_limit(throttle.account_address),
+        account=parse_guess_limit(throttle.account),
+        address=parse_guess_limit(throttle.address),
+        total=parse_guess_limit(throttle.total),
+    )
+    return Guesses(limits, storage=services.storage, clock=clock, counters=services.counters)
+
+
 def _initial_password(storage: Storage) -> InitialPassword:
     """Beside the database where it is a file, else in the working directory."""
     return InitialPassword(storage.initial_password_path or Path("agentbox.initial-password"))
@@ -241,6 +253,7 @@ def _assemble(
         audit=make_audit(
             storage, clock, services.counters, events, scopes, secret, settings.audit.retention
         ),
+        guesses=_guesses(settings.throttle, services, clock),
         cursors=secret.for_use("cursor"),
         refresh_tokens=RefreshTokens(
             secret.macs("refresh"),

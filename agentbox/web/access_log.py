@@ -11,6 +11,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from agentbox.core.logs import LogHandle
 from agentbox.web.context import CONTEXT, RequestContext
+from agentbox.web.middleware.forwarded import peer_of
 
 if TYPE_CHECKING:
     import logging
@@ -36,7 +37,9 @@ class AccessLogger(AbstractAccessLogger):
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Queue one line; `time` is the seconds that the answer took."""
         context = request.get(CONTEXT)
-        line = (_now(), request.method, request.rel_url.raw_path, request.remote)
+        # What was refused before `forwarded` has found the client is logged with its peer.
+        address = (context and context.address) or peer_of(request)
+        line = (_now(), request.method, request.rel_url.raw_path, address)
         self._submit(_described, (*line, response.status, time, *_who(context)))
 
 

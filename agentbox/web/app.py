@@ -16,6 +16,7 @@ from agentbox.web.middleware.authenticate import authenticate
 from agentbox.web.middleware.authorise import authorise
 from agentbox.web.middleware.cors import cors
 from agentbox.web.middleware.errors import errors
+from agentbox.web.middleware.forwarded import forwarded
 from agentbox.web.middleware.observe import InFlight, RequestIds, observe
 from agentbox.web.openapi import document_routes
 from agentbox.web.responses import Headers
@@ -40,7 +41,7 @@ def create_app(
     """The aiohttp application that serves `routes`, each with the access it states.
 
     Middlewares, outermost first: observe, cors (only where origins are
-    configured), errors, authenticate, authorise. `body_deadline` is the
+    configured), errors, forwarded, authenticate, authorise. `body_deadline` is the
     total time in seconds for a body to come. Raises `PluginError` if two routes have one method
     and path.
     """
@@ -55,6 +56,7 @@ def create_app(
             observe(ids, runtime, in_flight),
             *([cors(server.cors_origins, headers)] if server.cors_origins else []),
             errors(headers, runtime.refusals),
+            forwarded(server.trusted_proxies),
             authenticate(
                 {endpoint.handle: endpoint for endpoint in endpoints},
                 AcceptedHosts(runtime.settings.public_url, server.hosts),

@@ -67,10 +67,12 @@ class RequestContext:
     One object for all middlewares, so that a copy of the request still shares it.
     """
 
-    __slots__ = ("endpoint", "principal", "request_id")
+    __slots__ = ("address", "endpoint", "principal", "request_id")
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
+        self.address: str | None = None
+        """The client's, as `forwarded` has found it."""
         self.endpoint: Endpoint | None = None
         self.principal: Principal | None = None
 

@@ -137,9 +137,9 @@ VARIABLES = [
         "AGENTBOX_METRICS_ENABLED: this version does not have metrics yet; remove the setting.",
     ),
     (
-        {"AGENTBOX_THROTTLE__ADDRESS": "10/5m"},
-        "AGENTBOX_THROTTLE__ADDRESS: this version does not have throttling yet; remove the "
-        "setting.",
+        {"AGENTBOX_THROTTLE__ADDRESS": "10/1h"},
+        "AGENTBOX_THROTTLE__ADDRESS (throttle.address): '10/1h' is not a number of failures and a "
+        "time of at most 15m, such as 10/5m.",
     ),
 ]
 
@@ -220,7 +220,11 @@ FILES = [
         "[tokens]\nrefresh_grace = '1m'",
         "settings.toml:2 (tokens.refresh_grace): 1m is out of the range 0 to 10s.",
     ),
-    ("[throttle]\naddress = '1'", "settings.toml:1 (throttle): this version does not have throttl"),
+    ("[throttle]\naddress = '1'", "settings.toml:2 (throttle.address): '1' is not a number of fa"),
+    (
+        "[server]\ntrusted_proxies = ['10.0.0.1/8']",
+        "settings.toml:2 (server.trusted_proxies): '10.0.0.1/8' is not a network such as 10.0.0.0",
+    ),
     (
         "[plugins.jwt]\nsize = 10",
         "settings.toml:2 (plugins.jwt.size): 10 is not a whole number from",

@@ -12,6 +12,7 @@ from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.counters import Counters
+from agentbox.core.guesses import Guesses, GuessLimits
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.paging import Pages
 from agentbox.core.people.passwords import Passwords
@@ -35,6 +36,7 @@ from agentbox.model.ids import new_id
 from agentbox.model.principal import Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.sessions import Session
+from agentbox.model.throttles import GuessLimit
 from agentbox.model.users import PasswordRecord, PasswordReset, Status, User
 from agentbox.plugin.authenticator import PasswordHasher
 from agentbox.plugin.policy import PasswordPolicy
@@ -44,6 +46,15 @@ START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HERE = Origin(address="192.0.2.7", user_agent="a test", request_id="req-1")
 SCOPES = ScopeTable()
 UNLIMITED: dict[str, Any] = {"scope_limit": NO_LIMIT, "environment_limit": NO_LIMIT}
+
+
+MINUTES = timedelta(minutes=5)
+LIMITS = GuessLimits(
+    account_address=GuessLimit(5, MINUTES),
+    account=GuessLimit(10, MINUTES),
+    address=GuessLimit(50, MINUTES),
+    total=GuessLimit(1000, MINUTES),
+)
 
 
 class ManualClock:
@@ -227,12 +238,16 @@ class World:
         self.dispatcher = Dispatcher(self.clock, self.counters)
         self.changes = Changes(self.storage, self.clock, SCOPES, self.queue)
         self.refusals = Refusals(self.storage, self.clock, self.counters, self.queue)
+        self.guesses = Guesses(
+            LIMITS, storage=self.storage, clock=self.clock, counters=self.counters
+        )
         self.passwords = Passwords(
             hasher=Named("hasher", self.hasher) if self.hasher else None,
             policies=[Named(f"p{at}", policy) for at, policy in enumerate(self.policies)],
             dispatcher=self.dispatcher,
             storage=self.storage,
             changes=self.changes,
+            guesses=self.guesses,
             forget_initial_password=lambda: self.forgotten.append("forgotten"),
         )
         self.cursors = RootSecret([bytes(32)]).for_use("cursor")

@@ -169,3 +169,22 @@ CREATE TABLE audit_points (
     mac bytea NOT NULL,
     tag bytea NOT NULL
 );
+
+CREATE TABLE throttles (
+    tier text NOT NULL CHECK (tier IN ('pair', 'account', 'address', 'total')),
+    account text NOT NULL,
+    address text NOT NULL,
+    failures integer NOT NULL,
+    running integer NOT NULL,
+    running_until timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    blocks integer NOT NULL,
+    PRIMARY KEY (tier, account, address)
+);
+
+CREATE TABLE known_addresses (
+    account text NOT NULL,
+    address text NOT NULL,
+    last_success timestamptz NOT NULL,
+    PRIMARY KEY (account, address)
+);

@@ -19,7 +19,7 @@ from tests.e2e.test_commands import (
     statuses_until,
 )
 from tests.e2e.test_process import API, call, given
-from tests.process import ServerProcess, agentbox, serving
+from tests.process import STRONG_PASSWORD, ServerProcess, agentbox, serving
 
 NEW_PASSWORD = "granite-violet-harbour-93"
 
@@ -123,10 +123,22 @@ def test_sessions_are_listed_and_ended(tmp_path: Path, server: ServerProcess) ->
     bearer_of(server.url, "bob")
 
 
-def test_unlocking_says_what_it_does_and_works_without_a_server(tmp_path: Path) -> None:
+def test_unlocking_lets_somebody_in_at_once(tmp_path: Path, server: ServerProcess) -> None:
+    # PW-09: the super_admin too
+    add_user(tmp_path, "bob")
+    for name, password in (("bob", OTHER_PASSWORD), ("admin", STRONG_PASSWORD)):
+        while (status := login(server.url, name, "wrong")[0]) != 429:
+            assert status == 401
+        assert login(server.url, name, password)[0] == 429
+
+        assert run(tmp_path, "user", "unlock", name) == f"{name} is not throttled.\n"
+
+        assert login(server.url, name, password)[0] == 200
+
+
+def test_unlocking_works_without_a_server(tmp_path: Path) -> None:
     add_user(tmp_path, "bob")
     assert run(tmp_path, "user", "unlock", "bob") == "bob is not throttled.\n"
-    assert "this version has none yet" in run(tmp_path, "user", "unlock", "--help")
 
 
 COMMANDS = ("reset", "unlock", "suspend", "sessions", "end-sessions")

@@ -39,11 +39,13 @@ class StubRecognition:
     def __init__(self, known: dict[str, Principal | Exception]) -> None:
         self.known = known
         self.seen: list[Credential] = []
+        self.addresses: list[str | None] = []
         self.asked, self.free = asyncio.Event(), asyncio.Event()
         self.free.set()
 
     async def recognise(self, credential: Credential, address: str | None) -> Principal:
         self.seen.append(credential)
+        self.addresses.append(address)
         self.asked.set()
         await self.free.wait()
         answer = self.known.get(credential.value.reveal(), InvalidToken())

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 _PARTS: Mapping[str, str] = {
     "server.return_to": "sign-in through other providers",
-    "throttle": "throttling",
     "metrics": "metrics",
 }
 
@@ -17,7 +16,6 @@ _VARIABLES: Mapping[str, str] = {
 _BEGINNINGS: Mapping[str, str] = {
     "AGENTBOX_GOOGLE_": "sign-in with Google",
     "AGENTBOX_METRICS_": "metrics",
-    "AGENTBOX_THROTTLE_": "throttling",
 }
 
 

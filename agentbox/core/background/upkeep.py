@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from agentbox.core.guesses import BLOCKS_REMEMBERED, KNOWN_FOR
 from agentbox.errors import StorageError
 from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.services import Clock
@@ -17,7 +18,8 @@ _log = structlog.get_logger("agentbox.upkeep")
 
 class PurgeExpired(Job):
     """Deletes what is over, a day later for those who look: sessions, unfinished logins and
-    password resets that expired; and how often API keys were used, after 90 days."""
+    password resets that expired; how often API keys were used, after 90 days; guesses at passwords
+    that count no more."""
 
     name = "purge-expired"
     interval = timedelta(hours=1)
@@ -36,13 +38,15 @@ class PurgeExpired(Job):
             flows = await tx.login_flows.purge(before)
             resets = await tx.password_resets.purge(before)
             hours = await tx.api_key_usage.purge(now - self.usage_kept_for)
-        if sessions or flows or resets or hours:
+            guesses = await tx.throttles.purge(now, now - BLOCKS_REMEMBERED, now - KNOWN_FOR)
+        if sessions or flows or resets or hours or guesses:
             _log.info(
                 "purged",
                 sessions=sessions,
                 login_flows=flows,
                 password_resets=resets,
                 api_key_usage=hours,
+                guesses=guesses,
             )
 
 

@@ -28,6 +28,7 @@ async def remove(work: Work, user: User) -> None:
         for environment_id in orphans:
             await _make_owner(work, heir_id, environment_id)
     await work.tx.environments.move_from(user.id)
+    await work.tx.throttles.forget(user.id)
     await work.tx.users.delete(user.id)
     work.changed(Change("user", user.id))
     await work.record("user.delete", f"user:{user.id}", {"username": user.username})

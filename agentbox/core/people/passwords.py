@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from agentbox.core.changes import Changes, Work
+from agentbox.core.guesses import Guesses
 from agentbox.core.recognition.dispatch import LOGIN_DEADLINE, Dispatcher, Named
 from agentbox.errors import (
     FieldFault,
@@ -53,6 +54,7 @@ class Passwords:
         dispatcher: Dispatcher,
         storage: Storage,
         changes: Changes,
+        guesses: Guesses,
         forget_initial_password: Callable[[], None],
     ) -> None:
         self._hasher = hasher
@@ -60,6 +62,7 @@ class Passwords:
         self._dispatcher = dispatcher
         self._storage = storage
         self._changes = changes
+        self._guesses = guesses
         self._forget_initial_password = forget_initial_password
 
     async def accept(
@@ -112,12 +115,13 @@ class Passwords:
         """Change the caller's password; its other sessions end, this one goes on without limits.
 
         The current password is not looked at in a session that must change it. Raises
-        `InvalidPassword`, `WeakPassword`, and what `accept` raises.
+        `InvalidPassword`, `RateLimited` after too many of them, `WeakPassword`, and what `accept`
+        raises.
         """
         async with self._storage.transaction(read_only=True) as tx:
             record = await tx.passwords.get(caller.user_id)
         if PASSWORD_CHANGE_REQUIRED not in caller.restrictions:
-            await self._check_current(record, current)
+            await self._check_current(caller.user_id, origin, record, current)
         user = caller.user
         if record is not None and await self._matches(record.password_hash, new):
             raise _weak(_NEW, "The new password is the current one.")
@@ -137,7 +141,7 @@ class Passwords:
     ) -> Reauthenticated:
         """Note on the caller's session that it gave its password just now.
 
-        Raises `SessionRequired` for an API key, `InvalidPassword`, `Overloaded`,
+        Raises `SessionRequired` for an API key, `InvalidPassword`, `RateLimited`, `Overloaded`,
         `AuthenticatorUnavailable`, `Unavailable`.
         """
         session_id = caller.session_id
@@ -145,7 +149,7 @@ class Passwords:
             raise SessionRequired
         async with self._storage.transaction(read_only=True) as tx:
             record = await tx.passwords.get(caller.user_id)
-        await self._check_current(record, password)
+        await self._check_current(caller.user_id, origin, record, password)
         async with self._changes.begin(caller, origin, of=caller.user_id) as work:
             await self._unchanged(work, caller.user_id, record)
             await work.tx.sessions.renew(session_id, work.now, BY_PASSWORD)
@@ -153,11 +157,14 @@ class Passwords:
             await work.record("session.reauthenticate", f"session:{session_id}")
         return Reauthenticated(work.now, BY_PASSWORD)
 
-    async def _check_current(self, record: PasswordRecord | None, current: Secret | None) -> None:
+    async def _check_current(
+        self, user_id: str, origin: Origin, record: PasswordRecord | None, current: Secret | None
+    ) -> None:
         if current is None:
             raise ValidationFailed(errors=[FieldFault("/current_password", "is required")])
-        if record is None or not await self._matches(record.password_hash, current):
-            raise InvalidPassword
+        async with self._guesses.judge(user_id, origin):
+            if record is None or not await self._matches(record.password_hash, current):
+                raise InvalidPassword
 
     @staticmethod
     async def _unchanged(work: Work, user_id: str, record: PasswordRecord | None) -> User:

@@ -57,12 +57,13 @@ class Recovery:
         return IssuedReset(secret, expires_at)
 
     async def unlock(self, actor: Actor, origin: Origin, user_id: str) -> User:
-        """Lift the throttling of the user's failed logins. Raises as `reset` does.
+        """Lift the throttling of the user's failed logins, everywhere. Raises as `reset` does.
 
-        Failed logins are not throttled yet, so today this is an audit row and no more.
+        What is counted for an address, or for all logins together, stays.
         """
         async with self._changes.begin(actor, origin) as work:
             require_scope(work.actor, USERS_CREDENTIALS, self._scopes)
             user = await other(work, user_id)
+            await work.tx.throttles.lift(user.id, work.now)
             await work.record("user.unlock", f"user:{user.id}")
         return user

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 Network = IPv4Network | IPv6Network
 
@@ -24,17 +31,32 @@ def canonical_network(text: str) -> str | None:
 
 
 def contains_address(networks: Sequence[str], address: str | None) -> bool:
-    """Whether a client at `address` is in one of `networks`; False for an unknown address.
+    """Whether a client at `address` is in one of `networks`; False for an unknown address."""
+    client = parse_address(address or "")
+    return client is not None and any(client in network for network in _parsed(tuple(networks)))
 
-    An IPv4 address that comes mapped into IPv6 is the IPv4 address (RFC 4291 section 2.5.5.2).
+
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """The address that `text` is, without its zone; None if it is none.
+
+    One that comes mapped into IPv6 is the IPv4 address (RFC 4291 section 2.5.5.2).
     """
     try:
-        client = ip_address(address or "")
+        address = ip_address(text)
     except ValueError:
-        return False
-    if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
-        client = client.ipv4_mapped
-    return any(client in network for network in _parsed(tuple(networks)))
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or IPv6Address(int(address))
+
+
+def counted_address(text: str | None) -> str:
+    """The address as guesses from it are counted: IPv6 by its /64, which one client has whole
+    (RFC 6177 section 2). `""` for one that is not known."""
+    address = parse_address(text or "")
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return "" if address is None else str(address)
 
 
 def within_networks(inner: Iterable[str], outer: Sequence[str]) -> bool:

@@ -15,6 +15,7 @@ from agentbox.plugin.sql.records import (
     SqlSigningKeyStore,
 )
 from agentbox.plugin.sql.sessions import SqlLoginFlowStore, SqlSessionStore
+from agentbox.plugin.sql.throttles import SqlThrottleStore
 from agentbox.plugin.sql.usage import SqlApiKeyUsageStore
 from agentbox.plugin.sql.users import SqlPasswordResetStore, SqlPasswordStore, SqlUserStore
 from agentbox.plugin.storage import Change, Transaction
@@ -39,6 +40,7 @@ class SqlTransaction(Transaction):
         self.environments = SqlEnvironmentStore(db)
         self.grants = SqlGrantStore(db)
         self.signing_keys = SqlSigningKeyStore(db)
+        self.throttles = SqlThrottleStore(db)
         self.audit = SqlAuditStore(db)
         self.jobs = SqlJobStore(db)
         self.markers = SqlMarkerStore(db)

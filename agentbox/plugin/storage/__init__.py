@@ -30,6 +30,7 @@ from agentbox.plugin.storage.people import (
     UserStore,
 )
 from agentbox.plugin.storage.records import JobStore, MarkerStore
+from agentbox.plugin.storage.throttles import ThrottleStore
 
 __all__ = [
     "ALL_CHANGED",
@@ -49,6 +50,7 @@ __all__ = [
     "SigningKeyStore",
     "Storage",
     "StorageType",
+    "ThrottleStore",
     "Transaction",
     "UserStore",
 ]

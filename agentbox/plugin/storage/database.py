@@ -24,6 +24,7 @@ from agentbox.plugin.storage.people import (
     UserStore,
 )
 from agentbox.plugin.storage.records import JobStore, MarkerStore
+from agentbox.plugin.storage.throttles import ThrottleStore
 
 if TYPE_CHECKING:
     from agentbox.plugin.findings import Finding
@@ -68,6 +69,7 @@ class Transaction(ABC):
     environments: EnvironmentStore
     grants: GrantStore
     signing_keys: SigningKeyStore
+    throttles: ThrottleStore
     audit: AuditStore
     jobs: JobStore
     markers: MarkerStore

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentbox.model.throttles import Counter
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
     HOUR,
@@ -14,6 +15,7 @@ from agentbox.testing.samples import (
     a_user,
     an_api_key,
 )
+from agentbox.testing.storage.crud.throttles import guess_wrong
 from agentbox.testing.storage.harness import StorageTests
 
 
@@ -61,6 +63,24 @@ class PurgeTests(StorageTests):
             left = [id_ for id_ in ends if await tx.password_resets.get(id_) is not None]
             assert left == ["now", "waiting"]
             assert await tx.users.get("old") is not None
+
+    async def test_counters_of_guesses_go_once_they_say_nothing(self, storage: Storage) -> None:
+        free, blocked, running = (Counter("account", each) for each in ("free", "blocked", "runs"))
+        async with storage.transaction() as tx:
+            ends_at = (await guess_wrong(tx, free)).ends_at
+            assert (await guess_wrong(tx, blocked, limit=1)).ends_at == ends_at
+            await guess_wrong(tx, running)
+            await tx.throttles.reserve(running, NOON, NOON + HOUR)
+            await tx.throttles.note_success("free", "192.0.2.7", NOON)
+
+            assert await tx.throttles.purge(ends_at, ends_at - HOUR, NOON) == 0
+            assert await tx.throttles.purge(ends_at + TICK, ends_at, NOON) == 1
+            assert await tx.throttles.purge(ends_at + TICK, ends_at + TICK, NOON) == 1
+            assert await tx.throttles.purge(NOON + 2 * HOUR, NOON, NOON + TICK) == 2
+
+            tally = await tx.throttles.reserve(blocked, NOON, NOON + HOUR)
+            assert (tally.failures, tally.running, tally.blocks) == (0, 1, 0)
+            assert not await tx.throttles.known("free", "192.0.2.7", NOON - HOUR)
 
     async def test_uses_go_hour_by_hour(self, storage: Storage) -> None:
         hour = NOON.replace(minute=0, second=0, microsecond=0)

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from agentbox.errors import Conflict
 from agentbox.model.access.roles import Role
+from agentbox.model.throttles import Counter, Tally
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Page, Storage, Transaction
 from agentbox.testing.samples import (
@@ -200,6 +201,14 @@ class RaceTests(StorageTests):
             assert list(await tx.api_key_usage.list("key-1", hour, hour + HOUR)) == [
                 (hour, RACERS * (RACERS + 1) // 2)
             ]
+
+    async def test_guesses_at_once_are_all_counted(self, both: list[Storage]) -> None:
+        counter = Counter("account", "user-1")
+
+        got = await _race(both, lambda tx, n: tx.throttles.reserve(counter, NOON, NOON + HOUR))
+
+        running = [tally.running for tally in got if isinstance(tally, Tally)]
+        assert sorted(running) == list(range(1, RACERS + 1))
 
     async def test_one_of_many_takes_a_reset_secret(self, both: list[Storage]) -> None:
         reset = a_password_reset()

@@ -10,6 +10,7 @@ from agentbox.errors import Conflict, StorageError
 from agentbox.model.access.roles import Permission
 from agentbox.model.environments import EnvironmentFilter
 from agentbox.model.jobs import Lease
+from agentbox.model.throttles import Counter
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
@@ -95,6 +96,20 @@ class RollbackTests(StorageTests):
             assert await tx.environments.count(BLUE) == 1
             assert await tx.api_keys.get(key.id) == key
             assert await tx.password_resets.get("user-1") == a_password_reset()
+
+    async def test_a_guess_that_is_refused_charges_nothing(self, storage: Storage) -> None:
+        counters = (Counter("account", "user-1"), Counter("total"))
+        with pytest.raises(Refused):
+            async with storage.transaction() as tx:
+                for counter in counters:
+                    await tx.throttles.reserve(counter, NOON, NOON + HOUR)
+                await tx.throttles.note_success("user-1", "192.0.2.7", NOON)
+                raise Refused
+
+        async with storage.transaction() as tx:
+            for counter in counters:
+                assert (await tx.throttles.reserve(counter, NOON, NOON + HOUR)).running == 1
+            assert not await tx.throttles.known("user-1", "192.0.2.7", NOON - HOUR)
 
     async def test_a_conflict_undoes_what_came_before_it(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

@@ -46,9 +46,9 @@ def authenticate(
         if not endpoint.public:
             credential = credential_of(request.headers)
             if endpoint.access.allow_expired:
-                context.principal = await recognition.recognise_expired(credential, request.remote)
+                context.principal = await recognition.recognise_expired(credential, context.address)
             else:
-                context.principal = await recognition.recognise(credential, request.remote)
+                context.principal = await recognition.recognise(credential, context.address)
         return await handler(request)
 
     return middleware

@@ -10,6 +10,7 @@ from agentbox.errors import (
     LoginIncomplete,
     Overloaded,
     Problem,
+    RateLimited,
     SessionRequired,
     StorageFull,
     WeakPassword,
@@ -27,7 +28,17 @@ CHANGE_PASSWORD_ACCESS = Access(kind="session", allow_restricted=True)
 LOGIN_ERRORS: tuple[type[Problem], ...] = (
     InvalidCredentials,
     LoginIncomplete,
+    RateLimited,
     AuthenticatorUnavailable,
+    Overloaded,
+    StorageFull,
+)
+
+CHANGE_PASSWORD_ERRORS: tuple[type[Problem], ...] = (
+    SessionRequired,
+    InvalidPassword,
+    RateLimited,
+    WeakPassword,
     Overloaded,
     StorageFull,
 )
@@ -116,7 +127,7 @@ def _of_oneself(auth: AuthHandlers) -> list[Route]:
             summary="Change your own password",
             body=shapes.ChangePasswordBody,
             status=204,
-            errors=(SessionRequired, InvalidPassword, WeakPassword, Overloaded, StorageFull),
+            errors=CHANGE_PASSWORD_ERRORS,
             tag="auth",
         ),
     ]

@@ -174,7 +174,7 @@ def _actions(users: UserHandlers) -> list[Route]:
             path=f"{one}/unlock",
             access=scoped(USERS_CREDENTIALS),
             handler=users.unlock,
-            summary="Lift throttling of failed logins; this version has none yet",
+            summary="Lift the throttling of failed logins",
             response=shapes.UserOut,
             errors=ACTION_ERRORS,
             tag="users",

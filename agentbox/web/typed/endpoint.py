@@ -69,7 +69,7 @@ class Endpoint:
                 body=body,
                 caller=context.principal,
                 origin=Origin(
-                    request.remote, request.headers.get(hdrs.USER_AGENT), context.request_id
+                    context.address, request.headers.get(hdrs.USER_AGENT), context.request_id
                 ),
                 request_id=context.request_id,
             )

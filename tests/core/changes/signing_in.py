@@ -142,4 +142,5 @@ def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
         changes=world.changes,
         refresh_tokens=refresh_tokens(),
         refusals=world.refusals,
+        guesses=world.guesses,
     )

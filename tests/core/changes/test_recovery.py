@@ -14,7 +14,9 @@ from agentbox.errors import (
     InsufficientRank,
     InsufficientRole,
     InsufficientScope,
+    InvalidPassword,
     NotFound,
+    RateLimited,
     SelfForbidden,
 )
 from agentbox.model.access.roles import Role
@@ -217,8 +219,18 @@ async def test_nobody_there_is_not_found(world: World, verb: Verb) -> None:
         await verb(world, OPERATOR, "nobody")
 
 
-async def test_unlocking_changes_nothing_yet_and_is_audited(world: World, user: User) -> None:
+async def test_unlocking_lifts_what_is_counted_and_is_audited(world: World, user: User) -> None:
+    for _ in range(5):
+        with pytest.raises(InvalidPassword):
+            async with world.guesses.judge(user.id, HERE):
+                raise InvalidPassword
+    with pytest.raises(RateLimited):
+        async with world.guesses.judge(user.id, HERE):
+            pass
+
     assert await world.recovery.unlock(OPERATOR, HERE, user.id) == user
     assert [(row.event, row.actor, row.target) for row in await world.audit()] == [
         ("user.unlock", "operator", f"user:{user.id}")
     ]
+    async with world.guesses.judge(user.id, HERE):
+        pass

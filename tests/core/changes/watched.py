@@ -27,8 +27,11 @@ class _WatchedTransaction:
 class WatchedStorage:
     """Notes the locks taken and the stores used by each transaction that writes.
 
-    With `go` cleared, a transaction that has been committed does not return before it is set.
+    With `go` cleared, a transaction that has been committed does not return before it is set; with
+    `holds`, only one that used that store.
     """
+
+    holds: str | None = None
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -46,7 +49,9 @@ class WatchedStorage:
                 yield tx
             return
         self.writes.append([])
+        used = self.writes[-1]
         async with self._storage.transaction() as tx:
-            yield _WatchedTransaction(tx, self.writes[-1])
-        self.committed.set()
-        await self.go.wait()
+            yield _WatchedTransaction(tx, used)
+        if self.holds is None or self.holds in used:
+            self.committed.set()
+            await self.go.wait()

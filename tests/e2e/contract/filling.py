@@ -12,8 +12,15 @@ from tests.e2e.contract.operations import Operations
 from tests.e2e.people import ROLES, People, Template, in_a_thread
 from tests.live import Caller, live_server
 
-LASTING = {"AGENTBOX_JWT_EXPIRY": "8h"}
-"""The long sizes take longer than an access token lives."""
+_EVERY = "1000000/1s"
+LASTING = {
+    "AGENTBOX_JWT_EXPIRY": "8h",
+    **{
+        f"AGENTBOX_THROTTLE__{tier}": _EVERY
+        for tier in ("ACCOUNT_ADDRESS", "ACCOUNT", "ADDRESS", "TOTAL")
+    },
+}
+"""The long sizes take longer than an access token lives, and are full of wrong passwords."""
 
 
 class Filled(NamedTuple):

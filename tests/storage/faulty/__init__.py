@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agentbox_sqlite.storage import SqliteStorage
-from tests.storage.faulty import audit, environments, keys, lists, people, sessions
+from tests.storage.faulty import (
+    audit,
+    environments,
+    keys,
+    lists,
+    people,
+    sessions,
+    throttles,
+)
 
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **people.FAULTS,
@@ -14,5 +22,6 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **lists.FAULTS,
     **sessions.FAULTS,
     **audit.FAULTS,
+    **throttles.FAULTS,
 }
 """Each fault, the group that must notice it, and the test by which it does."""

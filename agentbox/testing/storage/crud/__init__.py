@@ -9,11 +9,13 @@ from agentbox.testing.storage.crud.keys import KeyTests
 from agentbox.testing.storage.crud.people import PersonTests
 from agentbox.testing.storage.crud.records import RecordTests
 from agentbox.testing.storage.crud.sessions import SessionTests
+from agentbox.testing.storage.crud.throttles import ThrottleTests
 
 
 class CrudTests(
     PersonTests,
     SessionTests,
+    ThrottleTests,
     KeyTests,
     EnvironmentTests,
     GrantTests,

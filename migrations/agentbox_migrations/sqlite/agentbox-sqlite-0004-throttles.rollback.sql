@@ -1,0 +1,3 @@
+DROP TABLE known_addresses;
+
+DROP TABLE throttles;
