@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agentbox.config.schema import Settings
-from agentbox.core.audit.parts import AuditParts
+from agentbox.config.schema import Settings, ThrottleSettings
+from agentbox.core.audit.parts import AuditParts, make_audit
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
+from agentbox.core.clock import DatabaseClock
 from agentbox.core.environments.environments import Environments
 from agentbox.core.environments.permissions import Permissions
 from agentbox.core.environments.questions import Questions
-from agentbox.core.guesses import Guesses
+from agentbox.core.guesses import Guesses, GuessLimits
 from agentbox.core.host_services import HostServices
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login, LoginParts
 from agentbox.core.paging import Pages
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.people.recovery import Recovery
-from agentbox.core.people.refresh_tokens import RefreshTokens
+from agentbox.core.people.refresh_tokens import RefreshLifetimes, RefreshTokens
 from agentbox.core.people.refreshing import Refreshing
 from agentbox.core.people.sessions import Sessions
 from agentbox.core.people.users import Users
@@ -28,8 +29,10 @@ from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
 from agentbox.core.signing import SigningKeys
 from agentbox.core.start.opening import Abilities
+from agentbox.core.start.root_secret import RootSecret
 from agentbox.core.tokens import AccessTokens
 from agentbox.model.access.scopes import ScopeTable
+from agentbox.model.throttles import parse_guess_limit
 from agentbox.plugin.services import Sealer
 
 
@@ -49,6 +52,49 @@ class Foundation:
     guesses: Guesses
     cursors: Sealer
     refresh_tokens: RefreshTokens
+
+
+def make_foundation(
+    settings: Settings,
+    services: HostServices,
+    clock: DatabaseClock,
+    secret: RootSecret,
+    abilities: Abilities,
+    scopes: ScopeTable,
+    events: EventQueue,
+) -> Foundation:
+    """What the use cases share, from what is open."""
+    storage, tokens = services.storage, settings.tokens
+    audit = make_audit(
+        storage, clock, services.counters, events, scopes, secret, settings.audit.retention
+    )
+    return Foundation(
+        settings=settings,
+        services=services,
+        abilities=abilities,
+        scopes=scopes,
+        dispatcher=Dispatcher(clock, services.counters),
+        changes=Changes(storage, clock, scopes, events),
+        events=events,
+        last_used=LastUsed(storage),
+        audit=audit,
+        guesses=_guesses(settings.throttle, services, clock),
+        cursors=secret.for_use("cursor"),
+        refresh_tokens=RefreshTokens(
+            secret.macs("refresh"),
+            RefreshLifetimes(idle=tokens.refresh_expiry, grace=tokens.refresh_grace),
+        ),
+    )
+
+
+def _guesses(throttle: ThrottleSettings, services: HostServices, clock: DatabaseClock) -> Guesses:
+    limits = GuessLimits(
+        account_address=parse_guess_limit(throttle.account_address),
+        account=parse_guess_limit(throttle.account),
+        address=parse_guess_limit(throttle.address),
+        total=parse_guess_limit(throttle.total),
+    )
+    return Guesses(limits, storage=services.storage, clock=clock, counters=services.counters)
 
 
 def make_recognition(on: Foundation) -> Recognition:

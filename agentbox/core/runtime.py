@@ -10,24 +10,23 @@ from pathlib import Path
 
 import structlog
 
-from agentbox.config.schema import Settings, ThrottleSettings
-from agentbox.core.audit.parts import AuditParts, make_audit, note_start
+from agentbox.config.schema import Settings
+from agentbox.core.audit.parts import AuditParts, note_start
 from agentbox.core.audit.reading import Audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.background.upkeep import PurgeExpired, repeat
 from agentbox.core.background.watchdog import Watchdog
-from agentbox.core.changes import Changes
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
 from agentbox.core.environments.environments import Environments
 from agentbox.core.environments.permissions import Permissions
 from agentbox.core.environments.questions import Questions
 from agentbox.core.foundation import (
-    Foundation,
     make_api_keys,
     make_environments,
+    make_foundation,
     make_login,
     make_passwords,
     make_permissions,
@@ -39,13 +38,11 @@ from agentbox.core.foundation import (
     make_signing_keys,
     make_users,
 )
-from agentbox.core.guesses import Guesses, GuessLimits
 from agentbox.core.host_services import HostServices
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login
 from agentbox.core.people.passwords import FIRST_START, Passwords
 from agentbox.core.people.recovery import Recovery
-from agentbox.core.people.refresh_tokens import RefreshLifetimes, RefreshTokens
 from agentbox.core.people.refreshing import Refreshing
 from agentbox.core.people.sessions import Sessions
 from agentbox.core.people.users import Users
@@ -62,7 +59,6 @@ from agentbox.errors import Problem, SchemaError, StorageError
 from agentbox.loader import Plugins
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.formats.api_key import KeyFormat
-from agentbox.model.throttles import parse_guess_limit
 from agentbox.plugin.job import Job
 from agentbox.plugin.options import NoOptions
 from agentbox.plugin.routes import Route
@@ -211,16 +207,6 @@ def _services(settings: Settings, clock: DatabaseClock, counters: Counters) -> H
     )
 
 
-def _guesses(throttle: ThrottleSettings, services: HostServices, clock: DatabaseClock) -> Guesses:
-    limits = GuessLimits(
-        account_address=parse_guess_limit(throttle.account_address),
-        account=parse_guess_limit(throttle.account),
-        address=parse_guess_limit(throttle.address),
-        total=parse_guess_limit(throttle.total),
-    )
-    return Guesses(limits, storage=services.storage, clock=clock, counters=services.counters)
-
-
 def _initial_password(storage: Storage) -> InitialPassword:
     """Beside the database where it is a file, else in the working directory."""
     return InitialPassword(storage.initial_password_path or Path("agentbox.initial-password"))
@@ -241,27 +227,7 @@ def _assemble(
     routes = isolated(plugins.routes(services_for), clock, services.counters)
     scopes = ScopeTable(plugin_scopes(routes))
     events = EventQueue(plugins.tell, services.counters)
-    foundation = Foundation(
-        settings=settings,
-        services=services,
-        abilities=abilities,
-        scopes=scopes,
-        dispatcher=Dispatcher(clock, services.counters),
-        changes=Changes(storage, clock, scopes, events),
-        events=events,
-        last_used=LastUsed(storage),
-        audit=make_audit(
-            storage, clock, services.counters, events, scopes, secret, settings.audit.retention
-        ),
-        guesses=_guesses(settings.throttle, services, clock),
-        cursors=secret.for_use("cursor"),
-        refresh_tokens=RefreshTokens(
-            secret.macs("refresh"),
-            RefreshLifetimes(
-                idle=settings.tokens.refresh_expiry, grace=settings.tokens.refresh_grace
-            ),
-        ),
-    )
+    foundation = make_foundation(settings, services, clock, secret, abilities, scopes, events)
     passwords = make_passwords(foundation, _initial_password(storage).forget)
     environments = make_environments(foundation)
     return Runtime(

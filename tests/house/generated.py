@@ -13,6 +13,7 @@ from agentbox.plugin import spec
 from tests.house.access_page import access_page
 from tests.house.public_surface import public_surface
 from tests.house.routes_page import routes_page
+from tests.house.security_page import security_page
 from tests.house.tree import ROOT
 
 HOOK_SECTIONS = ("When", "With what", "Return", "If you get it wrong", "Order", "Since")
@@ -103,6 +104,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
     "docs/plugins/hooks.md": hooks_page,
     "docs/routes.md": routes_page,
+    "docs/security.md": security_page,
     "tests/data/public-surface.txt": public_surface,
 }
 

@@ -17,7 +17,6 @@ ROWS: dict[str, str] = tomllib.loads((ROOT / "tests/data/security-rows.toml").re
 NOW = "now"
 NOW_IN_PART = "now, rest: "
 PARTS = {
-    "refresh and throttling",
     "postgres and replicas",
     "openid",
     "metrics",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -21,13 +23,23 @@ from agentbox.plugin.authenticator import (
     Verified,
 )
 from tests.e2e.environments.sandbox import register
-from tests.e2e.people import People
-from tests.live import USER_PASSWORD, Answer, Live
+from tests.e2e.people import People, Template
+from tests.live import USER_PASSWORD, Answer, Live, live_server
 
 NEW_PASSWORD = "granite-violet-harbour-93"
 IN_STEPS = "other_admin.person"
 
 Place = Callable[[str], Awaitable[Answer]]
+
+
+@pytest.fixture
+async def live(template: Template, tmp_path: Path) -> AsyncIterator[Live]:
+    """A server that lets one guess as often as there are artefacts."""
+    template.copy_to(tmp_path)
+    names = ("ACCOUNT_ADDRESS", "ACCOUNT", "ADDRESS")
+    many = {f"AGENTBOX_THROTTLE__{name}": "1000/5m" for name in names}
+    async with live_server(tmp_path, environ=many) as server:
+        yield server
 
 
 class Steps(LoginMethod):
@@ -79,6 +91,9 @@ async def artefacts(live: Live, people: People) -> dict[str, str]:
         digest = await tx.api_keys.digest(record["id"])
         password = await tx.passwords.get(people.user.id)
     assert password is not None
+    signed_in = await live.anonymous.post(
+        "/auth/login", {"username": people.viewer.username, "password": USER_PASSWORD}
+    )
     cursors = {
         name: (await people.super_admin.caller.get(f"/{path}?limit=1")).body["next_cursor"]
         for name, path in LISTS.items()
@@ -90,6 +105,7 @@ async def artefacts(live: Live, people: People) -> dict[str, str]:
         "digest of the key": text_of(digest),
         **cursors,
         "login flow": flow,
+        "refresh token": signed_in.body["refresh_token"],
         "sealed signing key": text_of(signing_key.sealed_private_key),
         "id of the signing key": signing_key.id,
         "hash of the password": password.password_hash,
@@ -128,6 +144,7 @@ def places(live: Live, people: People) -> dict[str, Place]:
         "flow": lambda text: anonymous.post(
             "/auth/login/continue", {"flow": text, "method": "steps", "data": {}}
         ),
+        "refresh": lambda text: anonymous.post("/auth/refresh", {"refresh_token": text}),
         **{name: page(path) for name, path in LISTS.items()},
     }
 
@@ -137,6 +154,7 @@ TAKEN = {
     ("API key", "bearer"),
     ("API key", "X-API-Key"),
     ("login flow", "flow"),
+    ("refresh token", "refresh"),
     ("reset secret", "password after a reset"),
     ("password", "password"),
     ("password", "current password"),
@@ -151,6 +169,7 @@ REFUSED = {
     "password after a reset": (401, "invalid_credentials"),
     "current password": (403, "invalid_password"),
     "flow": (401, "invalid_credentials"),
+    "refresh": (401, "invalid_grant"),
     **dict.fromkeys(LISTS, (400, "invalid_cursor")),
 }
 

@@ -229,6 +229,7 @@ async def test_of_two_owners_who_leave_at_once_one_is_left(people: People) -> No
         assert list(left.values()) == ["owner"]
         record = (await people.super_admin.caller.get(path_of(environment))).body
         assert [record["user_id"]] == list(left)
+        await people.super_admin.caller.delete(path_of(environment))  # there is a quota
 
 
 async def test_of_two_owners_who_demote_each_other_at_once_one_is_left(people: People) -> None:
@@ -244,6 +245,7 @@ async def test_of_two_owners_who_demote_each_other_at_once_one_is_left(people: P
         assert sorted(answer.status for answer in answers) == [200, 403]
         left = await held(environment, people.super_admin)
         assert sorted(left.values()) == ["owner", "viewer"]
+        await people.super_admin.caller.delete(path_of(environment))
 
 
 async def test_an_admin_who_needs_an_environment_grants_it_to_itself_for_all_to_read(
