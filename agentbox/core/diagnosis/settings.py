@@ -41,6 +41,8 @@ def _of_the_server(settings: Settings) -> Iterator[Finding]:
             "/docs and /openapi.json are open to everybody who reaches this server.",
             "Leave [server] docs out, and they are off.",
         )
+    if not settings.loopback and settings.public_url.startswith("https:"):
+        yield from _undeclared_proxy(settings)
     for origin in server.cors_origins:
         if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
             yield _weak(
@@ -48,6 +50,18 @@ def _of_the_server(settings: Settings) -> Iterator[Finding]:
                 f"Pages of {origin} may call this server, and anybody between may change them.",
                 "Serve those pages by https and name that origin.",
             )
+
+
+def _undeclared_proxy(settings: Settings) -> Iterator[Finding]:
+    """This server speaks no TLS itself, so that something in front of it does."""
+    if not settings.server.trusted_proxies:
+        yield _weak(
+            "settings.server.trusted_proxies",
+            f"{settings.public_url} is served by a proxy that is not named, so all clients have "
+            "its address: in the audit, in the limits of wrong passwords, and for keys that are "
+            "limited to networks.",
+            "Set [server] trusted_proxies to the network of the proxy, such as 10.0.0.5/32.",
+        )
 
 
 def _of_plugins(settings: Settings) -> Iterator[Finding]:

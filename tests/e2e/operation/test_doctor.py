@@ -151,9 +151,14 @@ def test_a_first_password_that_was_never_changed_is_told(folder: Path) -> None:
             "settings.server.cors_origins",
         ),
         (
-            {"AGENTBOX_SERVER__DOCS": "true", "AGENTBOX_PUBLIC_URL": "https://auth.example.com"},
+            {
+                "AGENTBOX_SERVER__DOCS": "true",
+                "AGENTBOX_PUBLIC_URL": "https://auth.example.com",
+                "AGENTBOX_SERVER__TRUSTED_PROXIES": "10.0.0.5/32",
+            },
             "settings.server.docs",
         ),
+        ({"AGENTBOX_PUBLIC_URL": "https://auth.example.com"}, "settings.server.trusted_proxies"),
         ({"AGENTBOX_PUBLIC_URL": "http://auth.example.com"}, "configuration"),
     ],
     ids=str,
@@ -170,6 +175,11 @@ def test_settings_that_are_not_weak_are_not_told(folder: Path) -> None:
         "AGENTBOX_PLUGINS__PASSWORD__MINIMUM_LENGTH": "15",
         "AGENTBOX_SERVER__CORS_ORIGINS": "https://app.example.com,http://localhost:3000",
         "AGENTBOX_SERVER__DOCS": "true",
+    }
+    assert found(run("doctor", "--json", **settings)) == {}
+    settings = {
+        "AGENTBOX_PUBLIC_URL": "https://auth.example.com",
+        "AGENTBOX_SERVER__TRUSTED_PROXIES": "10.0.0.5/32",
     }
     assert found(run("doctor", "--json", **settings)) == {}
 
