@@ -14,7 +14,7 @@ import pytest
 from agentbox.model.formats.jose import parse
 from agentbox.model.signing_keys import ANNOUNCED_FOR, JWKS_MAX_AGE
 from tests.e2e.people import ROLES, People, Template
-from tests.live import Caller, Live, ShiftedClock, live_server
+from tests.live import USER_PASSWORD, Caller, Live, ShiftedClock, live_server
 from tests.scale import scaled
 
 ROTATE = "/system/keys/rotate"
@@ -87,6 +87,20 @@ async def test_old_tokens_are_refused_at_the_next_request_when_keys_are_compromi
     assert await published(live) == [made["kid"]]
     assert (await (await live.sign_in(people.user.username)).get("/auth/me")).status == 200
     assert await signing(live, people) == made["kid"]
+
+
+async def test_sessions_go_on_with_their_refresh_tokens_when_keys_are_compromised(
+    live: Live, people: People
+) -> None:
+    login = {"username": people.user.username, "password": USER_PASSWORD}
+    begun = (await live.anonymous.post("/auth/login", login)).body
+    made = await rotate(people, compromised=True)
+    assert (await live.with_token(begun["token"]).get("/auth/me")).status == 401
+
+    answer = await live.anonymous.post("/auth/refresh", {"refresh_token": begun["refresh_token"]})
+
+    assert parse(answer.body["token"]).key_id == made["kid"]
+    assert (await live.with_token(answer.body["token"]).get("/auth/me")).status == 200
 
 
 async def test_a_token_of_a_compromised_key_does_not_even_sign_out(
