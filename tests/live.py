@@ -18,6 +18,12 @@ from agentbox.plugin.routes import Route
 from agentbox.web.routes import route_table
 from agentbox.web.server import Server
 
+UNTHROTTLED = {
+    f"AGENTBOX_THROTTLE__{counter}": "1000000/1s"
+    for counter in ("ACCOUNT_ADDRESS", "ACCOUNT", "ADDRESS", "TOTAL")
+}
+"""For tests that are full of wrong passwords and about something else."""
+
 ADMIN_PASSWORD = "walnut-ember-quarry-71"
 USER_PASSWORD = "copper-lantern-orbit-28"
 

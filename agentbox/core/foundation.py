@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agentbox.config.schema import Settings, ThrottleSettings
 from agentbox.core.audit.parts import AuditParts, make_audit
+from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
 from agentbox.core.clock import DatabaseClock
@@ -78,7 +79,7 @@ def make_foundation(
         events=events,
         last_used=LastUsed(storage),
         audit=audit,
-        guesses=_guesses(settings.throttle, services, clock),
+        guesses=_guesses(settings.throttle, services, audit.refusals),
         cursors=secret.for_use("cursor"),
         refresh_tokens=RefreshTokens(
             secret.macs("refresh"),
@@ -87,14 +88,20 @@ def make_foundation(
     )
 
 
-def _guesses(throttle: ThrottleSettings, services: HostServices, clock: DatabaseClock) -> Guesses:
+def _guesses(throttle: ThrottleSettings, services: HostServices, refusals: Refusals) -> Guesses:
     limits = GuessLimits(
         account_address=parse_guess_limit(throttle.account_address),
         account=parse_guess_limit(throttle.account),
         address=parse_guess_limit(throttle.address),
         total=parse_guess_limit(throttle.total),
     )
-    return Guesses(limits, storage=services.storage, clock=clock, counters=services.counters)
+    return Guesses(
+        limits,
+        storage=services.storage,
+        clock=services.clock,
+        counters=services.counters,
+        refusals=refusals,
+    )
 
 
 def make_recognition(on: Foundation) -> Recognition:

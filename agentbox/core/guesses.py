@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 import structlog
 from msgspec import Struct
 
+from agentbox.core.audit.refusals import Refusals
 from agentbox.core.counters import Counters
 from agentbox.errors import (
     InvalidCredentials,
@@ -44,6 +45,7 @@ PATIENCE: Final = 5.0
 
 MOST_WAITING: Final = 100
 
+_NOBODY_S: Final = "name:"  # so begins an account that is no user's; no id has a colon
 _ASK_AGAIN: Final = 0.2  # seconds; what ends in another process tells nobody here
 _TOO_MANY = "Too many failed logins. Try again later."
 
@@ -98,9 +100,16 @@ class Guesses:
     """
 
     def __init__(
-        self, limits: GuessLimits, *, storage: Storage, clock: Clock, counters: Counters
+        self,
+        limits: GuessLimits,
+        *,
+        storage: Storage,
+        clock: Clock,
+        counters: Counters,
+        refusals: Refusals,
     ) -> None:
         self._limits = limits
+        self._refusals = refusals
         self._storage = storage
         self._clock = clock
         self._counters = counters
@@ -118,7 +127,19 @@ class Guesses:
         if user is not None:
             return user.id
         text = name if canonical is None else canonical
-        return "name:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return _NOBODY_S + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @asynccontextmanager
+    async def judge_login(self, name: str, origin: Origin) -> AsyncIterator[None]:
+        """As `judge`, for whoever signs in by this name; the audit hears of one that may not."""
+        account = await self.account_of(name)
+        try:
+            async with self.judge(account, origin):
+                yield
+        except RateLimited:
+            user_id = None if account.startswith(_NOBODY_S) else account
+            self._refusals.login(origin, "throttled", user_id)
+            raise
 
     @asynccontextmanager
     async def judge(self, account: str, origin: Origin) -> AsyncIterator[None]:

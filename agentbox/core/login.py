@@ -126,8 +126,7 @@ class Login:
         Raises `InvalidCredentials` whatever is wrong, `RateLimited` after too many that were,
         `LoginIncomplete` if another step is needed, `Overloaded`, `AuthenticatorUnavailable`.
         """
-        account = await self._guesses.account_of(username)
-        async with self._guesses.judge(account, origin):
+        async with self._guesses.judge_login(username, origin):
             return await self._with_password(username, password, origin)
 
     async def _with_password(self, username: str, password: Secret, origin: Origin) -> SignedIn:

@@ -224,6 +224,7 @@ def on_breaking(world: World) -> Breaking:
         storage=storage,  # type: ignore[arg-type]
         clock=world.clock,
         counters=world.counters,
+        refusals=world.refusals,
     )
     return storage
 

@@ -239,7 +239,11 @@ class World:
         self.changes = Changes(self.storage, self.clock, SCOPES, self.queue)
         self.refusals = Refusals(self.storage, self.clock, self.counters, self.queue)
         self.guesses = Guesses(
-            LIMITS, storage=self.storage, clock=self.clock, counters=self.counters
+            LIMITS,
+            storage=self.storage,
+            clock=self.clock,
+            counters=self.counters,
+            refusals=self.refusals,
         )
         self.passwords = Passwords(
             hasher=Named("hasher", self.hasher) if self.hasher else None,

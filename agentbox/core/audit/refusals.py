@@ -41,6 +41,7 @@ REASONS = frozenset(
         "nobody_knows_it",
         "password",
         "raced",
+        "throttled",
         "unknown_identity",
         "unknown_flow",
         # of credentials

@@ -116,7 +116,7 @@ def _of_oneself(auth: AuthHandlers) -> list[Route]:
             summary="Give your password again, for what wants a fresh sign-in",
             body=shapes.ReauthenticateBody,
             response=shapes.ReauthenticateOut,
-            errors=(SessionRequired, InvalidPassword, Overloaded, StorageFull),
+            errors=(SessionRequired, InvalidPassword, RateLimited, Overloaded, StorageFull),
             tag="auth",
         ),
         Route(

@@ -41,6 +41,17 @@ async def test_a_login_of_somebody_disabled_says_so(live: Live, people: People) 
     assert (row["actor"], row["details"]) == (f"user:{people.user.id}", {"reason": "inactive"})
 
 
+async def test_a_throttled_login_says_so(live: Live, people: People) -> None:
+    # OB-04: every throttle
+    for name in (people.user.username, "hunter2-is-my-password"):
+        while (status := await login(live, name, "not-this-one")) != 429:
+            assert status == 401
+
+    rows = await listed(live, people.first.caller, event="login.refuse")
+    throttled = {row["actor"] for row in rows if row["details"]["reason"] == "throttled"}
+    assert throttled == {f"user:{people.user.id}", "anonymous"}
+
+
 async def test_guessing_is_one_row_with_a_count(live: Live, people: People) -> None:
     for _ in range(3):
         await login(live, people.user.username, "not-this-one")

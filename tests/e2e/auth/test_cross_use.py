@@ -24,7 +24,7 @@ from agentbox.plugin.authenticator import (
 )
 from tests.e2e.environments.sandbox import register
 from tests.e2e.people import People, Template
-from tests.live import USER_PASSWORD, Answer, Live, live_server
+from tests.live import UNTHROTTLED, USER_PASSWORD, Answer, Live, live_server
 
 NEW_PASSWORD = "granite-violet-harbour-93"
 IN_STEPS = "other_admin.person"
@@ -36,9 +36,7 @@ Place = Callable[[str], Awaitable[Answer]]
 async def live(template: Template, tmp_path: Path) -> AsyncIterator[Live]:
     """A server that lets one guess as often as there are artefacts."""
     template.copy_to(tmp_path)
-    names = ("ACCOUNT_ADDRESS", "ACCOUNT", "ADDRESS")
-    many = {f"AGENTBOX_THROTTLE__{name}": "1000/5m" for name in names}
-    async with live_server(tmp_path, environ=many) as server:
+    async with live_server(tmp_path, environ=UNTHROTTLED) as server:
         yield server
 
 

@@ -10,16 +10,9 @@ from typing import Any, NamedTuple
 from tests.e2e.contract.known import PARAMETER, TEXTS, Known, with_known
 from tests.e2e.contract.operations import Operations
 from tests.e2e.people import ROLES, People, Template, in_a_thread
-from tests.live import Caller, live_server
+from tests.live import UNTHROTTLED, Caller, live_server
 
-_EVERY = "1000000/1s"
-LASTING = {
-    "AGENTBOX_JWT_EXPIRY": "8h",
-    **{
-        f"AGENTBOX_THROTTLE__{tier}": _EVERY
-        for tier in ("ACCOUNT_ADDRESS", "ACCOUNT", "ADDRESS", "TOTAL")
-    },
-}
+LASTING = {"AGENTBOX_JWT_EXPIRY": "8h", **UNTHROTTLED}
 """The long sizes take longer than an access token lives, and are full of wrong passwords."""
 
 

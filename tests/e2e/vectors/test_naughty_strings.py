@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import unicodedata
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,9 +16,9 @@ import pytest
 from yarl import URL
 
 from agentbox.model.formats.names import canonical_email, is_username
-from tests.e2e.people import People
+from tests.e2e.people import People, Template
 from tests.e2e.wire import send
-from tests.live import Live
+from tests.live import UNTHROTTLED, Live, live_server
 
 LIST = Path(__file__).parents[2] / "data" / "naughty-strings" / "blns.json"
 STRINGS: list[str] = json.loads(LIST.read_text(encoding="utf-8"))
@@ -85,12 +86,20 @@ async def test_as_texts_of_keys(people: People, field: str, longest: int) -> Non
     assert taken > 400
 
 
-async def test_as_names_and_passwords_at_login(live: Live) -> None:
+@pytest.fixture
+async def patient(template: Template, tmp_path: Path) -> AsyncIterator[Live]:
+    """A server that takes as many wrong passwords as there are texts."""
+    template.copy_to(tmp_path)
+    async with live_server(tmp_path, environ=UNTHROTTLED) as server:
+        yield server
+
+
+async def test_as_names_and_passwords_at_login(patient: Live) -> None:
     # IV-05 IV-08 PW-01
     wrong = {}
 
     async def login(text: str) -> None:
-        answer = await live.anonymous.post("/auth/login", {"username": text, "password": text})
+        answer = await patient.anonymous.post("/auth/login", {"username": text, "password": text})
         if answer.status not in {400, 401, 422}:
             wrong[text] = answer.status
 
