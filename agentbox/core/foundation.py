@@ -170,6 +170,7 @@ def make_refreshing(on: Foundation) -> Refreshing:
             dispatcher=on.dispatcher,
         ),
         refresh_tokens=on.refresh_tokens,
+        refusals=on.audit.refusals,
         methods=frozenset(named.id for named in on.abilities.methods),
     )
 

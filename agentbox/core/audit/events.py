@@ -25,6 +25,11 @@ EVENTS: Final[Mapping[str, str]] = {
     "the `settings` that are not left at their defaults.",
     "session.begin": "Somebody signed in.",
     "session.end": "A session was ended: signed out, or by its user from elsewhere.",
+    "session.reauthenticate": "Somebody gave the password again, and so renewed the sign-in.",
+    "session.refuse": "A refresh token did not hold: `reason`. The actor is the user of its "
+    "session, `anonymous` for one that we did not make.",
+    "session.reuse": "A refresh token came back that was spent, or not given out yet by a database "
+    "that was restored: its `generation`, and the `current` one. The session ended.",
     "signing_key.rotate": "A new key signs access tokens; `replaced` others. With `compromised` "
     "those are good for nothing from then on.",
     "throttle.refuse": "A request came too soon (429): `route`, `reason`.",

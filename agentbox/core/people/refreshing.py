@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import structlog
 
+from agentbox.core.audit.refusals import ANONYMOUS, Refusals
 from agentbox.core.changes import Changes, Writing
 from agentbox.core.counters import Counters
 from agentbox.core.login import SignedIn, handed_out
@@ -20,6 +21,8 @@ from agentbox.model.sessions import Session
 from agentbox.model.users import User
 from agentbox.plugin.services import Clock
 from agentbox.plugin.storage import Change, Storage, Transaction
+
+SIGN_IN_AGAIN = "The refresh token does not hold. Sign in again."
 
 _log = structlog.get_logger("agentbox.refresh")
 
@@ -44,6 +47,7 @@ class Refreshing:
         counters: Counters,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
+        refusals: Refusals,
         methods: Collection[str],
     ) -> None:
         self._storage = storage
@@ -52,6 +56,7 @@ class Refreshing:
         self._counters = counters
         self._access_tokens = access_tokens
         self._refresh_tokens = refresh_tokens
+        self._refusals = refusals
         self._methods = methods
 
     async def refresh(self, text: Secret, origin: Origin) -> SignedIn:
@@ -63,34 +68,34 @@ class Refreshing:
         """
         token = parse_refresh_token(text.reveal())
         if token is None:
-            raise _refused("form")
+            raise self._refused(origin, "form")
         async with self._storage.transaction(read_only=True) as tx:
             session = await tx.sessions.get(token.session_id)
             if session is None or not self._refresh_tokens.holds(token, session):
-                raise _refused("mac")  # nothing is ever written for a token that we did not make
-            family = await self._live(tx, session)
+                raise self._refused(origin, "mac")  # what we did not make ends nothing
+            family = await self._live(tx, session, origin)
         # Claims are asked for before the transaction, in which nothing is awaited but itself.
         request = await self._access_tokens.prepare(family.user, session, self._clock.now())
         async with self._changes.begin_login(session.user_id, origin) as writing:
             gone_on = await self._go_on(writing, token)
-        if gone_on is None:  # told after the commit that ended the family
-            raise _refused("reuse")
+        if gone_on is None:  # told after the commit that ended the family, and wrote so
+            raise InvalidGrant(SIGN_IN_AGAIN)
         session, user = gone_on
         refresh_token = self._refresh_tokens.current(session)
         return handed_out(
             request, await self._access_tokens.mint(request), session, refresh_token, user
         )
 
-    async def _live(self, tx: Transaction, session: Session) -> _Family:
+    async def _live(self, tx: Transaction, session: Session, origin: Origin) -> _Family:
         """The session with its user. Raises `InvalidGrant` if either is over, or its sign-in is
         no longer configured."""
         if not session.refreshable(self._clock.now()):
-            raise _refused("session", session)
+            raise self._refused(origin, "session", session)
         if session.authenticator_id not in self._methods:
-            raise _refused("authenticator", session)
+            raise self._refused(origin, "authenticator", session)
         user = await tx.users.get(session.user_id)
         if user is None or not user.active:
-            raise _refused("user", session)
+            raise self._refused(origin, "user", session)
         return _Family(session, user)
 
     async def _go_on(self, writing: Writing, token: ParsedRefreshToken) -> _Family | None:
@@ -101,8 +106,8 @@ class Refreshing:
         tx, now, session_id = writing.tx, writing.now, token.session_id
         session = await tx.sessions.get(session_id)
         if session is None:
-            raise _refused("gone")
-        session, user = await self._live(tx, session)
+            raise self._refused(writing.origin, "session")
+        session, user = await self._live(tx, session, writing.origin)
         idle_until = self._refresh_tokens.idle_until(session, now)
         rotated = await tx.sessions.rotate(session_id, token.generation, now, idle_until)
         if rotated is not None:
@@ -118,8 +123,13 @@ class Refreshing:
         details = {"generation": token.generation, "current": session.generation}
         await writing.record("session.reuse", f"session:{session.id}", details)
         self._counters.add("refresh_reuse")
+        _log.warning("refresh_reuse", session=session.id, user_id=session.user_id)
 
-
-def _refused(reason: str, session: Session | None = None) -> InvalidGrant:
-    _log.info("refresh_refused", reason=reason, session=session and session.id)
-    return InvalidGrant("The refresh token does not hold. Sign in again.")
+    def _refused(self, origin: Origin, reason: str, session: Session | None = None) -> InvalidGrant:
+        """What to raise, once it is logged and on its way into the audit."""
+        actor, target = ANONYMOUS, None
+        if session is not None:  # the token was made for it
+            actor, target = f"user:{session.user_id}", f"session:{session.id}"
+        _log.info("refresh_refused", reason=reason, session=session and session.id)
+        self._refusals.note("session.refuse", actor, origin, {"reason": reason}, target=target)
+        return InvalidGrant(SIGN_IN_AGAIN)

@@ -45,6 +45,7 @@ def refreshing(
             dispatcher=world.dispatcher,
         ),
         refresh_tokens=tokens or refresh_tokens(),
+        refusals=world.refusals,
         methods=methods,
     )
 

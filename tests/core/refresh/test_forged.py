@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from agentbox.model.secret import Secret
-from agentbox.model.users import User
+from agentbox.model.users import Status, User
 from tests.core.changes.signing_in import refresh_tokens
-from tests.core.refresh.going_on import ended, go_on, refused, session, sign_in
+from tests.core.refresh.going_on import ended, go_on, refused, session, session_of, sign_in
 from tests.core.world import World
 
 
@@ -86,3 +86,20 @@ async def test_a_spent_token_of_the_older_secret_is_reuse(world: World, user: Us
 
     await refused(world, old, both)
     assert await ended(world, old)
+
+
+# OB-04: what is refused is told with whose session it was, and never with the token
+async def test_refused_tokens_are_audited(world: World, user: User) -> None:
+    token = (await sign_in(world, user)).refresh_token
+    await refused(world, Secret("nothing"))
+    await refused(world, flipped(token, 70))
+    await world.change(user, status=Status.INACTIVE)
+    await refused(world, token)
+    await world.refusals.flush(all_of_it=True)
+    rows = [row for row in await world.audit() if row.event == "session.refuse"]
+
+    assert [(row.actor, row.target, row.details["reason"], row.result) for row in rows] == [
+        ("anonymous", None, "form", "denied"),
+        ("anonymous", None, "mac", "denied"),
+        (f"user:{user.id}", f"session:{session_of(token)}", "user", "denied"),
+    ]

@@ -15,6 +15,7 @@ from agentbox.core.audit.sealing import SealAudit
 from tests.e2e.audit.reading import listed
 from tests.e2e.environments.sandbox import register, share
 from tests.e2e.people import People
+from tests.e2e.refresh.families import begin, go_on, refresh
 from tests.house.tree import ROOT, modules
 from tests.live import USER_PASSWORD, Live, ShiftedClock
 
@@ -48,6 +49,7 @@ async def _people_and_sessions(live: Live, people: People) -> None:
         (admin, "PATCH", path, {"role": "admin"}),
         (newcomer, "POST", "/auth/change-password", change),
         (newcomer, "POST", "/auth/logout", None),
+        (people.viewer.caller, "POST", "/auth/reauthenticate", {"password": USER_PASSWORD}),
         (admin, "DELETE", f"{people.other_viewer.path}/sessions", None),
         (admin, "PUT", path, {"password": USER_PASSWORD}),
         (admin, "POST", f"{path}/unlock", None),
@@ -83,6 +85,9 @@ async def _refusals(live: Live, people: People) -> None:
     assert (await live.anonymous.post("/auth/login", wrong)).status == 401
     assert (await people.user.caller.get("/users")).status == 403
     assert (await live.with_token("nonsense").get("/auth/me")).status == 401
+    spent = (await begin(live, people.user.username)).refresh
+    await go_on(live, (await go_on(live, spent)).refresh)
+    assert [(await refresh(live, spent)).error for _ in range(2)] == ["invalid_grant"] * 2
     limited = live.with_key(await people.user.key(rate_limit="1/day"))
     assert [(await limited.get("/auth/me")).status for _ in range(2)] == [200, 429]
 

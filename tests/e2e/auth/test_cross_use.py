@@ -88,7 +88,9 @@ async def artefacts(live: Live, people: People) -> dict[str, str]:
         (signing_key,) = await tx.signing_keys.list()
         digest = await tx.api_keys.digest(record["id"])
         password = await tx.passwords.get(people.user.id)
+        session = await tx.sessions.get(me["auth"]["session_id"])
     assert password is not None
+    assert session is not None
     signed_in = await live.anonymous.post(
         "/auth/login", {"username": people.viewer.username, "password": USER_PASSWORD}
     )
@@ -98,6 +100,7 @@ async def artefacts(live: Live, people: People) -> dict[str, str]:
     }
     return {
         "access token": people.super_admin.token,
+        "nonce of the session": text_of(session.nonce),
         "API key": key,
         "prefix of the key": record["key_prefix"],
         "digest of the key": text_of(digest),
@@ -136,6 +139,9 @@ def places(live: Live, people: People) -> dict[str, Place]:
         "X-API-Key": lambda text: live.with_key(text).get("/auth/me"),
         "password": login(people.user.username),
         "password after a reset": login(people.other_viewer.username),
+        "password again": lambda text: people.other_user.caller.post(
+            "/auth/reauthenticate", {"password": text}
+        ),
         "current password": lambda text: people.other_user.caller.post(
             "/auth/change-password", {"current_password": text, "new_password": NEW_PASSWORD}
         ),
@@ -155,6 +161,7 @@ TAKEN = {
     ("refresh token", "refresh"),
     ("reset secret", "password after a reset"),
     ("password", "password"),
+    ("password", "password again"),
     ("password", "current password"),
     *((name, name) for name in LISTS),
 }
@@ -165,6 +172,7 @@ REFUSED = {
     "X-API-Key": (401, "invalid_token"),
     "password": (401, "invalid_credentials"),
     "password after a reset": (401, "invalid_credentials"),
+    "password again": (403, "invalid_password"),
     "current password": (403, "invalid_password"),
     "flow": (401, "invalid_credentials"),
     "refresh": (401, "invalid_grant"),

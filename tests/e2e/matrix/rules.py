@@ -54,6 +54,7 @@ STATUS: Final = {
     "unauthorized": 401,
     "invalid_token": 401,
     "invalid_credentials": 401,
+    "invalid_grant": 401,
     "password_change_required": 403,
     "session_required": 403,
     "insufficient_role": 403,

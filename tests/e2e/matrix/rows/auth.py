@@ -23,6 +23,16 @@ ROWS = (
             ),
         ),
     ),
+    Row(
+        "POST /api/v1/auth/refresh",
+        "public",
+        asks=(Ask(body={"refresh_token": "abr_x"}, fault="invalid_grant"),),
+    ),
+    Row(
+        "POST /api/v1/auth/reauthenticate",
+        "session",
+        asks=(Ask(body={"password": USER_PASSWORD}),),
+    ),
     Row("POST /api/v1/auth/logout", "session", restricted=True, status=204),
     Row("GET /api/v1/auth/me", "any", restricted=True),
     Row(

@@ -1,4 +1,4 @@
-"""Probes, public keys and documents; the keys that sign."""
+"""Probes, public keys and documents; the keys that sign; the audit."""
 
 from __future__ import annotations
 
@@ -17,5 +17,6 @@ ROWS = (
             "/docs/{file}",
         )
     ),
+    Row("GET /api/v1/audit", scope="audit:read"),
     Row("POST /api/v1/system/keys/rotate", scope="system:write", asks=(Ask(body={}),)),
 )
