@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.e2e.audit.reading import listed
-from tests.e2e.people import People
-from tests.live import USER_PASSWORD, Live, ShiftedClock
+from tests.e2e.people import People, Template
+from tests.live import USER_PASSWORD, Live, ShiftedClock, live_server
 
 
 async def login(live: Live, username: str, password: str) -> int:
@@ -121,6 +123,20 @@ async def test_a_tab_that_polls_is_told_once_in_ten_minutes(
     clock.advance(601)
     rows = await listed(live, people.first.caller, event="access.refuse")
     assert [row["details"].get("count") for row in rows] == [4, None]
+
+
+async def test_the_address_is_the_client_s_behind_a_proxy(
+    template: Template, tmp_path: Path
+) -> None:
+    template.copy_to(tmp_path)
+    trusted = {"AGENTBOX_SERVER__TRUSTED_PROXIES": "127.0.0.1/32"}
+    async with live_server(tmp_path, environ=trusted) as live:
+        people = People(live, template)
+        headers = {"X-Forwarded-For": "192.0.2.99"}
+        assert (await people.user.caller.get("/users", headers=headers)).status == 403
+
+        (row,) = await listed(live, people.first.caller, event="access.refuse")
+    assert row["address"] == "192.0.2.99"
 
 
 async def test_no_credential_at_all_is_no_refusal(live: Live, people: People) -> None:
