@@ -3,4 +3,4 @@
 from agentbox.model.audit import AuditEvent
 
 Event = AuditEvent
-"""An event is the audit row of a committed change."""
+"""An event is the audit row of a committed change, or of a refusal (`result` is `denied`)."""

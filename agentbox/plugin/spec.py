@@ -148,10 +148,10 @@ def agentbox_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
 
 @hookspec
 def agentbox_event(event: Event) -> None:
-    """Be told of a change that has been committed.
+    """Be told of a change that has been committed, or of a refusal that has been written down.
 
     When: after the commit, from a bounded queue, in a thread of its own, never by the request.
-    With what: the event: name, time, actor, target, details without secrets.
+    With what: the event: name, time, actor, target, result, details without secrets.
     Return: nothing.
     If you get it wrong: it is logged and counted; nobody else notices.
     Order: of no consequence. Events are lost if the process dies or the queue is full; the audit

@@ -209,6 +209,11 @@ def test_of_several_root_keys_the_weak_ones_are_counted_out(place) -> None:
             "25h",
             "(tokens.access_expiry): 25h is out of the range 1s to 1d.",
         ),
+        (
+            "AGENTBOX_AUDIT__RETENTION",
+            "12h",
+            "(audit.retention): 12h is out of the range 1d to 36500d.",
+        ),
         ("AGENTBOX_JWT_EXPIRY", "0", "(tokens.access_expiry): 0 is out of the range 1s to 1d."),
         (
             "AGENTBOX_TOKENS__SESSION_MAX_AGE",

@@ -31,6 +31,7 @@ class SealAudit(OnDemand):
 
     name = "audit-seal"
     interval = timedelta(seconds=1)
+    timeout = timedelta(seconds=15)
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain

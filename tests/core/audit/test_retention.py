@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 
 from agentbox.core.audit import retention
+from agentbox.core.audit.parts import make_audit
 from agentbox.core.audit.retention import CutAudit
 from agentbox.core.audit.sealing import Tampered
 from agentbox.core.background.scheduler import Scheduler
+from agentbox.core.start.root_secret import RootSecret
 from agentbox_sqlite.storage import SqliteStorage
-from tests.core.audit.trail import add, add_sealed, chain_of, judged, seal, tamper
-from tests.core.world import START, World
+from tests.core.audit.trail import SECRET, add, add_sealed, chain_of, judged, seal, tamper
+from tests.core.world import SCOPES, START, World
 
 AT_FIVE = START + timedelta(seconds=5)
 """Rows 1 to 4 are older than this."""
@@ -92,6 +94,21 @@ async def test_evidence_of_tampering_is_never_cut(
         await cut(world, storage)
 
     assert await numbers(storage) == before
+
+
+@pytest.mark.parametrize(("days", "names"), [(0, ["audit-seal"]), (1, ["audit-seal", "audit-cut"])])
+def test_a_retention_of_0_cuts_nothing_ever(world: World, days: int, names: list[str]) -> None:
+    parts = make_audit(
+        world.storage,
+        world.clock,
+        world.counters,
+        world.queue,
+        SCOPES,
+        RootSecret([SECRET]),
+        timedelta(days=days),
+    )
+
+    assert [job.name for job in parts.jobs()] == names
 
 
 async def test_the_job_cuts_in_batches(
