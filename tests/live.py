@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,19 @@ class Live:
         answer = await caller.post("/api-keys", fields)
         assert answer.status == 201, answer.text
         return answer.body["key"], dict(answer.body)
+
+
+async def beside(database: Path, statement: str, *values: Any) -> None:
+    """Run a statement on a live server's file, as another process would.
+
+    Not on the server's loop, which may hold the lock that this waits for.
+    """
+
+    def run() -> None:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute(statement, values)
+
+    await asyncio.to_thread(run)
 
 
 @asynccontextmanager

@@ -50,7 +50,7 @@ def note_refusal(refusals: Refusals, request: web.Request, problem: Problem) -> 
     refusals.note(
         event,
         actor,
-        Origin(request.remote, request.headers.get(hdrs.USER_AGENT), context.request_id),
+        Origin(context.address, request.headers.get(hdrs.USER_AGENT), context.request_id),
         details,
         target=_target(request),
         read=request.method in _READS,

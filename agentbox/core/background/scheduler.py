@@ -14,7 +14,7 @@ import structlog
 from agentbox.core.counters import Counters
 from agentbox.core.recognition.dispatch import is_own_cancellation
 from agentbox.errors import StorageError
-from agentbox.model.jobs import Lease
+from agentbox.model.jobs import JobState, Lease
 from agentbox.plugin.job import Job
 from agentbox.plugin.services import Clock
 from agentbox.plugin.storage import Storage, Transaction
@@ -134,9 +134,13 @@ class Scheduler:
 
     async def look(self) -> None:
         """Claim and start every job that is due and not running here."""
-        for job in self._jobs.values():
-            if job.name not in self._running and not self._stopping.is_set():
-                await self._claim(job)
+        now = self._clock.now()
+        idle = [job for job in self._jobs.values() if job.name not in self._running]
+        async with self._storage.transaction(read_only=True) as tx:
+            due = [(job, state) for job in idle if (state := await _due(job, tx, now))]
+        for job, state in due:
+            if not self._stopping.is_set():
+                await self._claim(job, state)
 
     async def _look_forever(self) -> None:
         while not self._stopping.is_set():
@@ -150,14 +154,8 @@ class Scheduler:
                 async with asyncio.timeout(self._poll):
                     await self._stopping.wait()
 
-    async def _claim(self, job: Job) -> None:
+    async def _claim(self, job: Job, state: JobState) -> None:
         now = self._clock.now()
-        async with self._storage.transaction(read_only=True) as tx:
-            state = await tx.jobs.get(job.name)
-            if state is None or state.next_due > now or (state.lease_until or now) > now:
-                return
-            if isinstance(job, OnDemand) and not await job.wanted(tx):
-                return
         async with self._storage.transaction() as tx:
             lease = await tx.jobs.claim(job.name, now, now + job.timeout + GRACE)
         if lease is None:
@@ -189,6 +187,16 @@ class Scheduler:
             await run.give_back(following)
         except StorageError as error:
             _log.warning("job_not_finished", job=run.lease.name, error=str(error))
+
+
+async def _due(job: Job, tx: Transaction, now: datetime) -> JobState | None:
+    """The job's row, if there is anything to claim."""
+    state = await tx.jobs.get(job.name)
+    if state is None or state.next_due > now or (state.lease_until or now) > now:
+        return None
+    if isinstance(job, OnDemand) and not await job.wanted(tx):
+        return None
+    return state
 
 
 def next_tick(due: datetime, job: Job, now: datetime) -> datetime:

@@ -6,16 +6,15 @@ The clock stands where it stands: nothing here waits for anything to run out.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.e2e.people import People, Person
-from tests.live import Answer, Caller, Live, ShiftedClock
+from tests.live import Answer, Caller, Live, ShiftedClock, beside
 
 SCOPES = ["self:read", "users:read", "users:write", "users:credentials"]
 OK, GONE, ROLE = (200, None), (401, "invalid_token"), (403, "insufficient_role")
@@ -181,8 +180,7 @@ async def test_what_is_written_past_the_server_counts_once_its_memory_is_half_a_
     tmp_path: Path, known: Known, clock: ShiftedClock, name: str
 ) -> None:
     # JWT-11: even if no notice of the change ever comes
-    with closing(sqlite3.connect(tmp_path / "agentbox.db")) as connection, connection:
-        connection.execute(PAST_THE_SERVER[name], (known.person.id,))
+    await beside(tmp_path / "agentbox.db", PAST_THE_SERVER[name], known.person.id)
     clock.advance(0.5)
 
     case = CASES[name]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.live import Live, live_server
+from tests.live import Live, beside, live_server
 from tests.process import agentbox, environment
 
 
@@ -20,9 +18,7 @@ async def test_a_server_without_schema_or_signing_keys_is_not_ready(
     # OP-05: readiness covers database, migrations and keys; liveness none of them.
     async with live_server(tmp_path) as live:
         assert (await live.anonymous.get("/readyz")).status == 200
-        with closing(sqlite3.connect(tmp_path / "agentbox.db")) as connection:
-            connection.execute(f"DELETE FROM {table}")
-            connection.commit()
+        await beside(tmp_path / "agentbox.db", f"DELETE FROM {table}")
         async with asyncio.timeout(10):
             while (await live.anonymous.get("/readyz")).status != 503:
                 pass
