@@ -7,7 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.e2e.model.oracle import environments, keys, permissions
+from tests.e2e.model.oracle import environments, keys, people, permissions
 from tests.e2e.model.oracle.world import Credential, User, World
 from tests.e2e.people import Template, in_a_thread
 from tests.live import ADMIN_PASSWORD, USER_PASSWORD, Live, live_server
@@ -15,7 +15,11 @@ from tests.live import ADMIN_PASSWORD, USER_PASSWORD, Live, live_server
 SIGNED_IN = ("viewer", "user", "other_user", "admin", "other_admin", "super_admin")
 """Those of the template whose sessions take part; the others are there to be acted on."""
 
+DEMOTED = "viewer"
+"""Who was a user when all this was made."""
+
 ENVIRONMENTS = {
+    "viewer": {"user": "editor"},
     "user": {"viewer": "viewer", "other_user": "editor"},
     "other_user": {"user": "owner", "admin": "editor"},
     "other_admin": {"user": "viewer", "admin": "viewer"},
@@ -26,7 +30,7 @@ ENVIRONMENTS = {
 _ENVIRONMENTS = [f"environments:{action}" for action in ("read", "create", "write", "share")]
 
 KEYS: dict[str, dict[str, Any]] = {
-    "viewer": {},
+    "viewer": {"scopes": _ENVIRONMENTS, "all_environments": "owner"},
     "user": {"scopes": _ENVIRONMENTS, "all_environments": "editor"},
     "other_user": {
         "scopes": [*_ENVIRONMENTS, "api_keys:write"],
@@ -74,6 +78,7 @@ def build_scene(template: Template, folder: Path) -> Scene:
 async def _fill(folder: Path, world: World, named: dict[str, Credential]) -> None:
     ids: dict[str, str] = {}
     async with live_server(folder) as live:
+        await _give_role(live, world, named, "user")
         for name, shared in ENVIRONMENTS.items():
             who = named[name]
             made = await _made(live, who, "/environments", {"name": "box"})
@@ -90,6 +95,14 @@ async def _fill(folder: Path, world: World, named: dict[str, Credential]) -> Non
                 wanted = wanted | {"permissions": entries}
             made = await _made(live, named[name], "/api-keys", keys.body(wanted))
             keys.make(world, named[name], wanted, made)
+        await _give_role(live, world, named, "viewer")
+
+
+async def _give_role(live: Live, world: World, named: dict[str, Credential], role: str) -> None:
+    who, user_id = named["super_admin"], named[DEMOTED].user_id
+    answer = await live.with_token(who.token).patch(f"/users/{user_id}", {"role": role})
+    assert answer.status == 200, answer.text
+    people.edit(world, who, user_id, {"role": role})
 
 
 async def _made(live: Live, who: Credential, path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -115,10 +115,11 @@ def replace(
     plan: list[tuple[Environment, str | None, str]] = []
     faults: list[str] = []
     for environment_id, most in wanted.items():
-        if there.get(environment_id) == most:
-            continue
         try:
-            environment = administered(world, who, environment_id)
+            environment = seen(world, who, environment_id)
+            if there.get(environment_id) == most:
+                continue  # what stays may be named by those who see it
+            administered(world, who, environment_id)
             require_grantable(user.role, most)
         except Refused as refused:
             faults += refused.args

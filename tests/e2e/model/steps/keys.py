@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.e2e.model.oracle import keys
-from tests.e2e.model.oracle.rules import DEFAULT_OF_KEYS, LOWEST_ROLE, scopes_of
+from tests.e2e.model.oracle.rules import DEFAULT_OF_KEYS, LOWEST_ROLE, held, scopes_of
 from tests.e2e.model.oracle.world import PERMISSIONS, Credential
 from tests.e2e.model.play import Play
 from tests.e2e.model.steps.choice import Choice
@@ -29,7 +29,7 @@ def make_key(play: Play, choice: Choice) -> None:
     if choice.odds(1, 2):
         wanted["all_environments"] = choice.of(PERMISSIONS)
     if not choice.odds(1, 2):
-        wanted["permissions"] = _entries(choice)
+        wanted["permissions"] = _entries(play, choice, who)
     play.step(
         who, "POST", "/api-keys", keys.body(wanted),
         lambda made: keys.make(play.world, who, wanted, made), success=201, of_answer=keys.told,
@@ -46,7 +46,7 @@ def narrow_key(play: Play, choice: Choice) -> None:
     if choice.odds(1, 3):
         edit["all_environments"] = choice.of((*PERMISSIONS, None))
     if not choice.odds(1, 2):
-        edit["permissions"] = _entries(choice)
+        edit["permissions"] = _entries(play, choice, who)
     play.step(
         who, "PATCH", f"/api-keys/{key.id}", keys.body(edit),
         lambda _: keys.edit(play.world, who, key, edit), of_answer=keys.told,
@@ -95,14 +95,20 @@ def _owners(play: Play, key: Credential) -> list[Credential]:
     return [who for who in able if who.user_id == key.user_id]
 
 
-def _entries(choice: Choice) -> dict[str, str]:
-    wanted = {choice.environment_id(): choice.of(PERMISSIONS) for _ in range(2)}
+def _entries(play: Play, choice: Choice, who: Credential) -> dict[str, str]:
+    """Mostly on what the owner of the key sees."""
+    owner = play.world.users.get(who.user_id)
+    seen = [each.id for each in play.world.environments.values() if owner and held(owner, each)]
+    wanted: dict[str, str] = {}
+    for _ in range(2):
+        each = choice.of(seen) if seen and choice.odds(4, 5) else choice.environment_id()
+        wanted[each] = choice.of(PERMISSIONS)
     return {each: wanted[each] for each in choice.some(list(wanted))}
 
 
 STEPS = (
     Step(make_key, room_for_credentials, weight=2),
-    Step(narrow_key, some_key, weight=2),
+    Step(narrow_key, some_key, weight=3),
     Step(rotate_key, some_key_and_room),
     Step(revoke_key, some_key),
     Step(revoke_itself, some_key),
