@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 
 from agentbox.core.audit.refusals import ANONYMOUS, reason_of
 from agentbox.core.changes import name_of
-from agentbox.errors import InvalidCredentials, LoginIncomplete, Problem, Unauthorized
+from agentbox.errors import InvalidCredentials, InvalidGrant, LoginIncomplete, Problem, Unauthorized
 from agentbox.model.ids import is_id
 from agentbox.model.principal import Origin
 from agentbox.web.context import CONTEXT, Refusals, RequestContext
@@ -18,6 +18,7 @@ EVENTS: Final = {401: "credential.refuse", 403: "access.refuse", 429: "throttle.
 
 TOLD_ELSEWHERE: Final = (
     InvalidCredentials,  # by the login, which knows why
+    InvalidGrant,  # by the exchange of refresh tokens, likewise
     LoginIncomplete,  # no refusal: half a login
     Unauthorized,  # nobody tried anything
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,20 +9,18 @@ from typing import Any
 
 from tests.e2e.environments.sandbox import register, share
 from tests.e2e.people import People
-from tests.live import USER_PASSWORD, Caller, Live
+from tests.live import USER_PASSWORD, Caller, Live, beside
 
 REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no room'); END"
 OF_NO_CHANGE = {
-    *("jobs", "api_key_usage", "audit_seals", "audit_points"),
-    *("throttles", "known_addresses"),  # a guess is counted whatever becomes of the change
+    "jobs",
+    "api_key_usage",
+    "audit_seals",
+    "audit_points",
+    "throttles",
+    "known_addresses",
 }
-"""Tables that are written beside requests."""
-
-
-def execute(database: Path, statement: str) -> None:
-    """Beside the server; not on its loop, which may hold the lock that this waits for."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute(statement)
+"""Tables that are written beside requests; a guess counts whatever comes of it."""
 
 
 def stored(database: Path) -> dict[str, list[Any]]:
@@ -84,7 +81,7 @@ async def test_no_change_is_made_without_its_row(
     # OB-04: if it cannot be written the change fails
     asked = await calls(live, people)
     database = tmp_path / "agentbox.db"
-    await asyncio.to_thread(execute, database, REFUSE)
+    await beside(database, REFUSE)
     before = stored(database)
 
     for caller, method, path, body in asked:
@@ -93,6 +90,6 @@ async def test_no_change_is_made_without_its_row(
         assert answer.status == 503, (method, path, answer.text)
         assert stored(database) == before, (method, path)
 
-    await asyncio.to_thread(execute, database, "DROP TRIGGER refuse")
+    await beside(database, "DROP TRIGGER refuse")
     assert (await people.super_admin.caller.post("/users", {"username": "newcomer"})).status == 201
     assert stored(database) != before

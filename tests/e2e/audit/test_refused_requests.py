@@ -62,6 +62,31 @@ async def test_guessing_is_one_row_with_a_count(live: Live, people: People) -> N
     assert sum(row["details"].get("count", 1) for row in rows) == 3
 
 
+async def test_guesses_that_are_throttled_name_the_user(live: Live, people: People) -> None:
+    # OB-04: throttle
+    statuses = [await login(live, people.user.username, "not-this-one") for _ in range(11)]
+    assert statuses[-1] == 429
+
+    row = (await listed(live, people.first.caller, event="login.refuse"))[0]
+    assert row["actor"] == f"user:{people.user.id}"
+    assert row["details"]["reason"] == "throttled"
+
+
+async def test_a_refresh_token_that_is_used_again_says_so(
+    live: Live, people: People, clock: ShiftedClock
+) -> None:
+    body = {"username": people.user.username, "password": USER_PASSWORD}
+    token = (await live.anonymous.post("/auth/login", body)).body["refresh_token"]
+    for _ in range(2):
+        await live.anonymous.post("/auth/refresh", {"refresh_token": token})
+        clock.advance(60)
+
+    (row,) = await listed(live, people.first.caller, event="session.reuse")
+    assert row["actor"] == f"user:{people.user.id}"
+    assert await listed(live, people.first.caller, event="credential.refuse") == []
+    assert token not in str(await listed(live, people.first.caller))
+
+
 async def test_a_login_that_succeeds_is_there_too(live: Live, people: People) -> None:
     # OB-04: every login success
     await live.sign_in(people.user.username)
