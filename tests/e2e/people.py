@@ -15,6 +15,9 @@ ResultT = TypeVar("ResultT")
 
 ROLES = ("viewer", "user", "admin", "super_admin")
 
+LASTING = {"AGENTBOX_JWT_EXPIRY": "8h"}
+"""The template is made once for all tests, and tokens of it are good for as long as they run."""
+
 READ_ONLY = ["self:read", "environments:read", "metrics:read", "api_keys:read", "users:read"]
 
 
@@ -95,7 +98,7 @@ def build_template(folder: Path) -> Template:
 
 
 async def _fill(folder: Path) -> Template:
-    async with live_server(folder) as live:
+    async with live_server(folder, environ=LASTING) as live:
         first = await live.admin()
         seeds = {"first": Seed((await first.get("/auth/me")).body, _token(first))}
         for role in ROLES:
