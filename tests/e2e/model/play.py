@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import mkdtemp
@@ -47,7 +47,8 @@ class Stage:
         """The server of the next run, and what the model knows of it."""
         folder = Path(mkdtemp(dir=self._folder))
         world = self._scene.copy_to(folder)
-        return self.run(self._stack.enter_async_context(live_server(folder))), world
+        server = live_server(folder, clock=self._scene.clock())
+        return self.run(self._stack.enter_async_context(server)), world
 
     def close(self) -> None:
         """Stop the server of this run."""
@@ -63,7 +64,8 @@ class Play(RuleBasedStateMachine):
         self.agreed = True
         self._stage = stage
         self._live, self.world = stage.open()
-        self._events_before = len(self._trail())
+        caller = self._stage.run(self._a_super_admin())
+        self._changes_before = len(self._stage.run(self._changes(caller)))
 
     def step(
         self,
@@ -103,8 +105,7 @@ class Play(RuleBasedStateMachine):
         """What holds at the end of every run."""
         try:
             if self.agreed:
-                self._check_trail()
-                self._check_invariants()
+                self._stage.run(self._check_end())
         finally:
             self._stage.close()
 
@@ -144,33 +145,29 @@ class Play(RuleBasedStateMachine):
         )
 
     def _disagree(self, what: str) -> None:
+        raise self._disagreement(what)
+
+    def _disagreement(self, what: str) -> Disagreement:
         text = "\n".join([*self.journal, what])
         for user in self.world.users.values():
             text = text.replace(user.id, user.username)
-        raise Disagreement(text)
+        return Disagreement(text)
 
-    def _trail(self) -> Sequence[str]:
-        return self._stage.run(self._events())
+    async def _changes(self, caller: Caller) -> list[str]:
+        """The names of all changes in the audit, oldest first."""
+        answer = await caller.get("/audit?result=ok&limit=1000")
+        return [row["event"] for row in reversed(answer.body["events"])]
 
-    async def _events(self) -> Sequence[str]:
-        # No route tells the audit yet.
-        async with self._live.runtime.storage.transaction(read_only=True) as tx:
-            return [event.event for event in reversed(await tx.audit.last(1000))]
-
-    def _check_trail(self) -> None:
-        changes = self._trail()[self._events_before :]
+    async def _check_end(self) -> None:
+        """Whoever may change rights is there, every change is in the audit and nothing else is,
+        and every environment is somebody's."""
+        caller = await self._a_super_admin()
+        changes = (await self._changes(caller))[self._changes_before :]
         if changes != self.world.events:
             self._disagree(f"the audit holds {changes} and not {self.world.events}")
+        await self._check_grants(caller)
 
-    def _check_invariants(self) -> None:
-        """Who may change rights is there, and every environment is somebody's."""
-        users = self.world.users.values()
-        if ("super_admin", "active") not in {(user.role, user.status) for user in users}:
-            self._disagree("no super_admin is left")
-        self._stage.run(self._check_grants())
-
-    async def _check_grants(self) -> None:
-        caller = await self._a_super_admin()
+    async def _check_grants(self, caller: Caller) -> None:
         for environment in self.world.environments.values():
             path = f"/environments/{environment.id}"
             rows = (await caller.get(f"{path}/permissions")).body["permissions"]
@@ -188,8 +185,10 @@ class Play(RuleBasedStateMachine):
                 return self._caller(who)
         for user in self.world.users.values():
             if user.password and (user.role, user.status) == ("super_admin", "active"):
-                return await self._live.sign_in(user.username, user.password)
-        raise Disagreement("There is no super_admin left who can sign in.")
+                caller = await self._live.sign_in(user.username, user.password)
+                self.world.events.append("session.begin")
+                return caller
+        raise self._disagreement("no super_admin is left")
 
 
 def _name(who: Credential | None) -> str:

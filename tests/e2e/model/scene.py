@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from copy import deepcopy
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 from tests.e2e.model.oracle import environments, keys, people, permissions
 from tests.e2e.model.oracle.world import Credential, User, World
 from tests.e2e.people import Template, in_a_thread
-from tests.live import ADMIN_PASSWORD, USER_PASSWORD, Live, live_server
+from tests.live import ADMIN_PASSWORD, USER_PASSWORD, Live, ShiftedClock, live_server
 
 SIGNED_IN = ("viewer", "user", "other_user", "admin", "other_admin", "super_admin")
 """Those of the template whose sessions take part; the others are there to be acted on."""
@@ -47,15 +48,22 @@ KEYS: dict[str, dict[str, Any]] = {
 
 
 class Scene(NamedTuple):
-    """A filled database, and what the model knows of it."""
+    """A filled database, what the model knows of it, and when that was."""
 
     folder: Path
     known: World
+    made_at: float
 
     def copy_to(self, folder: Path) -> World:
         """The database and its key, as if the server had run there."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return deepcopy(self.known)
+
+    def clock(self) -> ShiftedClock:
+        """For a server that goes on from there: tokens and sign-ins are as young as they were."""
+        clock = ShiftedClock()
+        clock.advance(self.made_at - monotonic())
+        return clock
 
 
 def build_scene(template: Template, folder: Path) -> Scene:
@@ -68,16 +76,19 @@ def build_scene(template: Template, folder: Path) -> Scene:
         user = User(record["id"], record["username"], record["role"], password=password)
         world.users[user.id] = user
         if name in SIGNED_IN:
-            named[name] = Credential(name, user.id, seed.token)
+            named[name] = Credential(name, user.id, "")
             world.credentials.append(named[name])
     in_a_thread(_fill(folder, world, named))
     world.events.clear()
-    return Scene(folder, world)
+    return Scene(folder, world, monotonic())
 
 
 async def _fill(folder: Path, world: World, named: dict[str, Credential]) -> None:
     ids: dict[str, str] = {}
     async with live_server(folder) as live:
+        for who in named.values():
+            caller = await live.sign_in(world.users[who.user_id].username)
+            who.token = caller.headers["Authorization"].removeprefix("Bearer ")
         await _give_role(live, world, named, "user")
         for name, shared in ENVIRONMENTS.items():
             who = named[name]

@@ -38,6 +38,7 @@ def viewers_hold_what_they_were_granted(patch: Patch) -> None:
 
 def the_last_owner_may_leave(patch: Patch) -> None:
     patch.setattr(grants, "_keep_an_owner", nothing)
+    patch.setattr(grants, "_hand_on", nothing)
 
 
 def an_environment_stays_with_who_left_it(patch: Patch) -> None:

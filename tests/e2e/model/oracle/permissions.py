@@ -29,15 +29,21 @@ def _caller(world: World, who: Credential, user_id: str, *, of_user: bool) -> No
     needs(world, who, "environments:share")
 
 
-def _set(environment: Environment, user_id: str, wanted: str | None) -> None:
-    """Write a grant, or remove it. An environment's user is the longest-standing owner that is
-    left, once the former one is owner no more."""
+def _heirs(world: World, environment: Environment, user_id: str) -> list[str]:
+    """The other owners who hold it, for the longest time first: with viewers ownership rests."""
+    others = [each for each in environment.owners if each != user_id]
+    return [each for each in others if world.users[each].role != "viewer"]
+
+
+def _set(world: World, environment: Environment, user_id: str, wanted: str | None) -> None:
+    """Write a grant, or remove it. An owner who goes leaves the environment to another one."""
     if user_id in environment.owners and wanted != "owner":
-        if environment.owners == [user_id]:
+        heirs = _heirs(world, environment, user_id)
+        if not heirs:
             raise Refused("last_owner")
         environment.owners.remove(user_id)
         if environment.user_id == user_id:
-            environment.user_id = environment.owners[0]
+            environment.user_id = heirs[0]
     if wanted == "owner" and user_id not in environment.owners:
         environment.owners.append(user_id)
     if wanted is None:
@@ -61,7 +67,7 @@ def give(
     require_grantable(found(world, user_id).role, wanted)
     if user_id in environment.grants:
         raise Refused("conflict")
-    _set(environment, user_id, wanted)
+    _set(world, environment, user_id, wanted)
     world.events.append("permission.grant")
     return {"user_id": user_id, "environment_id": environment_id, "permission": wanted}
 
@@ -82,7 +88,7 @@ def change(
         raise Refused("not_found")
     if environment.grants[user_id] != wanted:
         require_grantable(world.users[user_id].role, wanted)
-        _set(environment, user_id, wanted)
+        _set(world, environment, user_id, wanted)
         world.events.append("permission.change")
     return {"user_id": user_id, "environment_id": environment_id, "permission": wanted}
 
@@ -101,7 +107,7 @@ def take(
         raise Refused("insufficient_permission")
     if granted is None:
         raise Refused("not_found")
-    _set(environment, user_id, None)
+    _set(world, environment, user_id, None)
     world.events.append("permission.revoke")
 
 
@@ -130,12 +136,13 @@ def replace(
         environment = world.environments[environment_id]
         if administers(world, who, environment):
             plan.append((environment, None, "permission.revoke"))
-    if any(most != "owner" and each.owners == [user_id] for each, most, _ in plan):
+    left = [each for each, most, _ in plan if user_id in each.owners and most != "owner"]
+    if not all(_heirs(world, each, user_id) for each in left):
         faults.append("last_owner")
     if faults:
         raise Refused(*faults)
     for environment, most, event in plan:
-        _set(environment, user_id, most)
+        _set(world, environment, user_id, most)
         world.events.append(event)
     return of_user(world, who, user_id)
 
