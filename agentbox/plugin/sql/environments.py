@@ -44,9 +44,10 @@ UPDATE = (
 )
 DELETE = "DELETE FROM environments WHERE id = $1 RETURNING id"
 MOVE = (
-    "UPDATE environments SET user_id = (SELECT grants.user_id FROM grants"
+    "UPDATE environments SET user_id = (SELECT grants.user_id FROM grants CROSS JOIN users"
     " WHERE grants.environment_id = environments.id AND grants.permission = 'owner'"
-    " AND grants.user_id <> $1 ORDER BY grants.granted_at, grants.id LIMIT 1)"
+    " AND grants.user_id <> $1 AND users.id = grants.user_id AND users.role <> 'viewer'"
+    " ORDER BY grants.granted_at, grants.id LIMIT 1)"
     " WHERE environments.user_id = $1 RETURNING id, user_id"
 )
 

@@ -31,8 +31,9 @@ SELECT_OWNERS = (
 SELECT_SOLE_OWNED = (
     "SELECT grants.environment_id FROM grants"
     " WHERE grants.user_id = $1 AND grants.permission = 'owner' AND NOT EXISTS"
-    " (SELECT 1 FROM grants AS others WHERE others.environment_id = grants.environment_id"
-    " AND others.permission = 'owner' AND others.user_id <> $1)"
+    " (SELECT 1 FROM grants AS others CROSS JOIN users"
+    " WHERE others.environment_id = grants.environment_id AND others.permission = 'owner'"
+    " AND others.user_id <> $1 AND users.id = others.user_id AND users.role <> 'viewer')"
 )
 
 LIST = f"SELECT {COLUMNS} FROM grants"

@@ -51,7 +51,11 @@ class EnvironmentStore(ABC):
 
     @abstractmethod
     async def move_from(self, user_id: str) -> None:
-        """Give each environment whose `user_id` this is to the longest-standing other owner."""
+        """Give each environment whose `user_id` this is to the longest-standing other owner.
+
+        A viewer is passed over: nobody of that role holds owner, whatever was granted. Raises
+        `StorageError` for an environment that has no other owner.
+        """
 
     @abstractmethod
     async def list(
@@ -87,7 +91,7 @@ class GrantStore(ABC):
 
     @abstractmethod
     async def sole_owned(self, user_id: str) -> Sequence[str]:
-        """The ids of the environments that have this user as their only granted owner."""
+        """The ids of the environments that this user owns and no other user but viewers."""
 
     @abstractmethod
     async def list(self, where: GrantFilter, page: Page) -> Sequence[Grant]:

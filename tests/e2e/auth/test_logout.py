@@ -30,8 +30,8 @@ async def test_other_sessions_and_keys_go_on(live: Live, people: People) -> None
 async def test_a_token_that_ran_out_still_ends_its_session(
     people: People, clock: ShiftedClock
 ) -> None:
+    caller = await people.user.anew()
     clock.advance(16 * 60)
-    caller = people.user.caller
     assert (await caller.get("/auth/me")).status == 401
 
     assert (await caller.post("/auth/logout")).status == 204

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import pytest
 from agentbox.model.formats.jose import parse
 from agentbox.model.signing_keys import ANNOUNCED_FOR, JWKS_MAX_AGE
 from tests.e2e.people import ROLES, People, Template
-from tests.live import USER_PASSWORD, Caller, Live, ShiftedClock, live_server
+from tests.live import USER_PASSWORD, Caller, Live, ShiftedClock, beside, live_server
 from tests.scale import scaled
 
 ROTATE = "/system/keys/rotate"
@@ -254,12 +252,10 @@ async def test_without_its_audit_row_no_key_is_rotated(
 ) -> None:
     # OB-04: the row is part of the change.
     before = await published(live)
-    with closing(sqlite3.connect(tmp_path / "agentbox.db")) as other:
-        other.execute(
-            "CREATE TRIGGER no_audit BEFORE INSERT ON audit"
-            " BEGIN SELECT RAISE(ABORT, 'not now'); END"
-        )
-        other.commit()
+    await beside(
+        tmp_path / "agentbox.db",
+        "CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'not now'); END",
+    )
 
     answer = await people.super_admin.caller.post(ROTATE, {"compromised": True})
 

@@ -107,6 +107,19 @@ async def test_a_deletion_tells_who_inherits(live: Live, people: People) -> None
     }
 
 
+async def test_a_viewer_inherits_nothing_that_it_could_only_look_at(
+    live: Live, people: People
+) -> None:
+    # AZ-09
+    environment_id = await add_environment(live, people.user.id, people.other_user.id)
+    await people.admin.caller.patch(people.other_user.path, {"role": "viewer"})
+
+    assert (await people.admin.caller.delete(people.user.path)).status == 204
+
+    seen = (await people.admin.caller.get(f"/environments/{environment_id}")).body
+    assert (seen["user_id"], seen["permission"]) == (people.admin.id, "owner")
+
+
 async def test_the_old_id_is_an_unknown_one(people: People) -> None:
     somebody = people.other_user
     await people.admin.caller.delete(somebody.path)

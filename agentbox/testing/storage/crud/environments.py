@@ -192,7 +192,8 @@ class EnvironmentTests(StorageTests):
     ) -> None:
         async with storage.transaction() as tx:
             await _people(tx, "leaver", "early", "late", "looker")
-            await _owned(tx, "both", late=9, early=5)
+            await tx.users.add(a_user("viewer", role=Role.VIEWER))
+            await _owned(tx, "both", late=9, early=5, viewer=1)
             await _owned(tx, "one", late=9)
             await tx.environments.add(an_environment("apart", user_id="looker"))
             looks = a_grant("looks", user_id="looker", environment_id="both", granted_at=NOON)
@@ -208,4 +209,4 @@ class EnvironmentTests(StorageTests):
                 "apart": "looker",
             }
             assert await tx.users.delete("leaver")
-            assert list(await tx.grants.owners("both")) == ["early", "late"]
+            assert list(await tx.grants.owners("both")) == ["viewer", "early", "late"]

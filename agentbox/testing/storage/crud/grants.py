@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentbox.errors import StorageError
-from agentbox.model.access.roles import Permission
+from agentbox.model.access.roles import Permission, Role
 from agentbox.plugin.storage import Storage, Transaction
 from agentbox.testing.samples import HOUR, NOON, TICK, a_grant, a_user, an_environment
 from agentbox.testing.storage.harness import StorageTests, in_transaction
@@ -108,6 +108,9 @@ class GrantTests(StorageTests):
             await tx.grants.add(shared)
             assert list(await tx.grants.sole_owned("user-1")) == ["environment-1"]
             assert list(await tx.grants.sole_owned("user-2")) == []
+
+            await tx.users.replace(a_user("user-2", role=Role.VIEWER))
+            assert set(await tx.grants.sole_owned("user-1")) == {"environment-1", "environment-2"}
 
     async def test_a_grant_needs_a_user_and_an_environment(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

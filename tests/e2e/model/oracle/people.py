@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.e2e.model.oracle.permissions import heirs_of
 from tests.e2e.model.oracle.rules import found, needs, recognised, require_rank
 from tests.e2e.model.oracle.world import Credential, Refused, User, World
 
@@ -121,14 +122,15 @@ def delete(world: World, who: Credential, user_id: str) -> None:
     caller = needs(world, who, "users:write")
     _acted_on(world, caller, user_id)
     for environment in world.environments.values():
-        if environment.owners == [user_id]:
+        if user_id in environment.owners and not heirs_of(world, environment, user_id):
             environment.grants[caller.id] = "owner"
             environment.owners.append(caller.id)
             world.events.append("permission.grant")
+        heirs = heirs_of(world, environment, user_id)
         environment.grants.pop(user_id, None)
         environment.owners = [each for each in environment.owners if each != user_id]
         if environment.user_id == user_id:
-            environment.user_id = environment.owners[0]
+            environment.user_id = heirs[0]
     del world.users[user_id]
     world.events.append("user.delete")
 

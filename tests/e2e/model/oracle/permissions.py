@@ -29,7 +29,7 @@ def _caller(world: World, who: Credential, user_id: str, *, of_user: bool) -> No
     needs(world, who, "environments:share")
 
 
-def _heirs(world: World, environment: Environment, user_id: str) -> list[str]:
+def heirs_of(world: World, environment: Environment, user_id: str) -> list[str]:
     """The other owners who hold it, for the longest time first: with viewers ownership rests."""
     others = [each for each in environment.owners if each != user_id]
     return [each for each in others if world.users[each].role != "viewer"]
@@ -38,7 +38,7 @@ def _heirs(world: World, environment: Environment, user_id: str) -> list[str]:
 def _set(world: World, environment: Environment, user_id: str, wanted: str | None) -> None:
     """Write a grant, or remove it. An owner who goes leaves the environment to another one."""
     if user_id in environment.owners and wanted != "owner":
-        heirs = _heirs(world, environment, user_id)
+        heirs = heirs_of(world, environment, user_id)
         if not heirs:
             raise Refused("last_owner")
         environment.owners.remove(user_id)
@@ -137,7 +137,7 @@ def replace(
         if administers(world, who, environment):
             plan.append((environment, None, "permission.revoke"))
     left = [each for each, most, _ in plan if user_id in each.owners and most != "owner"]
-    if not all(_heirs(world, each, user_id) for each in left):
+    if not all(heirs_of(world, each, user_id) for each in left):
         faults.append("last_owner")
     if faults:
         raise Refused(*faults)
