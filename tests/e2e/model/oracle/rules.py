@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from tests.e2e.matrix.rules import DEFAULT, LOWEST_ROLE
 from tests.e2e.model.oracle.world import (
     PERMISSIONS,
     ROLES,
@@ -14,26 +15,7 @@ from tests.e2e.model.oracle.world import (
     World,
 )
 
-LOWEST_ROLE = {
-    "self:read": "viewer",
-    "self:write": "viewer",
-    "environments:read": "viewer",
-    "environments:report": "user",
-    "environments:create": "user",
-    "environments:write": "user",
-    "environments:share": "user",
-    "metrics:read": "viewer",
-    "api_keys:read": "viewer",
-    "api_keys:write": "viewer",
-    "users:read": "admin",
-    "users:write": "admin",
-    "users:credentials": "admin",
-    "roles:write": "admin",
-    "audit:read": "admin",
-    "system:read": "admin",
-    "system:write": "super_admin",
-}
-DEFAULT_OF_KEYS = {"self:read", "environments:read", "environments:report", "metrics:read"}
+DEFAULT_OF_KEYS = set(DEFAULT)
 BEYOND_ENVIRONMENTS = {
     scope for scope in LOWEST_ROLE if scope.split(":")[0] in ("users", "roles", "audit", "system")
 }
