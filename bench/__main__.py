@@ -1,4 +1,4 @@
-"""`python -m bench`: everything, as tables of ratios; `python -m bench lists`: lists alone."""
+"""`python -m bench`: all, as tables of ratios; `lists` and `logins`: these alone."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import argparse
 import platform
 from pathlib import Path
 
-from bench import lists, logins, requests, servers
+from bench import flood, lists, logins, refusals, requests, servers
 from bench.load import require_wrk
+
+REFUSALS = 100
+"""Refused logins of each kind in a round."""
+
+FLOOD = 10
+"""Seconds of flooding with logins in a round."""
 
 LIST_ROUNDS = 10
 """Rounds of a list in one of a request: a 95th percentile wants more than three."""
@@ -16,14 +22,20 @@ LIST_ROUNDS = 10
 def main() -> None:
     """Print the figures; `--write` keeps them in a file too."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=("all", "lists"), default="all", nargs="?")
+    parser.add_argument("what", choices=("all", "lists", "logins"), default="all", nargs="?")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=100_000, help="of each kind, for lists")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    lines = [] if options.what == "lists" else _server_lines(options.rounds, options.seconds)
-    lines += lists.lines(options.rows, options.rounds * LIST_ROUNDS)
+    lines: list[str] = []
+    if options.what == "all":
+        lines += _server_lines(options.rounds, options.seconds)
+    if options.what in ("all", "logins"):
+        lines += [*refusals.lines(options.rounds * REFUSALS), ""]
+        lines += [*flood.lines(options.rounds * FLOOD), ""]
+    if options.what in ("all", "lists"):
+        lines += lists.lines(options.rows, options.rounds * LIST_ROUNDS)
     text = "\n".join(lines) + "\n"
     print(text, end="")
     if options.write:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 
 import pytest
+
+from tests.canaries import found_in
 
 pytest_plugins = ["agentbox.testing", "tests.postgres"]
 
@@ -22,3 +25,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if unexpected := [nodeid for nodeid in skipped if nodeid not in REASONED_SKIPS]:
         reporter.write_line(f"In CI nothing may be skipped: {', '.join(unexpected)}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that passes, and whose server has printed a secret meanwhile, has failed (OB-01)."""
+    report = yield
+    shown = sorted(set(found_in(report.capstdout + report.capstderr + report.caplog)))
+    if report.passed and shown:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} printed {', '.join(shown)}"
+    return report
