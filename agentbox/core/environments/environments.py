@@ -27,6 +27,7 @@ from agentbox.errors import (
 )
 from agentbox.model.access.decisions import require_rank, require_scope
 from agentbox.model.access.permissions import (
+    NO_ENVIRONMENT,
     permission_of,
     require_grantable,
     require_permission,
@@ -204,9 +205,6 @@ class Environments:
         require_grantable(user.role, Permission.OWNER)
         await require_room(work, user, self._quota)
         return user
-
-
-NO_ENVIRONMENT = "There is no such environment."
 
 
 def user_id_of(actor: Actor) -> str:

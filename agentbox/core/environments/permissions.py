@@ -8,13 +8,14 @@ import msgspec
 from msgspec import Struct
 
 from agentbox.core.changes import Changes, Work
-from agentbox.core.environments.environments import NO_ENVIRONMENT, limited_to, user_id_of
+from agentbox.core.environments.environments import limited_to, user_id_of
 from agentbox.core.environments.grants import add_grant, change_grant, take_grant
 from agentbox.core.environments.standing import owner_role
 from agentbox.core.paging import Asked, Found, Pages
 from agentbox.errors import InsufficientPermission, InsufficientRole, NotFound
 from agentbox.model.access.decisions import require_scope
 from agentbox.model.access.permissions import (
+    NO_ENVIRONMENT,
     may_administer,
     permission_of,
     require_grantable,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from agentbox.model.access.scopes import SCOPES
+from agentbox.plugin.storage import Change
 from tests.e2e.environments.sandbox import path_of, register, shared
 from tests.e2e.people import People
 from tests.live import Caller
@@ -140,10 +142,6 @@ async def test_a_question_that_is_none_is_refused(people: People, body: dict[str
 async def test_a_session_that_must_change_its_password_may_nothing(people: People) -> None:
     users = people.user.live.runtime.storage
     async with users.transaction() as tx:
-        from msgspec.structs import replace
-
-        from agentbox.plugin.storage import Change
-
         record = await tx.users.get(people.user.id)
         assert record is not None
         await tx.users.replace(replace(record, password_change_required=True))

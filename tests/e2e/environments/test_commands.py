@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.process import STRONG_PASSWORD, agentbox
+from tests.process import agentbox
 
 PASSWORD = "copper-lantern-orbit-28"
 
@@ -34,7 +34,6 @@ class Folder:
 def folder(tmp_path: Path) -> Folder:
     """Alice, a user, and Vic, a viewer."""
     made = Folder(tmp_path)
-    assert STRONG_PASSWORD
     for name, role in (("alice", "user"), ("vic", "viewer")):
         made.run("user", "add", name, "--role", role, "--password-stdin", stdin=PASSWORD)
     return made
