@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
@@ -20,20 +21,58 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import psycopg
 import pytest
 
 USER = "agentbox"
 
 
 class Postgres:
-    """A running server without databases of ours yet; `dsn` is for asyncpg and psycopg."""
+    """A running server; `dsn` is for asyncpg and psycopg."""
 
-    def __init__(self, socket_folder: Path) -> None:
-        self._folder = socket_folder
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._numbers = itertools.count(1)
+
+    @property
+    def data(self) -> Path:
+        """The folder of its files."""
+        return self.folder / "data"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the postmaster."""
+        return int((self.data / "postmaster.pid").read_text().split()[0])
 
     def dsn(self, database: str = "postgres") -> str:
         """A database of this server."""
-        return f"postgresql://{USER}@/{database}?host={self._folder}"
+        return f"postgresql://{USER}@/{database}?host={self.folder}"
+
+    def run(self, *statements: str, database: str = "postgres") -> list[Any]:
+        """Run statements outside any transaction; the rows of the last one."""
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def create(self, *, template: str = "template0") -> str:
+        """A new database like `template`, to which nobody may be connected; its name."""
+        name = f"test_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, database: str) -> None:
+        """Remove a database with all who are connected."""
+        self.run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+    @contextmanager
+    def database(self, *, template: str = "template0") -> Iterator[str]:
+        """The DSN of a new database, which is gone at the end."""
+        name = self.create(template=template)
+        try:
+            yield self.dsn(name)
+        finally:
+            self.drop(name)
 
 
 def find_binaries() -> Path | None:
@@ -69,8 +108,15 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture
+def fresh_dsn(postgres: Postgres) -> Iterator[str]:
+    """The DSN of an empty database of this test's own."""
+    with postgres.database() as dsn:
+        yield dsn
+
+
 @contextmanager
-def running(binaries: Path) -> Iterator[Postgres]:
+def running(binaries: Path, *, settings: str = "-c fsync=off") -> Iterator[Postgres]:
     """A new server; its data goes with it."""
     # Not below pytest's own folder, which only its owner enters, and short: a socket's path has
     # 107 bytes at most.
@@ -85,7 +131,7 @@ def running(binaries: Path) -> Iterator[Postgres]:
             *(binaries / "initdb", "-D", data, "-U", USER, "-A", "trust"),
             *("-E", "UTF8", "--locale=C", "--no-sync"),
         )
-        settings = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=50"
+        settings = f"-k {folder} -c listen_addresses= -c max_connections=100 {settings}"
         _run(
             identity,
             *(binaries / "pg_ctl", "-D", data, "-w", "-t", "30", "-l", folder / "log"),

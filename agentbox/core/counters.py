@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+BOUNDS = (0.01, 0.05, 0.25, 1.0)
+"""Seconds that `observe` tells apart."""
+
 
 class Counters:
     """Names and numbers since the start of the process."""
@@ -14,6 +17,17 @@ class Counters:
     def add(self, name: str, amount: int = 1) -> None:
         """Count `amount` more of `name`."""
         self._values[name] += amount
+
+    def observe(self, name: str, seconds: float) -> None:
+        """Note how long something took: `<name>.count`, `<name>.sum_us`, `<name>.max_us`, and how
+        many took at most each of `BOUNDS`."""
+        micros = round(seconds * 1e6)
+        self._values[f"{name}.count"] += 1
+        self._values[f"{name}.sum_us"] += micros
+        self._values[f"{name}.max_us"] = max(self._values[f"{name}.max_us"], micros)
+        for bound in BOUNDS:
+            if seconds <= bound:
+                self._values[f"{name}.le_{bound:g}"] += 1
 
     def value(self, name: str) -> int:
         """How many so far."""

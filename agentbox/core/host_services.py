@@ -52,6 +52,10 @@ class HostServices:
         """Add to `<instance>.<counter>`."""
         self.counters.add(f"{self.instance_id}.{counter}", amount)
 
+    def observe(self, timer: str, seconds: float) -> None:
+        """Note a duration under `<instance>.<timer>`."""
+        self.counters.observe(f"{self.instance_id}.{timer}", seconds)
+
     def for_plugin(self, instance_id: str, options: Any) -> HostServices:
         """The same services with that plugin's name and options."""
         return replace(self, instance_id=instance_id, options=options)

@@ -77,3 +77,7 @@ class Services(Protocol):
 
         Never make a name of what clients send: there would be no end of them.
         """
+
+    def observe(self, timer: str, seconds: float) -> None:
+        """Note that something took so long, under `<instance_id>.<timer>`; as `count`, logged when
+        the server stops."""

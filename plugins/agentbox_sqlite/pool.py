@@ -14,7 +14,7 @@ import aiosqlite
 
 from agentbox.errors import AgentboxError, StorageError
 from agentbox.model.jobs import Lease
-from agentbox.plugin.sql import SqlTransaction
+from agentbox.plugin.sql import Endings, SqlTransaction
 from agentbox.plugin.storage import Change
 from agentbox_sqlite.connection import (
     RawReader,
@@ -31,26 +31,6 @@ PATIENCE = 5.0
 
 PAUSE = 0.005
 """Seconds between two attempts to begin writing; each of them waits inside SQLite as well."""
-
-
-class Endings:
-    """Ends of transactions. Each runs in a task of its own, so that nothing can cancel it."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self, end: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `end` to its end, whatever becomes of the caller."""
-        task = asyncio.get_running_loop().create_task(end)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            # Whoever awaits the task gets the exception; if nobody is left, it has no reader.
-            task.exception()
 
 
 class Writer:

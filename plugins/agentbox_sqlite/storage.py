@@ -81,7 +81,7 @@ class SqliteStorage(Storage):
             yield
 
     def transaction(
-        self, *, read_only: bool = False, lease: Lease | None = None
+        self, *, read_only: bool = False, single: bool = False, lease: Lease | None = None
     ) -> AbstractAsyncContextManager[Transaction]:
         if self._writer is None or self._readers is None:
             raise StorageError("the database is not open")

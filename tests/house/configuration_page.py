@@ -23,6 +23,11 @@ _TABLES = re.compile(r"(?<=<!-- tables -->\n).*?(?=<!-- end of tables -->)", re.
 # What options of bundled plugins mean, where their type does not say it itself.
 _MEANINGS = {
     "plugins.sqlite.path": "The database, one file; its folder must exist.",
+    "plugins.postgres.dsn": "The database, as `postgresql://user@host/database`; may go through a "
+    "pooler in transaction mode if `direct_dsn` is set.",
+    "plugins.postgres.direct_dsn": "The same database without the pooler, for locks, notices and "
+    "migrations. Unset: `dsn`.",
+    "plugins.postgres.pool_size": "Connections of each process at most; one more listens.",
     "plugins.password.memory_kib": "argon2id: KiB of memory of each hash.",
     "plugins.password.iterations": "argon2id: passes of each hash.",
     "plugins.password.parallelism": "argon2id: lanes of each hash.",

@@ -5,6 +5,6 @@ A SQL backend brings a `Connection`, which runs statements and maps errors, a `S
 """
 
 from agentbox.plugin.sql.driver import Connection, Row, Value, unique_violation
-from agentbox.plugin.sql.transaction import SqlTransaction
+from agentbox.plugin.sql.transaction import Endings, SqlTransaction
 
-__all__ = ["Connection", "Row", "SqlTransaction", "Value", "unique_violation"]
+__all__ = ["Connection", "Endings", "Row", "SqlTransaction", "Value", "unique_violation"]

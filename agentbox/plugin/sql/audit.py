@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from agentbox.errors import StorageError
 from agentbox.model.audit import AuditEvent, AuditFilter, AuditPoint, AuditRow, AuditSeal
@@ -38,14 +39,17 @@ UNREADABLE = {"unreadable": True}
 
 
 class SqlAuditStore(AuditStore):
-    """The trail. Writers of the database wait for each other, so numbers are there in order."""
+    """The trail, for a database whose writers wait for each other, so that numbers are there in
+    order. Another one has an `insert` and an `unsealed` of its own."""
+
+    insert: ClassVar[str] = INSERT
 
     def __init__(self, db: Connection) -> None:
         self._db = db
 
     async def add(self, event: AuditEvent) -> None:
         await self._db.fetch(
-            INSERT,
+            self.insert,
             event.id,
             event.time,
             event.event,

@@ -1,6 +1,10 @@
-"""A transaction over one connection: the stores, and what has changed."""
+"""A transaction over one connection: the stores, what has changed, and how it ends."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
@@ -55,3 +59,23 @@ class SqlTransaction(Transaction):
         """Raises `StorageError` if another process has claimed the job since."""
         if not await SqlJobStore(self._db).holds(lease):
             raise StorageError(f"the job {lease.name} has been claimed by another process")
+
+
+class Endings:
+    """Ends of transactions. Each runs in a task of its own, so that nothing can cancel it."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, end: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `end` to its end, whatever becomes of the caller."""
+        task = asyncio.get_running_loop().create_task(end)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Whoever awaits the task gets the exception; if nobody is left, it has no reader.
+            task.exception()

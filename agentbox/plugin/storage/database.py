@@ -89,6 +89,9 @@ class Storage(ABC):
     name: str
     """The backend's name, as in `StorageType.name`; folders of migrations are asked for by it."""
 
+    many_processes: bool = False
+    """Whether several servers may work on one database; where not, `serve` starts one process."""
+
     default_secret_path: Path | None = None
     """Where a root secret may be made if none is configured; None refuses to start without one."""
 
@@ -106,15 +109,17 @@ class Storage(ABC):
 
     @abstractmethod
     def transaction(
-        self, *, read_only: bool = False, lease: Lease | None = None
+        self, *, read_only: bool = False, single: bool = False, lease: Lease | None = None
     ) -> AbstractAsyncContextManager[Transaction]:
         """Commit at the end, roll back on any exception, cancellation included.
 
         The end may be awaited in another task than the beginning: what follows a commit must not
         be lost when the client has left.
 
-        `read_only` sees one consistent state and never waits for writers. With a `lease`, fails
-        with `StorageError` if its fence has moved.
+        `read_only` sees one consistent state and never waits for writers. `single` says of one that
+        it reads once, by one call of a store that runs one statement, so that a backend may save
+        what a transaction costs; more than that may fail. With a `lease`, fails with `StorageError`
+        if its fence has moved.
         """
 
     @abstractmethod

@@ -1,0 +1,128 @@
+"""What the SQL kit runs on: one transaction's connection, and what Postgres raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from agentbox.errors import AgentboxError, StorageError
+from agentbox.plugin.sql import Row, Value, unique_violation
+
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('agentbox:' || $1::text, 0))"
+
+FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+"""What asyncpg raises when a database refuses, is gone, or does not answer. A closed connection is
+an `InterfaceError`, which is not a `PostgresError`."""
+
+_KEY = re.compile(r"Key \((.*?)\)=")
+
+
+class PostgresConnection:
+    """One transaction on one connection; after `close` it refuses every statement.
+
+    Each statement has `patience` seconds. `broken` is true once the connection is not to be used
+    again: it did not answer in time, or leads to a server that takes no writes.
+    """
+
+    def __init__(self, connection: Any, patience: float, *, single: bool = False) -> None:
+        self._connection = connection
+        self._patience = patience
+        self._single = single
+        self._open = True
+        self.broken = False
+
+    def close(self) -> None:
+        """The transaction is over. A statement sent later would run outside any transaction."""
+        self._open = False
+
+    async def fetch(self, sql: str, *values: Value) -> Sequence[Row]:
+        """Run a statement; the rows that it returns."""
+        self._require_open()
+        _require_zones(values)
+        with self._translated():
+            rows: Sequence[Row] = await self._connection.fetch(sql, *values, timeout=self._patience)
+        return rows
+
+    async def run_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Run a statement once for each of `rows`, sent together."""
+        self._require_open()
+        values = list(rows)
+        for row in values:
+            _require_zones(row)
+        with self._translated():
+            await self._connection.executemany(sql, values, timeout=self._patience)
+
+    async def lock(self, name: str) -> None:
+        """Be alone with `name` until the end of the transaction."""
+        await self.fetch(LOCK, name)
+
+    def instant(self, value: Any) -> datetime:
+        """A timestamptz as aware UTC."""
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise StorageError("a time in the database is out of range")
+        return value.astimezone(UTC)
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise StorageError("the transaction is over")
+        if self._single:
+            self._open = False
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (*FAILURES, ValueError, OverflowError) as error:
+            self.broken = self.broken or is_fatal(error)
+            raise translate(error) from error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Nothing but errors of `agentbox.errors` leaves."""
+    try:
+        yield
+    except FAILURES as error:
+        raise translate(error) from error
+
+
+def translate(error: BaseException) -> AgentboxError:
+    """`Conflict` for a unique violation, else `StorageError`.
+
+    Of what Postgres says, its detail is left out: that holds rows.
+    """
+    if isinstance(error, asyncpg.UniqueViolationError):
+        key = _KEY.search(error.detail or "")
+        return unique_violation(f"{error.table_name}.{_last_column(key[1])}" if key else "")
+    if isinstance(error, asyncpg.PostgresError):
+        text = f"Postgres: {error.args[0] if error.args else ''} ({error.sqlstate})"
+        return StorageError(text, full=isinstance(error, asyncpg.DiskFullError))
+    if isinstance(error, TimeoutError):
+        return StorageError("Postgres did not answer in time")
+    if isinstance(error, OSError):
+        return StorageError(f"Postgres can't be reached: {error.strerror or type(error).__name__}")
+    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
+        return StorageError(f"the connection to Postgres failed: {error}")
+    return StorageError(f"Postgres can't take this: {type(error).__name__}")
+
+
+def is_fatal(error: BaseException) -> bool:
+    """True if the connection it happened on must not be used again."""
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return True  # the server has become a standby, or was one all along
+    return isinstance(error, (OSError, TimeoutError)) and not isinstance(error, ValueError)
+
+
+def _last_column(columns: str) -> str:
+    return columns.rpartition(", ")[2].strip('"')
+
+
+def _require_zones(values: Sequence[Value]) -> None:
+    for value in values:
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise StorageError("a time without a time zone")

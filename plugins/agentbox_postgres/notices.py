@@ -1,0 +1,156 @@
+"""Notices of changes between processes: what is sent, and who listens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from agentbox.errors import StorageError
+from agentbox.plugin import Services
+from agentbox.plugin.storage import ALL_CHANGED, Change
+from agentbox_postgres.connection import FAILURES, translated
+from agentbox_postgres.pool import Pool, Tell
+
+CHANNEL: Final = "agentbox_changes"
+
+MOST_BYTES: Final = 7000
+"""A notice has less than 8000; what does not fit is told as "everything"."""
+
+LOOK_EVERY: Final = 0.4
+"""Seconds between two looks whether the connection still answers, and that it has to answer."""
+
+RETRY_EVERY: Final = 0.2
+"""Seconds between attempts to connect. Nothing is heard meanwhile, so each forgets everything."""
+
+
+class Notice(msgspec.Struct, frozen=True, array_like=True):
+    """Who changed what, and when, in microseconds of the database's time."""
+
+    sender: str
+    sent_at: int
+    changes: tuple[Change, ...]
+
+
+class Notices:
+    """What this process announces, and hears of the others."""
+
+    def __init__(self, dsn: str, services: Services | None, tell: Tell) -> None:
+        self._dsn = dsn
+        self._services = services
+        self._tell = tell
+        self._me = os.urandom(9).hex()
+        self._own = asyncio.Event()
+        self._listening = False
+
+    def announcement(self, changes: Sequence[Change]) -> str:
+        """The statement that tells others of `changes` once its transaction is committed."""
+        payload = msgspec.json.encode(Notice(self._me, self._now(), tuple(changes)))
+        if len(payload) > MOST_BYTES:
+            payload = msgspec.json.encode(Notice(self._me, self._now(), (ALL_CHANGED,)))
+        return f"NOTIFY {CHANNEL}, '{payload.decode().replace(chr(39), chr(39) * 2)}'"
+
+    @asynccontextmanager
+    async def heard(self, pool: Pool) -> AsyncIterator[None]:
+        """Listen until the block ends.
+
+        Raises `StorageError` unless a notice sent through `pool` arrives: then the two addresses
+        lead to different databases, or there is a pooler between here and the direct one.
+        """
+        connection = await self._connected()
+        task = asyncio.create_task(self._keep_listening(connection), name="postgres notices")
+        try:
+            await self._require_hearing(pool)
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _require_hearing(self, pool: Pool) -> None:
+        async with pool.transaction(None) as tx:
+            tx.changed(Change("all"))
+        try:
+            async with asyncio.timeout(5.0):
+                await self._own.wait()
+        except TimeoutError:
+            raise StorageError(
+                "a notice sent through [plugins.postgres] dsn did not arrive at direct_dsn: they "
+                "are different databases, or direct_dsn goes through a pooler, which loses notices"
+            ) from None
+
+    async def _connected(self) -> Any:
+        """A connection that listens."""
+        with translated():
+            connection = await asyncpg.connect(
+                self._dsn, timeout=1.0, target_session_attrs="read-write"
+            )
+            try:
+                async with asyncio.timeout(1.0):
+                    await connection.add_listener(CHANNEL, self._on_notice)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
+    async def _keep_listening(self, connection: Any) -> None:
+        """Connect anew whenever the connection fails; forget everything as long as it has."""
+        try:
+            while True:
+                await self._listen(connection)
+                self._log_warning("postgres_notices_lost")
+                connection = await self._reconnected()
+        finally:
+            connection.terminate()
+
+    async def _listen(self, connection: Any) -> None:
+        """Returns when the connection does not answer any more."""
+        # What was told before it listened was not heard.
+        self._tell((ALL_CHANGED,))
+        with contextlib.suppress(*FAILURES):
+            while True:
+                await asyncio.sleep(LOOK_EVERY)
+                await connection.execute("SELECT 1", timeout=LOOK_EVERY)
+        connection.terminate()
+
+    async def _reconnected(self) -> Any:
+        while True:
+            self._tell((ALL_CHANGED,))
+            attempt = asyncio.create_task(self._connected())
+            try:
+                while not (await asyncio.wait({attempt}, timeout=RETRY_EVERY))[0]:
+                    self._tell((ALL_CHANGED,))
+                return attempt.result()
+            except StorageError:
+                await asyncio.sleep(RETRY_EVERY)
+            finally:
+                if not attempt.done():
+                    attempt.cancel()
+
+    def _on_notice(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        try:
+            notice = msgspec.json.decode(str(payload), type=Notice)
+        except msgspec.MsgspecError:
+            # From another version, or from somebody at a prompt: something has changed.
+            self._tell((ALL_CHANGED,))
+            return
+        if notice.sender == self._me:
+            self._own.set()
+            return
+        if self._services is not None:
+            late = (self._now() - notice.sent_at) / 1e6
+            self._services.observe("revocation_lag_seconds", max(0.0, late))
+        self._tell(notice.changes)
+
+    def _now(self) -> int:
+        return 0 if self._services is None else int(self._services.clock.now().timestamp() * 1e6)
+
+    def _log_warning(self, event: str) -> None:
+        if self._services is not None:
+            self._services.log.warning(event)

@@ -1,0 +1,86 @@
+"""Migrations of a Postgres database, by psycopg, which yoyo knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import quote
+
+import psycopg
+
+from agentbox.errors import StorageError
+from agentbox.plugin.migrations import SELECT_APPLIED, Applied, MigrationTarget
+
+PATIENCE: Final = 60.0
+"""Seconds that a migration waits for another one: of many first starts, one makes the schema."""
+
+CONNECT_WITHIN: Final = 5
+
+LOCK_KEY: Final = 0x6167656E74626F78  # "agentbox"
+
+TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCK_KEY})"
+# Also on the connection that migrates, should the one with the lock be lost.
+BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK_KEY} + 1)"
+IS_THERE = "SELECT to_regclass('agentbox_migrations') IS NOT NULL"
+
+
+class PostgresTarget(MigrationTarget):
+    """A Postgres database that can be migrated."""
+
+    begin = BEGIN
+    errors = (psycopg.Error,)
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        # Whole, so that libpq reads what only libpq knows, such as several hosts.
+        self.url = f"postgresql+psycopg://?conninfo={quote(dsn, safe='')}"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """A lock of a session of its own: it goes with the connection."""
+        deadline = time.monotonic() + PATIENCE
+        with self._connected() as connection:
+            while not self._locked(connection):
+                if time.monotonic() > deadline:
+                    raise StorageError("Another process migrates this database; try again later.")
+                time.sleep(0.05)
+            yield
+
+    def applied(self) -> Sequence[Applied]:
+        with self._connected() as connection:
+            with _translated():
+                there = connection.execute(IS_THERE).fetchone()
+                rows = connection.execute(SELECT_APPLIED).fetchall() if there and there[0] else []
+        return tuple(Applied(*row) for row in rows)
+
+    def prepare(self, connection: Any) -> None:
+        """Give up where a table stays locked: whoever waits for it holds up everybody behind."""
+        connection.execute("SET lock_timeout = '10s'")
+        connection.execute("SET client_min_messages = warning")
+
+    def verify(self, connection: Any) -> None:
+        """Postgres has checked every reference by itself."""
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection[Any]]:
+        with _translated():
+            connection = psycopg.connect(self._dsn, autocommit=True, connect_timeout=CONNECT_WITHIN)
+        with connection:
+            yield connection
+
+    def _locked(self, connection: psycopg.Connection[Any]) -> bool:
+        with _translated():
+            row = connection.execute(TRY_LOCK).fetchone()
+        return bool(row and row[0])
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        state = f" ({error.sqlstate})" if error.sqlstate else ""
+        text = error.diag.message_primary or " ".join(str(error).split())
+        raise StorageError(f"Postgres: {text}{state}") from error
