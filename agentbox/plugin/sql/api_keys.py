@@ -108,7 +108,8 @@ class SqlApiKeyStore(ApiKeyStore):
         return bool(rows)
 
     async def touch(self, last_used: Mapping[str, datetime]) -> None:
-        await self._db.run_many(TOUCH, list(last_used.items()))
+        # Sorted, so that two processes that note uses of the same rows never wait for each other.
+        await self._db.run_many(TOUCH, sorted(last_used.items()))
 
     async def list(self, where: ApiKeyFilter, page: Page) -> Sequence[ApiKey]:
         source, conditions = _narrowed(where, page.after)

@@ -95,7 +95,8 @@ class SqlSessionStore(SessionStore):
         return bool(await self._db.fetch(RENEW, session_id, auth_time, to_json(tuple(amr))))
 
     async def touch(self, last_used: Mapping[str, datetime]) -> None:
-        await self._db.run_many(TOUCH, list(last_used.items()))
+        # Sorted, so that two processes that note uses of the same rows never wait for each other.
+        await self._db.run_many(TOUCH, sorted(last_used.items()))
 
     async def end(self, session_id: str, now: datetime) -> bool:
         return bool(await self._db.fetch(END, session_id, now))

@@ -29,7 +29,7 @@ class SqlApiKeyUsageStore(ApiKeyUsageStore):
         self._db = db
 
     async def add(self, uses: Mapping[tuple[str, datetime], int]) -> None:
-        await self._db.run_many(ADD, [(*key, count) for key, count in uses.items()])
+        await self._db.run_many(ADD, sorted((*key, count) for key, count in uses.items()))
 
     async def list(self, key_id: str, start: datetime, end: datetime) -> Sequence[ApiKeyUsage]:
         rows = await self._db.fetch(LIST, key_id, start, end)
