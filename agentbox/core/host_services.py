@@ -10,6 +10,7 @@ import structlog
 from agentbox.core.counters import Counters
 from agentbox.errors import StartError
 from agentbox.model.formats.api_key import KeyFormat
+from agentbox.plugin.http import Outgoing
 from agentbox.plugin.options import NoOptions
 from agentbox.plugin.services import Clock, Logger, Sealer
 from agentbox.plugin.storage import Storage
@@ -27,6 +28,7 @@ class HostServices:
     options: Any = NoOptions()  # noqa: RUF009  (frozen)
     opened_storage: Storage | None = None
     root_secret: Sealer | None = None
+    outgoing_http: Outgoing | None = None
 
     @property
     def storage(self) -> Storage:
@@ -41,6 +43,13 @@ class HostServices:
         if self.root_secret is None:
             raise StartError("The root secret is not there yet; a storage's `create` can't use it.")
         return self.root_secret
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """Clients for other servers; raises `StartError` where this process has none."""
+        if self.outgoing_http is None:
+            raise StartError("This process asks no other servers.")
+        return self.outgoing_http
 
     @property
     def log(self) -> Logger:

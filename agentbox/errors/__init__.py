@@ -10,6 +10,7 @@ AgentboxError
 ├── InvalidCredential              an authenticator: mine, and it does not hold
 │   └── ExpiredCredential          … it only ran out; everything else about it holds
 ├── LoginFailed                    a login method: mine, and it is wrong
+├── OutboundFailed                 another server could not be asked
 └── Problem                        what a client is told (RFC 9457); one class per code
 ```
 
@@ -22,6 +23,7 @@ from agentbox.errors.parts import (
     ExpiredCredential,
     InvalidCredential,
     LoginFailed,
+    OutboundFailed,
     StorageError,
 )
 from agentbox.errors.problems import (
@@ -104,6 +106,7 @@ __all__ = [
     "MalformedBody",
     "MethodNotAllowed",
     "NotFound",
+    "OutboundFailed",
     "Overloaded",
     "PasswordChangeRequired",
     "PayloadTooLarge",

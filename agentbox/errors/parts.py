@@ -51,3 +51,14 @@ class LoginFailed(AgentboxError):
         super().__init__(reason)
         self.reason = reason
         self.user_id = user_id
+
+
+class OutboundFailed(AgentboxError):
+    """Another server could not be asked. `reason` is one word: `timeout`, `size`, `redirect` …
+
+    Clients are told 503 `authenticator_unavailable` where a sign-in depends on it.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail or reason)
+        self.reason = reason

@@ -65,3 +65,20 @@ class PasswordReset(Struct, frozen=True):
     digest: bytes
     created_at: datetime
     expires_at: datetime
+
+
+class LinkedIdentity(Struct, frozen=True, kw_only=True):
+    """A sign-in at another site that opens a user of ours. Its key is (issuer, subject).
+
+    `provider` is the id under which the site was configured when it was linked, for people to read.
+    `email` is what the site said last, and decides nothing.
+    """
+
+    id: str
+    user_id: str
+    issuer: str
+    subject: str
+    provider: str
+    email: str | None = None
+    linked_at: datetime
+    last_used: datetime | None = None

@@ -1,12 +1,14 @@
 """The authors' front door: everything a plugin needs is here, in `agentbox.model`, in `errors`."""
 
 from agentbox.plugin.authenticator import (
+    AccountPolicy,
     AuthenticatorType,
     Challenge,
     IssuerKey,
     LoginAnswer,
     LoginContext,
     LoginMethod,
+    LoginProvider,
     NotMine,
     PasswordAuthenticator,
     PasswordHasher,
@@ -20,6 +22,7 @@ from agentbox.plugin.authenticator import (
 )
 from agentbox.plugin.event import Event
 from agentbox.plugin.findings import Finding
+from agentbox.plugin.http import HttpClient, JsonAnswer, Outgoing
 from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.migrations import MigrationFolder
 from agentbox.plugin.options import NoOptions, Options
@@ -37,24 +40,29 @@ from agentbox.plugin.storage import Change, Storage, StorageType, Transaction
 
 __all__ = [
     "API_VERSION",
+    "AccountPolicy",
     "AuthenticatorType",
     "Challenge",
     "Change",
     "Clock",
     "Event",
     "Finding",
+    "HttpClient",
     "IssuerKey",
     "Job",
     "JobRun",
+    "JsonAnswer",
     "Logger",
     "LoginAnswer",
     "LoginContext",
     "LoginMethod",
     "LoginPolicy",
+    "LoginProvider",
     "MigrationFolder",
     "NoOptions",
     "NotMine",
     "Options",
+    "Outgoing",
     "PasswordAuthenticator",
     "PasswordContext",
     "PasswordHasher",

@@ -75,10 +75,29 @@ class PasswordLogin(Struct, frozen=True):
     password: Secret
 
 
-class RedirectLogin(Struct, frozen=True):
-    """Data of a first step that sends the browser elsewhere."""
+class LoginProvider(Struct, frozen=True):
+    """A site that people sign in at. `id` stands in our addresses, as `/auth/{id}/callback`, and
+    `name` on the button."""
 
-    return_to: str | None = None
+    id: str
+    name: str
+
+
+class RedirectLogin(Struct, frozen=True):
+    """Data of a first step that sends the browser to the site of `provider`, by its id."""
+
+    provider: str
+
+
+class AccountPolicy(Struct, frozen=True, kw_only=True):
+    """What becomes of an identity that no user is linked to yet. By default it is refused.
+
+    `auto_provision` makes a user of the lowest role. `link_verified_email` links it to the user
+    whose e-mail address is the same, if both are verified and the user is no admin.
+    """
+
+    auto_provision: bool = False
+    link_verified_email: bool = False
 
 
 class Verified(Struct, frozen=True):
@@ -93,6 +112,7 @@ class Verified(Struct, frozen=True):
     identity: Identity
     password_set_at: datetime | None = None
     password_reset: bytes | None = None
+    accounts: AccountPolicy = AccountPolicy()
 
 
 class Challenge(Struct, frozen=True, kw_only=True):
@@ -146,7 +166,17 @@ class PasswordAuthenticator(LoginMethod):
 
 
 class RedirectAuthenticator(LoginMethod):
-    """The base for methods that send the browser to another site and read what comes back."""
+    """The base for methods that send the browser to another site and read what comes back.
+
+    The core keeps the state of a flow sealed, gives it back once, within ten minutes, to the
+    browser that began it, and finds or makes the user. The method judges the site's answer and
+    nothing else.
+    """
+
+    @property
+    @abstractmethod
+    def providers(self) -> Sequence[LoginProvider]:
+        """The sites that it signs people in by; their ids are unique in a deployment."""
 
     async def begin(self, context: LoginContext, data: Struct) -> LoginAnswer:
         """A `redirect` challenge for redirect logins, `NotMine` for all others."""
@@ -162,13 +192,21 @@ class RedirectAuthenticator(LoginMethod):
 
     @abstractmethod
     async def start(self, context: LoginContext, login: RedirectLogin) -> Challenge:
-        """A challenge of kind `redirect` with `data["url"]`."""
+        """A challenge of kind `redirect` with `data["url"]`, where the browser is sent.
+
+        The core puts the `state` parameter (RFC 6749 section 4.1.1) into that address itself.
+        Raises `OutboundFailed` where the site has to be asked for something and does not answer.
+        """
 
     @abstractmethod
     async def finish(
         self, context: LoginContext, state: bytes, data: Mapping[str, Any]
     ) -> LoginAnswer:
-        """Judge the answer of the other site."""
+        """Judge the answer of the other site: `data` holds the parameters of the callback.
+
+        Gives `Verified`. Raises `LoginFailed` with a reason of its own for each thing that can be
+        wrong, and `OutboundFailed` where the site does not answer.
+        """
 
 
 class PasswordHasher(ABC):

@@ -34,6 +34,11 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Faults that no single field shows, one sentence each, starting with the field's name."""
         return []
 
+    def notes(self, public_url: str) -> list[str]:
+        """What an operator has to know to set the other side up, such as an address to register
+        there, a sentence each; `agentbox check` prints them."""
+        return []
+
     def weaknesses(self) -> list[str]:
         """What is allowed and weaker than it should be, a sentence each, for `agentbox doctor`."""
         return []

@@ -27,6 +27,8 @@ class RouteRequest(Struct, Generic[BodyT, QueryT], kw_only=True):
     caller: Principal | None
     origin: Origin
     request_id: str
+    cookie: str | None = None
+    """The value of the cookie that the route names, if it was sent; never a credential."""
 
     @property
     def principal(self) -> Principal:
@@ -79,6 +81,9 @@ class Route(Struct, frozen=True, kw_only=True):
     hidden: bool = False
     body_required: bool = True
     """False if a request without a body is one with an empty object."""
+
+    cookie: str | None = None
+    """The name of the one cookie that the handler reads; two of that name are refused."""
 
     probe: bool = False
     """True for probes, which answer to any Host."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agentbox.model.formats.api_key import KeyFormat
 
 if TYPE_CHECKING:
+    from agentbox.plugin.http import Outgoing
     from agentbox.plugin.storage import Storage
 
 
@@ -71,6 +72,10 @@ class Services(Protocol):
     @property
     def api_key_format(self) -> KeyFormat:
         """How this deployment's API keys look."""
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """Where a client for other servers comes from. Raises `StartError` where there is none."""
 
     def count(self, counter: str, amount: int = 1) -> None:
         """Add to `<instance_id>.<counter>`, which a server logs with all others when it stops.

@@ -17,7 +17,7 @@ from agentbox.model.evidence import (
     Identity,
     SubjectRef,
 )
-from agentbox.plugin.authenticator import Challenge, LoginAnswer, Verified
+from agentbox.plugin.authenticator import AccountPolicy, Challenge, LoginAnswer, Verified
 
 _KIND = re.compile(r"session|api_key|[a-z][a-z0-9_]{0,63}:[a-z][a-z0-9_-]{0,63}")
 
@@ -50,6 +50,7 @@ def is_sound_answer(answer: LoginAnswer) -> bool:
             _is_identity(answer.identity)
             and _is_instant_or_none(answer.password_set_at)
             and isinstance(answer.password_reset, bytes | None)
+            and _is_account_policy(answer.accounts)
         )
     if isinstance(answer, Challenge):
         return (
@@ -59,6 +60,14 @@ def is_sound_answer(answer: LoginAnswer) -> bool:
             and _is_json(answer.data)
         )
     return True
+
+
+def _is_account_policy(value: object) -> bool:
+    return (
+        isinstance(value, AccountPolicy)
+        and isinstance(value.auto_provision, bool)
+        and isinstance(value.link_verified_email, bool)
+    )
 
 
 def _names_somebody(answer: Authentication) -> bool:

@@ -42,6 +42,7 @@ TAKEN: Mapping[str, str] = {
     "users.username_key": "The username is taken.",
     "users.email": "The e-mail address is taken.",
     "api_keys.rotated_from": "The key has been rotated already.",
+    "identities.subject": "This sign-in is linked to a user already.",
     "grants.environment_id": "The user has a permission on the environment already.",
 }
 

@@ -21,7 +21,12 @@ from agentbox.plugin.sql.records import (
 from agentbox.plugin.sql.sessions import SqlLoginFlowStore, SqlSessionStore
 from agentbox.plugin.sql.throttles import SqlThrottleStore
 from agentbox.plugin.sql.usage import SqlApiKeyUsageStore
-from agentbox.plugin.sql.users import SqlPasswordResetStore, SqlPasswordStore, SqlUserStore
+from agentbox.plugin.sql.users import (
+    SqlIdentityStore,
+    SqlPasswordResetStore,
+    SqlPasswordStore,
+    SqlUserStore,
+)
 from agentbox.plugin.storage import Change, Transaction
 
 
@@ -37,6 +42,7 @@ class SqlTransaction(Transaction):
         self.users = SqlUserStore(db)
         self.passwords = SqlPasswordStore(db)
         self.password_resets = SqlPasswordResetStore(db)
+        self.identities = SqlIdentityStore(db)
         self.sessions = SqlSessionStore(db)
         self.login_flows = SqlLoginFlowStore(db)
         self.api_keys = SqlApiKeyStore(db)

@@ -1,4 +1,4 @@
-"""Users and their password hashes."""
+"""Users, their password hashes, and their sign-ins elsewhere."""
 
 from __future__ import annotations
 
@@ -6,10 +6,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from agentbox.model.access.roles import Role
-from agentbox.model.users import PasswordRecord, PasswordReset, Status, User, UserFilter
+from agentbox.model.users import (
+    LinkedIdentity,
+    PasswordRecord,
+    PasswordReset,
+    Status,
+    User,
+    UserFilter,
+)
 from agentbox.plugin.sql.conditions import Conditions, contains
 from agentbox.plugin.sql.driver import Connection, Row, Value, optional_instant
-from agentbox.plugin.storage import Page, PasswordResetStore, PasswordStore, UserStore
+from agentbox.plugin.storage import (
+    IdentityStore,
+    Page,
+    PasswordResetStore,
+    PasswordStore,
+    UserStore,
+)
 
 COLUMNS = (
     "id, username, email, email_verified, role, status, password_change_required,"
@@ -67,6 +80,17 @@ TAKE_RESET = (
 )
 DELETE_RESET = "DELETE FROM password_resets WHERE user_id = $1 RETURNING user_id"
 PURGE_RESETS = "DELETE FROM password_resets WHERE expires_at < $1 RETURNING user_id"
+
+IDENTITY_COLUMNS = "id, user_id, issuer, subject, provider, email, linked_at, last_used"
+INSERT_IDENTITY = (
+    f"INSERT INTO identities ({IDENTITY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+)
+FIND_IDENTITY = f"SELECT {IDENTITY_COLUMNS} FROM identities WHERE issuer = $1 AND subject = $2"
+IDENTITIES_OF = (
+    f"SELECT {IDENTITY_COLUMNS} FROM identities WHERE user_id = $1 ORDER BY linked_at, id"
+)
+USE_IDENTITY = "UPDATE identities SET email = $2, last_used = $3 WHERE id = $1 RETURNING id"
+DELETE_IDENTITY = "DELETE FROM identities WHERE id = $1 RETURNING id"
 
 
 class SqlUserStore(UserStore):
@@ -214,3 +238,48 @@ def _conditions(where: UserFilter) -> Conditions:
     if where.status is not None:
         conditions.add(HAS_STATUS if alone else ALSO_STATUS, where.status)
     return conditions
+
+
+class SqlIdentityStore(IdentityStore):
+    """Identities of other sites."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def add(self, identity: LinkedIdentity) -> None:
+        await self._db.fetch(
+            INSERT_IDENTITY,
+            identity.id,
+            identity.user_id,
+            identity.issuer,
+            identity.subject,
+            identity.provider,
+            identity.email,
+            identity.linked_at,
+            identity.last_used,
+        )
+
+    async def find(self, issuer: str, subject: str) -> LinkedIdentity | None:
+        rows = await self._db.fetch(FIND_IDENTITY, issuer, subject)
+        return self._identity(rows[0]) if rows else None
+
+    async def of_user(self, user_id: str) -> Sequence[LinkedIdentity]:
+        return [self._identity(row) for row in await self._db.fetch(IDENTITIES_OF, user_id)]
+
+    async def note_use(self, identity_id: str, email: str | None, now: datetime) -> bool:
+        return bool(await self._db.fetch(USE_IDENTITY, identity_id, email, now))
+
+    async def delete(self, identity_id: str) -> bool:
+        return bool(await self._db.fetch(DELETE_IDENTITY, identity_id))
+
+    def _identity(self, row: Row) -> LinkedIdentity:
+        return LinkedIdentity(
+            id=row[0],
+            user_id=row[1],
+            issuer=row[2],
+            subject=row[3],
+            provider=row[4],
+            email=row[5],
+            linked_at=self._db.instant(row[6]),
+            last_used=optional_instant(self._db, row[7]),
+        )

@@ -23,6 +23,7 @@ from agentbox.plugin.storage.environments import EnvironmentStore, GrantStore
 from agentbox.plugin.storage.keys import ApiKeyStore, ApiKeyUsageStore, SigningKeyStore
 from agentbox.plugin.storage.page import Page
 from agentbox.plugin.storage.people import (
+    IdentityStore,
     LoginFlowStore,
     PasswordResetStore,
     PasswordStore,
@@ -40,6 +41,7 @@ __all__ = [
     "Change",
     "EnvironmentStore",
     "GrantStore",
+    "IdentityStore",
     "JobStore",
     "LoginFlowStore",
     "MarkerStore",

@@ -17,6 +17,7 @@ from agentbox.plugin.storage.audit import AuditStore
 from agentbox.plugin.storage.environments import EnvironmentStore, GrantStore
 from agentbox.plugin.storage.keys import ApiKeyStore, ApiKeyUsageStore, SigningKeyStore
 from agentbox.plugin.storage.people import (
+    IdentityStore,
     LoginFlowStore,
     PasswordResetStore,
     PasswordStore,
@@ -62,6 +63,7 @@ class Transaction(ABC):
     users: UserStore
     passwords: PasswordStore
     password_resets: PasswordResetStore
+    identities: IdentityStore
     sessions: SessionStore
     login_flows: LoginFlowStore
     api_keys: ApiKeyStore

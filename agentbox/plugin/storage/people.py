@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agentbox.model.sessions import LoginFlow, Session
-from agentbox.model.users import PasswordRecord, PasswordReset, User, UserFilter
+from agentbox.model.users import LinkedIdentity, PasswordRecord, PasswordReset, User, UserFilter
 from agentbox.plugin.storage.page import Page
 
 
@@ -90,6 +90,30 @@ class PasswordResetStore(ABC):
     @abstractmethod
     async def purge(self, before: datetime) -> int:
         """Delete those that expired before then; how many."""
+
+
+class IdentityStore(ABC):
+    """Identities of other sites, each linked to one user; a user may have several."""
+
+    @abstractmethod
+    async def add(self, identity: LinkedIdentity) -> None:
+        """Raises `Conflict` if (issuer, subject) is linked already, to whomever."""
+
+    @abstractmethod
+    async def find(self, issuer: str, subject: str) -> LinkedIdentity | None:
+        """The link of exactly this identity, letter by letter."""
+
+    @abstractmethod
+    async def of_user(self, user_id: str) -> Sequence[LinkedIdentity]:
+        """All of a user's, the first linked first, by (linked_at, id)."""
+
+    @abstractmethod
+    async def note_use(self, identity_id: str, email: str | None, now: datetime) -> bool:
+        """It was signed in with, and this is the e-mail that the site said; False if it is gone."""
+
+    @abstractmethod
+    async def delete(self, identity_id: str) -> bool:
+        """Remove the link; False if it is gone already."""
 
 
 class SessionStore(ABC):

@@ -15,6 +15,7 @@ from agentbox.plugin.routes import Route, RouteRequest, RouteResponse
 from agentbox.web.context import CONTEXT
 from agentbox.web.responses import Answer, Headers
 from agentbox.web.typed.body import BodyReader
+from agentbox.web.typed.cookie import cookie_of
 from agentbox.web.typed.query import parse_query
 
 _encode = msgspec.json.Encoder().encode
@@ -62,6 +63,9 @@ class Endpoint:
         body = None
         if route.body is not None:
             body = await self._bodies.read(request, route.body, required=route.body_required)
+        cookie = None
+        if route.cookie is not None:
+            cookie = cookie_of(request.headers.getall(hdrs.COOKIE, ()), route.cookie)
         result = await route.handler(
             RouteRequest(
                 path=dict(request.match_info),
@@ -72,6 +76,7 @@ class Endpoint:
                     context.address, request.headers.get(hdrs.USER_AGENT), context.request_id
                 ),
                 request_id=context.request_id,
+                cookie=cookie,
             )
         )
         return self._answer(result)

@@ -1,0 +1,15 @@
+-- Sign-ins at other sites, linked to users. The key is (issuer, subject), never the e-mail.
+
+CREATE TABLE identities (
+    id text COLLATE "C" PRIMARY KEY,
+    user_id text COLLATE "C" NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    issuer text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    provider text COLLATE "C" NOT NULL,
+    email text COLLATE "C",
+    linked_at timestamptz NOT NULL,
+    last_used timestamptz,
+    UNIQUE (issuer, subject)
+);
+
+CREATE INDEX identities_of_user ON identities (user_id, linked_at, id);

@@ -1,0 +1,15 @@
+-- Sign-ins at other sites, linked to users. The key is (issuer, subject), never the e-mail.
+
+CREATE TABLE identities (
+    id TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    email TEXT,
+    linked_at INTEGER NOT NULL,
+    last_used INTEGER,
+    UNIQUE (issuer, subject)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX identities_of_user ON identities (user_id, linked_at, id);
