@@ -1,0 +1,160 @@
+"""Requests of our own to other servers (`agentbox.plugin.http`): the only client there is."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import quote_plus, urlsplit
+
+import aiohttp
+from aiohttp import hdrs
+from yarl import URL
+
+from agentbox.config.addresses import canonical_origin, host_of
+from agentbox.config.schema import is_loopback
+from agentbox.errors import OutboundFailed
+from agentbox.model.formats import strict_json
+from agentbox.model.secret import Secret
+from agentbox.plugin.http import DEADLINE, MOST_BYTES, HttpClient, JsonAnswer
+
+CONNECTIONS: Final = 32
+"""At a time, to all servers together; further requests wait within their deadline."""
+
+AT_ONE_SERVER: Final = 8
+
+# What is packed could unpack to anything, so nothing packed is asked for, and none is read.
+_HEADERS: Final = {hdrs.ACCEPT: "application/json", hdrs.ACCEPT_ENCODING: "identity"}
+
+
+class OutgoingHttp:
+    """Hands out clients that share connections and nothing else: no cookies, no proxy, no netrc."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls) -> AsyncIterator[OutgoingHttp]:
+        """One for the life of a process; its connections are closed at the end."""
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS, limit_per_host=AT_ONE_SERVER)
+        async with aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            headers=_HEADERS,
+            skip_auto_headers=[hdrs.USER_AGENT],
+        ) as session:
+            yield cls(session)
+
+    def to(self, origins: Collection[str]) -> HttpClient:
+        """A client for these origins alone. Raises ValueError for what can't be one."""
+        return _Client(self._session, frozenset(map(_origin, origins)))
+
+
+class _Client:
+    """`HttpClient` for a set of origins."""
+
+    def __init__(self, session: aiohttp.ClientSession, origins: frozenset[str]) -> None:
+        self._session = session
+        self._origins = origins
+
+    async def get(
+        self, url: str, *, bearer: Secret | None = None, deadline: float = DEADLINE
+    ) -> JsonAnswer:
+        headers = {} if bearer is None else {hdrs.AUTHORIZATION: f"Bearer {bearer.reveal()}"}
+        return await self._ask("GET", url, deadline, headers=headers)
+
+    async def post_form(
+        self,
+        url: str,
+        fields: Mapping[str, str | Secret],
+        *,
+        basic: tuple[str, Secret] | None = None,
+        deadline: float = DEADLINE,
+    ) -> JsonAnswer:
+        form = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in fields.items()
+        }
+        headers = {}
+        if basic is not None:
+            # Encoded as in a form before they are joined (RFC 6749 section 2.3.1).
+            auth = aiohttp.BasicAuth(quote_plus(basic[0]), quote_plus(basic[1].reveal()))
+            headers[hdrs.AUTHORIZATION] = auth.encode()
+        return await self._ask("POST", url, deadline, headers=headers, data=form)
+
+    async def _ask(self, method: str, url: str, deadline: float, **options: Any) -> JsonAnswer:
+        address = self._permitted(url)
+        try:
+            async with asyncio.timeout(deadline):
+                async with self._session.request(
+                    method,
+                    address,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(total=None),
+                    **options,
+                ) as response:
+                    return await _read(response)
+        except TimeoutError:
+            raise OutboundFailed("timeout") from None
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            raise OutboundFailed("tls") from None
+        # What aiohttp says holds the address, with what stands in it.
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise OutboundFailed("connection", type(error).__name__) from None
+
+    def _permitted(self, url: str) -> URL:
+        """The address, if it leads to one of our origins and nowhere else."""
+        try:
+            address = URL(url)
+            origin = canonical_origin(str(address.origin()))
+        except ValueError:
+            raise OutboundFailed("origin") from None
+        if origin not in self._origins or address.user or address.password or address.fragment:
+            raise OutboundFailed("origin")
+        return address
+
+
+async def _read(response: aiohttp.ClientResponse) -> JsonAnswer:
+    if 300 <= response.status < 400:
+        raise OutboundFailed("redirect")
+    if response.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+        raise OutboundFailed("content", "packed")
+    if not (response.content_type == "application/json" or response.content_type.endswith("+json")):
+        raise OutboundFailed("content", "not JSON")
+    text = await _limited(response)
+    try:
+        body = strict_json.loads(text)
+    except (strict_json.MalformedJson, strict_json.NulInText):
+        raise OutboundFailed("content", "malformed JSON") from None
+    if not isinstance(body, dict):
+        raise OutboundFailed("content", "no JSON object")
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return JsonAnswer(response.status, body, headers)
+
+
+async def _limited(response: aiohttp.ClientResponse) -> bytes:
+    """The body. Raises `OutboundFailed` once it is known to be too large, and reads no further."""
+    if (response.content_length or 0) > MOST_BYTES:
+        raise OutboundFailed("size")
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > MOST_BYTES:
+            raise OutboundFailed("size")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _origin(text: str) -> str:
+    origin = canonical_origin(text)
+    if origin is None:
+        raise ValueError(f"{text!r} is not an origin such as https://accounts.example.org")
+    if urlsplit(origin).scheme == "http" and not is_loopback(host_of(origin)):
+        raise ValueError(f"{origin} is plain http, which is for this machine alone")
+    return origin
