@@ -1,0 +1,116 @@
+"""The keys that a provider signs ID tokens with, fetched when they are needed and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.exceptions import PyJWTError
+
+from agentbox.errors import OutboundFailed
+from agentbox.model.formats.jose import CompactJws
+from agentbox.plugin import Clock, HttpClient
+
+ASK_AGAIN: Final = 10.0
+"""Seconds between two fetches for keys that are not there (JWT-04): ids are what anybody writes."""
+
+KEEP: Final = 3600.0
+"""Seconds after which keys are fetched anew: one that was withdrawn is not trusted on."""
+
+MOST_KEYS: Final = 64
+
+_TYPES: Final[Mapping[str, str]] = {"R": "RSA", "P": "RSA", "E": "EC"}
+
+
+class RemoteKeys:
+    """A provider's signing keys for one algorithm. What a token says of keys is never looked at but
+    for its `kid`."""
+
+    def __init__(self, client: HttpClient, url: str, algorithm: str, clock: Clock) -> None:
+        self._client = client
+        self._url = url
+        self._algorithm = algorithm
+        self._clock = clock
+        self._keys: list[tuple[str | None, jwt.PyJWK]] = []
+        self._fetched: float | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def verifies(self, token: CompactJws) -> bool:
+        """Whether one key of the provider, the one that the token names, has signed it.
+
+        Raises `OutboundFailed` where the keys are not there and can't be had.
+        """
+        if self._stale():
+            await self._fetch(KEEP)
+        key = self._find(token.key_id)
+        if key is None:
+            await self._fetch(ASK_AGAIN)
+            key = self._find(token.key_id)
+        if key is None:
+            return False
+        try:
+            return bool(key.Algorithm.verify(token.signing_input, key.key, token.signature))
+        except (PyJWTError, ValueError, TypeError):
+            return False
+
+    def _stale(self) -> bool:
+        return self._fetched is None or self._clock.monotonic() - self._fetched >= KEEP
+
+    def _find(self, key_id: str | None) -> jwt.PyJWK | None:
+        """Without an id in the token only a single key can be meant (OIDC Core section 10.1)."""
+        if key_id is None:
+            return self._keys[0][1] if len(self._keys) == 1 else None
+        named = [key for id_, key in self._keys if id_ == key_id]
+        return named[0] if len(named) == 1 else None
+
+    async def _fetch(self, unless_younger: float) -> None:
+        """Fetch, unless somebody else has just done so."""
+        async with self._one_at_a_time:
+            now = self._clock.monotonic()
+            if self._fetched is not None and now - self._fetched < unless_younger:
+                return
+            self._fetched = now
+            try:
+                answer = await self._client.get(self._url)
+                if answer.status != 200:
+                    raise OutboundFailed("status", f"keys answer {answer.status}")
+                self._keys = list(_usable(answer.body.get("keys"), self._algorithm))
+            except OutboundFailed:
+                if not self._keys:
+                    # Nothing to go by: the next sign-in may ask after a moment.
+                    self._fetched = now - KEEP + ASK_AGAIN / 10
+                    raise
+
+
+def _usable(listed: object, algorithm: str) -> Sequence[tuple[str | None, jwt.PyJWK]]:
+    """The keys of a JWK set (RFC 7517 section 5) that may verify with this algorithm."""
+    if not isinstance(listed, list):
+        raise OutboundFailed("content", "no list of keys")
+    found = []
+    for jwk in listed[:MOST_KEYS]:
+        if isinstance(jwk, dict) and _may_verify(jwk, algorithm):
+            try:
+                key = jwt.PyJWK(jwk, algorithm)
+            except (PyJWTError, ValueError, TypeError, KeyError):
+                continue
+            if not isinstance(key.key, RSAPublicKey) or key.key.key_size >= 2048:
+                found.append((jwk.get("kid"), key))
+    return found
+
+
+def _may_verify(jwk: Mapping[str, Any], algorithm: str) -> bool:
+    """RFC 7517 section 4: what a key says of itself must allow what we want of it."""
+    kid = jwk.get("kid")
+    operations = jwk.get("key_ops", ["verify"])
+    return (
+        jwk.get("kty") == ("OKP" if algorithm == "EdDSA" else _TYPES[algorithm[0]])
+        and jwk.get("use", "sig") == "sig"
+        and isinstance(operations, list)
+        and "verify" in operations
+        and jwk.get("alg", algorithm) == algorithm
+        and (kid is None or isinstance(kid, str))
+        and not {"d", "k", "p", "q"} & set(jwk)
+    )

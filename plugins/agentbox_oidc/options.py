@@ -1,0 +1,172 @@
+"""What operators say of a provider, and what is refused of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from agentbox.plugin.options import Options, Secret
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"]
+
+GOOGLE_ISSUER: Final = "https://accounts.google.com"
+
+RESERVED: Final = frozenset(
+    {
+        "change-password",
+        "exchange",
+        "identities",
+        "local",
+        "login",
+        "logout",
+        "me",
+        "providers",
+        "reauthenticate",
+        "refresh",
+        "sessions",
+    }
+)
+"""Words that stand in the place of a provider in other addresses of ours."""
+
+_ID: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class ProviderOptions(Options, frozen=True):
+    """`[plugins.oidc.providers.<id>]`: one provider."""
+
+    issuer: str
+    client_id: Annotated[str, Meta(min_length=1, max_length=512)]
+    client_secret: Secret
+    name: str | None = None
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    algorithm: Algorithm = "RS256"
+    allowed_domains: tuple[str, ...] = ()
+    domain_claim: str = "hd"
+    username_claim: str = "preferred_username"
+    auto_provision: bool = False
+    link_verified_email: bool = False
+    redirect_url: str | None = None
+    insecure_http: bool = False
+
+    def check(self) -> list[str]:
+        """Refuses addresses that could not be trusted, and what would be no OpenID."""
+        faults = [
+            _url_fault("issuer", self.issuer, plain=self.insecure_http),
+            *_common_faults(self.client_secret, self.redirect_url, self.allowed_domains),
+        ]
+        if "openid" not in self.scopes:
+            faults.append('scopes must hold "openid"')
+        return [fault for fault in faults if fault]
+
+
+class OidcOptions(Options, frozen=True):
+    """`[plugins.oidc]`: providers by their id, which stands in their addresses."""
+
+    providers: dict[str, ProviderOptions] = {}  # noqa: RUF012  a Struct copies it
+
+    def check(self) -> list[str]:
+        """Refuses ids that can't stand in an address, and all that a provider's own check does."""
+        faults = [
+            f"providers.{id_} is no id of a provider: use a-z, 0-9 and -, at most 32, and none of "
+            f"{', '.join(sorted(RESERVED))}"
+            for id_ in self.providers
+            if not _ID.fullmatch(id_) or id_ in RESERVED
+        ]
+        if not self.providers:
+            faults.append("providers is empty: add a table [plugins.oidc.providers.<id>]")
+        return faults + [
+            f"providers.{id_}.{fault}"
+            for id_, options in self.providers.items()
+            for fault in options.check()
+        ]
+
+    def notes(self, public_url: str) -> list[str]:
+        """The address to register at each provider."""
+        return [
+            f"{id_}: register {redirect_url(public_url, id_, options.redirect_url)} as redirect URL"
+            for id_, options in self.providers.items()
+        ]
+
+
+class GoogleOptions(Options, frozen=True):
+    """`[plugins.google]`: a client of Google's, and whom to let in with it."""
+
+    client_id: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
+    client_secret: Secret | None = None
+    redirect_url: str | None = None
+    name: str = "Google"
+    allowed_domains: tuple[str, ...] = ()
+    auto_provision: bool = False
+    link_verified_email: bool = False
+
+    def check(self) -> list[str]:
+        """Refuses a client that is not whole."""
+        faults = [
+            f"{name} is needed; the page on Google in the documentation says where to get it"
+            for name in ("client_id", "client_secret")
+            if getattr(self, name) is None
+        ]
+        found = _common_faults(self.client_secret, self.redirect_url, self.allowed_domains)
+        return faults + [fault for fault in found if fault]
+
+    def notes(self, public_url: str) -> list[str]:
+        """The address to register at Google."""
+        url = redirect_url(public_url, "google", self.redirect_url)
+        return [f"google: register {url} as authorized redirect URI"]
+
+    def provider(self) -> ProviderOptions:
+        """Google as the provider that it is. Only after `check` found nothing."""
+        assert self.client_id is not None  # noqa: S101
+        assert self.client_secret is not None  # noqa: S101
+        return ProviderOptions(
+            issuer=GOOGLE_ISSUER,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            name=self.name,
+            allowed_domains=self.allowed_domains,
+            auto_provision=self.auto_provision,
+            link_verified_email=self.link_verified_email,
+            redirect_url=self.redirect_url,
+        )
+
+
+def redirect_url(public_url: str, provider: str, configured: str | None) -> str:
+    """Where the provider sends the browser back to; from the configuration alone (OA-10)."""
+    return configured or f"{public_url}/api/v1/auth/{provider}/callback"
+
+
+def _common_faults(
+    secret: Secret | None, redirect: str | None, domains: tuple[str, ...]
+) -> list[str | None]:
+    faults: list[str | None] = [
+        f"allowed_domains holds {domain!r}, which is no domain in lower case"
+        for domain in domains
+        if not _DOMAIN.fullmatch(domain)
+    ]
+    if secret is not None and not secret.reveal().strip():
+        faults.append("client_secret is empty")
+    if redirect is not None:
+        faults.append(_url_fault("redirect_url", redirect, plain=True))
+        if not redirect.endswith("/callback"):
+            faults.append("redirect_url does not end in /callback")
+    return faults
+
+
+def _url_fault(field: str, text: str, *, plain: bool) -> str | None:
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        return f"{field} is no URL"
+    if parts.scheme not in {"http", "https"} or not host or not text.isascii():
+        return f"{field} is no URL such as https://accounts.example.org"
+    if parts.username or parts.password or parts.query or parts.fragment or "#" in text:
+        return f"{field} must hold no user, query or fragment"
+    if parts.scheme == "http" and not (plain and host in _LOOPBACK):
+        return f"{field} is plain http, which is for loopback with insecure_http = true alone"
+    return None

@@ -1,0 +1,243 @@
+"""One provider: where the browser is sent, and what is made of what it brings back."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from agentbox.errors import LoginFailed, OutboundFailed, StartError
+from agentbox.model.evidence import Identity
+from agentbox.model.secret import Secret
+from agentbox.plugin import (
+    AccountPolicy,
+    Challenge,
+    HttpClient,
+    LoginContext,
+    LoginProvider,
+    Services,
+    Verified,
+)
+from agentbox_oidc.discovery import Metadata, metadata_url, origin_of, read_metadata
+from agentbox_oidc.id_token import Expected, verified_claims
+from agentbox_oidc.jwks import RemoteKeys
+from agentbox_oidc.options import ProviderOptions, redirect_url
+
+ASK_AGAIN: Final = 10.0
+"""Seconds between two attempts to discover a provider that did not answer."""
+
+LONGEST_CODE: Final = 4096
+
+
+class FlowState(msgspec.Struct, frozen=True, array_like=True):
+    """What a flow has to remember, sealed by the core."""
+
+    provider: str
+    issuer: str
+    nonce: str
+    verifier: str
+
+
+class Provider:
+    """A configured provider; it is discovered when it is first needed, at the latest."""
+
+    def __init__(self, id_: str, options: ProviderOptions, services: Services) -> None:
+        self.info = LoginProvider(id_, options.name or id_)
+        self._options = options
+        self._services = services
+        self._redirect_url = redirect_url(services.public_url, id_, options.redirect_url)
+        self._discovery = services.outgoing.to([origin_of(options.issuer)])
+        self._known: _Known | None = None
+        self._tried = float("-inf")
+        self._one_at_a_time = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Discover. A provider that does not answer is asked again later, so that a server can
+        start without it; raises `StartError` for one that answers what can't be right."""
+        try:
+            await self._provider()
+        except OutboundFailed as failure:
+            self._services.log.warning(
+                "provider_not_discovered", provider=self.info.id, reason=failure.reason
+            )
+
+    async def start(self) -> Challenge:
+        """As `RedirectAuthenticator.start` promises: code flow with PKCE (RFC 7636) and nonce."""
+        known = await self._provider()
+        nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+        digest = hashlib.sha256(verifier.encode()).digest()
+        query = {
+            "response_type": "code",
+            "client_id": self._options.client_id,
+            "redirect_uri": self._redirect_url,
+            "scope": " ".join(self._options.scopes),
+            "nonce": nonce,
+            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+        }
+        if self._options.domain_claim == "hd" and len(self._options.allowed_domains) == 1:
+            query["hd"] = self._options.allowed_domains[0]  # for the page alone; see `_judge`
+        address = known.metadata.authorization_endpoint
+        state = FlowState(self.info.id, self._options.issuer, nonce, verifier)
+        return Challenge(
+            kind="redirect",
+            state=msgspec.json.encode(state),
+            data={"url": f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"},
+        )
+
+    async def finish(
+        self, context: LoginContext, state: FlowState, data: Mapping[str, Any]
+    ) -> Verified:
+        """As `RedirectAuthenticator.finish` promises."""
+        if state.issuer != self._options.issuer:
+            raise LoginFailed("issuer_changed")
+        known = await self._provider()
+        self._judge_answer(known.metadata, data)
+        code = data.get("code")
+        if not isinstance(code, str) or not 0 < len(code) <= LONGEST_CODE:
+            raise LoginFailed("code_missing")
+        tokens = await self._exchange(known, code, state.verifier)
+        access_token = tokens.get("access_token")
+        access_token = access_token if isinstance(access_token, str) else None
+        id_token = tokens.get("id_token")
+        if not isinstance(id_token, str):
+            raise LoginFailed("id_token_missing")
+        expected = Expected(
+            issuer=self._options.issuer,
+            client_id=self._options.client_id,
+            algorithm=self._options.algorithm,
+            nonce=state.nonce,
+            now=context.now,
+        )
+        claims = await verified_claims(id_token, known.keys, expected, access_token)
+        claims = await self._completed(known, claims, access_token)
+        return self._verified(claims)
+
+    def _judge_answer(self, metadata: Metadata, data: Mapping[str, Any]) -> None:
+        """What came by way of the browser: the issuer (RFC 9207 section 2.4), and refusals."""
+        issuer = data.get("iss")
+        if issuer is None and metadata.sends_issuer:
+            raise LoginFailed("answer_issuer_missing")
+        if issuer is not None and issuer != self._options.issuer:
+            raise LoginFailed("answer_issuer")
+        if (error := data.get("error")) is not None:
+            raise LoginFailed("denied" if error == "access_denied" else "provider_refused")
+
+    async def _exchange(self, known: _Known, code: str, verifier: str) -> Mapping[str, object]:
+        """The code for tokens (RFC 6749 section 4.1.3)."""
+        options = self._options
+        fields: dict[str, str | Secret] = {
+            "grant_type": "authorization_code",
+            "code": Secret(code),
+            "redirect_uri": self._redirect_url,
+            "code_verifier": Secret(verifier),
+        }
+        basic = (options.client_id, options.client_secret)
+        if known.metadata.secret_in_form:
+            fields |= {"client_id": options.client_id, "client_secret": options.client_secret}
+            answer = await known.client.post_form(known.metadata.token_endpoint, fields)
+        else:
+            answer = await known.client.post_form(
+                known.metadata.token_endpoint, fields, basic=basic
+            )
+        if answer.status in {400, 401, 403}:
+            if answer.body.get("error") in {"invalid_client", "unauthorized_client"}:
+                self._services.log.error("provider_knows_no_such_client", provider=self.info.id)
+                raise LoginFailed("client_refused")
+            raise LoginFailed("code_refused")
+        if answer.status != 200:
+            raise OutboundFailed("status", f"the token endpoint answers {answer.status}")
+        if str(answer.body.get("token_type", "")).lower() != "bearer":
+            raise LoginFailed("token_type")
+        return answer.body
+
+    async def _completed(
+        self, known: _Known, claims: Mapping[str, object], access_token: str | None
+    ) -> Mapping[str, object]:
+        """With what userinfo adds, where the ID token says nothing of the e-mail address.
+
+        Its `sub` must be the same one (OIDC Core section 5.3.2); what the ID token says stays.
+        """
+        url = known.metadata.userinfo_endpoint
+        if "email" in claims or url is None or access_token is None:
+            return claims
+        answer = await known.client.get(url, bearer=Secret(access_token))
+        if answer.status != 200:
+            raise OutboundFailed("status", f"userinfo answers {answer.status}")
+        if answer.body.get("sub") != claims["sub"]:
+            raise LoginFailed("userinfo_subject")
+        return {**answer.body, **claims}
+
+    def _verified(self, claims: Mapping[str, object]) -> Verified:
+        options = self._options
+        if options.allowed_domains and claims.get(options.domain_claim) not in (
+            options.allowed_domains
+        ):
+            raise LoginFailed("domain")
+        email = claims.get("email")
+        # Nothing but the boolean will do (OA-06): "true", 1 and null have all been seen.
+        verified = claims.get("email_verified") is True and isinstance(email, str)
+        identity = Identity(
+            issuer=options.issuer,
+            subject=str(claims["sub"]),
+            authenticator_id=self.info.id,
+            email=email if isinstance(email, str) else None,
+            email_verified=verified,
+            preferred_username=_text(claims.get(options.username_claim)),
+            display_name=_text(claims.get("name")),
+            amr=("federated",),
+            auth_time=_instant(claims.get("auth_time")),
+        )
+        return Verified(
+            identity,
+            accounts=AccountPolicy(
+                auto_provision=options.auto_provision,
+                link_verified_email=options.link_verified_email,
+            ),
+        )
+
+    async def _provider(self) -> _Known:
+        """What is known of the provider, discovered if need be, at most every `ASK_AGAIN`."""
+        if self._known is not None:
+            return self._known
+        async with self._one_at_a_time:
+            clock = self._services.clock
+            if self._known is None:
+                if clock.monotonic() - self._tried < ASK_AGAIN:
+                    raise OutboundFailed("undiscovered")
+                self._tried = clock.monotonic()
+                answer = await self._discovery.get(metadata_url(self._options.issuer))
+                self._known = self._read(answer)
+            return self._known
+
+    def _read(self, answer: Any) -> _Known:
+        metadata = read_metadata(answer, self._options)
+        try:
+            client = self._services.outgoing.to(metadata.origins)
+        except ValueError as error:
+            raise StartError(f"{self._options.issuer}: {error}.") from None
+        keys = RemoteKeys(client, metadata.jwks_uri, self._options.algorithm, self._services.clock)
+        return _Known(metadata, client, keys)
+
+
+class _Known(msgspec.Struct, frozen=True):
+    metadata: Metadata
+    client: HttpClient
+    keys: RemoteKeys
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _instant(value: object) -> datetime | None:
+    if type(value) is not int or not 0 <= value <= 1 << 40:
+        return None
+    return datetime.fromtimestamp(value, UTC)
