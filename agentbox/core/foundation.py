@@ -17,7 +17,7 @@ from agentbox.core.environments.questions import Questions
 from agentbox.core.guesses import Guesses, GuessLimits
 from agentbox.core.host_services import HostServices
 from agentbox.core.keys.api_keys import ApiKeys
-from agentbox.core.login import Login, LoginParts
+from agentbox.core.login import Login
 from agentbox.core.paging import Pages
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.people.recovery import Recovery
@@ -29,6 +29,7 @@ from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
 from agentbox.core.signing import SigningKeys
+from agentbox.core.signing_in import SigningIn
 from agentbox.core.start.opening import Abilities
 from agentbox.core.start.root_secret import RootSecret
 from agentbox.core.tokens import AccessTokens
@@ -131,26 +132,41 @@ def make_passwords(on: Foundation, forget_initial_password: Callable[[], None]) 
     )
 
 
+def make_access_tokens(on: Foundation) -> AccessTokens:
+    """Access tokens by the first enabled issuer, with every enabled source of claims."""
+    return AccessTokens(
+        issuer=on.abilities.issuer,
+        claims=on.abilities.claims,
+        audience=on.settings.public_url,
+        expiry=on.settings.tokens.access_expiry,
+        dispatcher=on.dispatcher,
+    )
+
+
+def make_signing_in(on: Foundation) -> SigningIn:
+    """The end of every way to sign in."""
+    return SigningIn(
+        policies=on.abilities.login_policies,
+        tokens=make_access_tokens(on),
+        session_max_age=on.settings.tokens.session_max_age,
+        clock=on.services.clock,
+        dispatcher=on.dispatcher,
+        changes=on.changes,
+        refresh_tokens=on.refresh_tokens,
+        refusals=on.audit.refusals,
+    )
+
+
 def make_login(on: Foundation) -> Login:
     """Signing in by the configured methods."""
-    tokens = on.settings.tokens
     return Login(
-        LoginParts(
-            methods=on.abilities.methods,
-            policies=on.abilities.login_policies,
-            claims=on.abilities.claims,
-            issuer=on.abilities.issuer,
-            audience=on.settings.public_url,
-            access_expiry=tokens.access_expiry,
-            session_max_age=tokens.session_max_age,
-        ),
+        on.abilities.methods,
+        signing_in=make_signing_in(on),
         storage=on.services.storage,
         clock=on.services.clock,
         sealer=on.services.sealer,
         dispatcher=on.dispatcher,
         changes=on.changes,
-        refresh_tokens=on.refresh_tokens,
-        refusals=on.audit.refusals,
         guesses=on.guesses,
     )
 
@@ -162,13 +178,7 @@ def make_refreshing(on: Foundation) -> Refreshing:
         clock=on.services.clock,
         changes=on.changes,
         counters=on.services.counters,
-        access_tokens=AccessTokens(
-            issuer=on.abilities.issuer,
-            claims=on.abilities.claims,
-            audience=on.settings.public_url,
-            expiry=on.settings.tokens.access_expiry,
-            dispatcher=on.dispatcher,
-        ),
+        access_tokens=make_access_tokens(on),
         refresh_tokens=on.refresh_tokens,
         refusals=on.audit.refusals,
         methods=frozenset(named.id for named in on.abilities.methods),

@@ -10,8 +10,8 @@ import structlog
 from agentbox.core.audit.refusals import ANONYMOUS, Refusals
 from agentbox.core.changes import Changes, Writing
 from agentbox.core.counters import Counters
-from agentbox.core.login import SignedIn, handed_out
 from agentbox.core.people.refresh_tokens import RefreshTokens
+from agentbox.core.signing_in import SignedIn, handed_out
 from agentbox.core.tokens import AccessTokens
 from agentbox.errors import InvalidGrant
 from agentbox.model.formats.refresh_token import ParsedRefreshToken, parse_refresh_token

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from agentbox.core.login import SignedIn
 from agentbox.core.runtime import Runtime
+from agentbox.core.signing_in import SignedIn
 from agentbox.model.secret import Secret
 from agentbox.plugin.routes import RouteRequest, RouteResponse
 from agentbox.web.handlers.shapes.auth import (

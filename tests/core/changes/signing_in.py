@@ -8,10 +8,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from agentbox.core.login import Login, LoginParts
+from agentbox.core.login import Login
 from agentbox.core.people.refresh_tokens import RefreshLifetimes, RefreshTokens
 from agentbox.core.recognition.dispatch import Named
+from agentbox.core.signing_in import SigningIn
 from agentbox.core.start.root_secret import RootSecret
+from agentbox.core.tokens import AccessTokens
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
 from agentbox.model.secret import Secret
 from agentbox.model.users import User
@@ -121,26 +123,30 @@ def refresh_tokens(*secrets: bytes, grace: float = 10) -> RefreshTokens:
 
 
 def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
-    values: dict[str, Any] = {
-        "issuer": Issuer(),
-        "audience": "https://auth.example",
-        "access_expiry": timedelta(minutes=15),
-        "session_max_age": timedelta(days=30),
-    }
-    values |= parts
-    values["methods"] = named("m", methods)
-    values["policies"] = named("p", values.get("policies", []))
-    values["claims"] = named("c", values.get("claims", []))
-    if values["issuer"] is not None:
-        values["issuer"] = Named("i0", values["issuer"])
+    issuer = parts.get("issuer", Issuer())
+    signing_in = SigningIn(
+        policies=named("p", parts.get("policies", [])),
+        tokens=AccessTokens(
+            issuer=None if issuer is None else Named("i0", issuer),
+            claims=named("c", parts.get("claims", [])),
+            audience="https://auth.example",
+            expiry=parts.get("access_expiry", timedelta(minutes=15)),
+            dispatcher=world.dispatcher,
+        ),
+        session_max_age=parts.get("session_max_age", timedelta(days=30)),
+        clock=world.clock,
+        dispatcher=world.dispatcher,
+        changes=world.changes,
+        refresh_tokens=refresh_tokens(),
+        refusals=world.refusals,
+    )
     return Login(
-        LoginParts(**values),
+        named("m", methods),
+        signing_in=signing_in,
         storage=world.storage,
         clock=world.clock,
         sealer=RootSecret([b"1" * 32]),
         dispatcher=world.dispatcher,
         changes=world.changes,
-        refresh_tokens=refresh_tokens(),
-        refusals=world.refusals,
         guesses=world.guesses,
     )

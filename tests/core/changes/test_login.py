@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agentbox.core.login import SignedIn
+from agentbox.core.signing_in import SignedIn
 from agentbox.errors import (
     AuthenticatorUnavailable,
     InsufficientRole,

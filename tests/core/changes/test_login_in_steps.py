@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from agentbox.core.login import Login, SignedIn
+from agentbox.core.login import Login
+from agentbox.core.signing_in import SignedIn
 from agentbox.errors import (
     AuthenticatorUnavailable,
     InvalidCredentials,

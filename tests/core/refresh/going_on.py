@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from agentbox.core.login import SignedIn
 from agentbox.core.people.refresh_tokens import RefreshTokens
 from agentbox.core.people.refreshing import Refreshing
+from agentbox.core.signing_in import SignedIn
 from agentbox.core.tokens import AccessTokens
 from agentbox.errors import InvalidGrant
 from agentbox.model.formats.refresh_token import parse_refresh_token

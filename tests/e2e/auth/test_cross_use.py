@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
-from msgspec.structs import replace
 
 from agentbox.core.recognition.dispatch import Named
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
@@ -67,7 +66,7 @@ async def waiting_flow(live: Live, people: People) -> str:
     """The text of a login that waits for its next step."""
     login = live.runtime.login
     method: Named[LoginMethod] = Named("steps", Steps(people.other_admin.id))
-    login._parts = replace(login._parts, methods=[method, *login._parts.methods])
+    login._methods = [method, *login._methods]
     body = {"username": IN_STEPS, "password": "x"}
     answer = await live.anonymous.post("/auth/login", body)
     assert answer.error == "login_incomplete"
