@@ -17,6 +17,7 @@ from agentbox.core.clock import DatabaseClock
 from agentbox.core.runtime import Runtime, open_runtime
 from agentbox.core.startup import assemble
 from agentbox.plugin.routes import Route
+from agentbox.web.client import OutgoingHttp
 from agentbox.web.routes import route_table
 from agentbox.web.server import Server
 
@@ -187,7 +188,9 @@ async def live_server(
     }
     settings = {name: value for name, value in given.items() if value is not None}
     assembly = assemble(config, settings, {})
-    async with open_runtime(assembly, serving=True, clock=clock) as runtime:
+    async with open_runtime(
+        assembly, serving=True, clock=clock, outgoing=OutgoingHttp.opened()
+    ) as runtime:
         server = Server(runtime, [*route_table(runtime), *routes], host="127.0.0.1", port=0)
         address = await server.start()
         try:

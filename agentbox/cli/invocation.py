@@ -63,8 +63,11 @@ class Invocation:
 
         async def opened() -> T:
             from agentbox.core.runtime import open_runtime
+            from agentbox.web.client import OutgoingHttp
 
-            async with open_runtime(self.assembly, serving=False) as runtime:
+            async with open_runtime(
+                self.assembly, serving=False, outgoing=OutgoingHttp.opened()
+            ) as runtime:
                 return await work(runtime)
 
         return self.run(opened, log_level="warning")

@@ -17,6 +17,7 @@ from agentbox.core.logs import LogHandle, configure
 from agentbox.core.runtime import Runtime, open_runtime
 from agentbox.core.startup import Assembly
 from agentbox.errors import StartError
+from agentbox.web.client import OutgoingHttp
 from agentbox.web.routes import route_table
 from agentbox.web.server import Address, Server
 
@@ -62,7 +63,7 @@ async def _serve(assembly: Assembly, log: LogHandle) -> None:
     _log.info("starting", version=__version__, plugins=_origins(assembly))
     for warning in assembly.warnings:
         _log.warning("configuration", warning=warning)
-    async with open_runtime(assembly, serving=True) as runtime:
+    async with open_runtime(assembly, serving=True, outgoing=OutgoingHttp.opened()) as runtime:
         server = Server(
             runtime,
             route_table(runtime),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -42,6 +43,7 @@ from agentbox.plugin.options import Options
 Faults = list[tuple[str, str]]
 
 ROOT_KEY_BYTES = 32
+_ADDRESS = re.compile(r"[!-\"$-\[\]-~]+")
 _CENTURY = timedelta(days=36500)
 
 
@@ -62,6 +64,7 @@ def check_server(server: ServerSettings, faults: Faults) -> ServerSettings:
         hosts=_hosts(server, faults),
         trusted_proxies=_trusted_proxies(server, faults),
         cors_origins=_cors_origins(server, faults),
+        return_to=_return_to(server, faults),
     )
 
 
@@ -116,6 +119,19 @@ def _cors_origins(server: ServerSettings, faults: Faults) -> tuple[str, ...]:
             sentence = f"{text!r} is not an origin such as https://app.example.org, without a path"
             faults.append(("cors_origins", sentence))
     return tuple(found)
+
+
+def _return_to(server: ServerSettings, faults: Faults) -> tuple[str, ...]:
+    for text in server.return_to:
+        parts = text.partition("://")[2].partition("/")
+        origin = text.removesuffix("".join(parts[1:]))
+        if canonical_origin(origin) != origin or not parts[1] or not _ADDRESS.fullmatch(text):
+            sentence = (
+                f"{text!r} is not an address with a path and without a fragment, such as "
+                "https://app.example.org/signed-in"
+            )
+            faults.append(("return_to", sentence))
+    return server.return_to
 
 
 def root_secret_faults(secret: Secret) -> list[str]:

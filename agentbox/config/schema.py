@@ -69,6 +69,13 @@ class ServerSettings(Options, frozen=True):
         tuple[str, ...],
         Meta(description="Origins whose pages may call the API, exactly as browsers send them."),
     ] = ()
+    return_to: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses that a sign-in elsewhere may end at, letter by letter; paths of "
+            "our own origin always."
+        ),
+    ] = ()
     drain_delay: Annotated[
         timedelta | None,
         Meta(
@@ -278,4 +285,7 @@ SHORT_NAMES: Mapping[str, str] = {
     "AGENTBOX_JWT_EXPIRY": "tokens.access_expiry",
     "AGENTBOX_JWT_REFRESH_EXPIRY": "tokens.refresh_expiry",
     "AGENTBOX_API_KEY_PREFIX": "api_keys.prefix",
+    "AGENTBOX_GOOGLE_CLIENT_ID": "plugins.google.client_id",
+    "AGENTBOX_GOOGLE_CLIENT_SECRET": "plugins.google.client_secret",
+    "AGENTBOX_GOOGLE_REDIRECT_URL": "plugins.google.redirect_url",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from agentbox.config.schema import Settings, ThrottleSettings
@@ -16,6 +16,10 @@ from agentbox.core.environments.permissions import Permissions
 from agentbox.core.environments.questions import Questions
 from agentbox.core.guesses import Guesses, GuessLimits
 from agentbox.core.host_services import HostServices
+from agentbox.core.identities.accounts import Accounts
+from agentbox.core.identities.flows import Flows
+from agentbox.core.identities.linking import Linking
+from agentbox.core.identities.redirects import Redirects
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login
 from agentbox.core.paging import Pages
@@ -35,6 +39,7 @@ from agentbox.core.start.root_secret import RootSecret
 from agentbox.core.tokens import AccessTokens
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.throttles import parse_guess_limit
+from agentbox.plugin.authenticator import RedirectAuthenticator
 from agentbox.plugin.services import Sealer
 
 
@@ -171,6 +176,32 @@ def make_login(on: Foundation) -> Login:
     )
 
 
+def make_redirects(on: Foundation) -> Redirects:
+    """Signing in at the configured providers."""
+    services, signing_in = on.services, make_signing_in(on)
+    return Redirects(
+        on.abilities.methods,
+        flows=Flows(services.storage, services.sealer, services.clock),
+        accounts=Accounts(services.storage, on.changes, signing_in),
+        signing_in=signing_in,
+        dispatcher=on.dispatcher,
+        clock=services.clock,
+        own_origin=on.settings.public_url,
+        return_to=on.settings.server.return_to,
+    )
+
+
+def make_linking(on: Foundation, passwords: Passwords, redirects: Redirects) -> Linking:
+    """The use cases around one's own sign-ins at providers."""
+    return Linking(
+        storage=on.services.storage,
+        changes=on.changes,
+        passwords=passwords,
+        redirects=redirects,
+        signing_in=make_signing_in(on),
+    )
+
+
 def make_refreshing(on: Foundation) -> Refreshing:
     """Going on with the sessions that the configured methods have begun."""
     return Refreshing(
@@ -181,8 +212,16 @@ def make_refreshing(on: Foundation) -> Refreshing:
         access_tokens=make_access_tokens(on),
         refresh_tokens=on.refresh_tokens,
         refusals=on.audit.refusals,
-        methods=frozenset(named.id for named in on.abilities.methods),
+        methods=frozenset(_sign_ins(on)),
     )
+
+
+def _sign_ins(on: Foundation) -> Iterator[str]:
+    """The ids that sessions may have begun by."""
+    for named in on.abilities.methods:
+        yield named.id
+        if isinstance(named.opened, RedirectAuthenticator):
+            yield from (info.id for info in named.opened.providers)
 
 
 def make_users(on: Foundation, passwords: Passwords) -> Users:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,18 +27,22 @@ from agentbox.core.foundation import (
     make_api_keys,
     make_environments,
     make_foundation,
+    make_linking,
     make_login,
     make_passwords,
     make_permissions,
     make_questions,
     make_recognition,
     make_recovery,
+    make_redirects,
     make_refreshing,
     make_sessions,
     make_signing_keys,
     make_users,
 )
 from agentbox.core.host_services import HostServices
+from agentbox.core.identities.linking import Linking
+from agentbox.core.identities.redirects import Redirects
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login
 from agentbox.core.people.passwords import FIRST_START, Passwords
@@ -59,6 +63,7 @@ from agentbox.errors import Problem, SchemaError, StorageError
 from agentbox.loader import Plugins
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.formats.api_key import KeyFormat
+from agentbox.plugin.http import Outgoing
 from agentbox.plugin.job import Job
 from agentbox.plugin.options import NoOptions
 from agentbox.plugin.routes import Route
@@ -90,6 +95,8 @@ class Runtime:
     passwords: Passwords
     login: Login
     refreshing: Refreshing
+    redirects: Redirects
+    linking: Linking
     users: Users
     recovery: Recovery
     sessions: Sessions
@@ -168,11 +175,16 @@ def migrate(assembly: Assembly, storage: Storage) -> Sequence[str]:
 
 @asynccontextmanager
 async def open_runtime(
-    assembly: Assembly, *, serving: bool, clock: DatabaseClock | None = None
+    assembly: Assembly,
+    *,
+    serving: bool,
+    clock: DatabaseClock | None = None,
+    outgoing: AbstractAsyncContextManager[Outgoing] | None = None,
 ) -> AsyncIterator[Runtime]:
     """Everything open, and closed again at the end, last opened first.
 
     With `serving` the jobs and loops of a server run too; without, it is a command beside one.
+    `outgoing` is where plugins get their clients for other servers from.
     Raises `StartError` and its kinds, with what to do about it.
     """
     settings = assembly.settings
@@ -187,7 +199,8 @@ async def open_runtime(
         await stack.enter_async_context(storage.open(brief=not serving))
         await clock.synchronise(storage)
         await verify_root_secret(storage, secret)
-        services = replace(services, opened_storage=storage, root_secret=secret)
+        http = None if outgoing is None else await stack.enter_async_context(outgoing)
+        services = replace(services, opened_storage=storage, root_secret=secret, outgoing_http=http)
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
         runtime = _assemble(assembly, services, clock, secret, abilities)
         await _first_start(runtime, settings, storage)
@@ -230,6 +243,7 @@ def _assemble(
     foundation = make_foundation(settings, services, clock, secret, abilities, scopes, events)
     passwords = make_passwords(foundation, _initial_password(storage).forget)
     environments = make_environments(foundation)
+    redirects = make_redirects(foundation)
     return Runtime(
         settings=settings,
         plugins=plugins,
@@ -243,6 +257,8 @@ def _assemble(
         passwords=passwords,
         login=make_login(foundation),
         refreshing=make_refreshing(foundation),
+        redirects=redirects,
+        linking=make_linking(foundation, passwords, redirects),
         users=make_users(foundation, passwords),
         recovery=make_recovery(foundation, passwords),
         sessions=make_sessions(foundation),

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _PARTS: Mapping[str, str] = {
-    "server.return_to": "sign-in through other providers",
     "metrics": "metrics",
 }
 
-_VARIABLES: Mapping[str, str] = {
-    "AGENTBOX_SERVER__RETURN_TO": "sign-in through other providers",
-}
+_VARIABLES: Mapping[str, str] = {}
 
 _BEGINNINGS: Mapping[str, str] = {
-    "AGENTBOX_GOOGLE_": "sign-in with Google",
     "AGENTBOX_METRICS_": "metrics",
 }
 

@@ -16,6 +16,9 @@ EVENTS: Final[Mapping[str, str]] = {
     "environment.create": "An environment was registered, for `user_id`.",
     "environment.delete": "An environment was deleted, with all permissions on it.",
     "environment.update": "An environment was changed; the details name what.",
+    "identity.link": "A sign-in at another site was linked to a user: `identity_id`, `provider`, "
+    "and `by` what: a `session`, an `email` that both had verified, or a `first_sign_in`.",
+    "identity.unlink": "A user took a sign-in at another site away.",
     "login.refuse": "A login was refused: `reason`. The actor is the user whose login it was to "
     "be, `anonymous` where there is no such user; what was typed is never kept.",
     "permission.change": "A permission on an environment became another one.",

@@ -34,21 +34,21 @@ class AuthHandlers:
     async def login(self, request: RouteRequest[LoginBody, None]) -> LoginOut:
         """Sign in with a name and a password."""
         body = request.body
-        return _login_out(
+        return login_out(
             await self._login.with_password(body.username, Secret(body.password), request.origin)
         )
 
     async def login_continue(self, request: RouteRequest[ContinueBody, None]) -> LoginOut:
         """Go on with a login that needs another step."""
         body = request.body
-        return _login_out(
+        return login_out(
             await self._login.continue_flow(body.flow, body.method, body.data, request.origin)
         )
 
     async def refresh(self, request: RouteRequest[RefreshBody, None]) -> LoginOut:
         """Go on with a session: the next tokens."""
         token = Secret(request.body.refresh_token)
-        return _login_out(await self._refreshing.refresh(token, request.origin))
+        return login_out(await self._refreshing.refresh(token, request.origin))
 
     async def logout(self, request: RouteRequest[None, None]) -> RouteResponse:
         """End the session."""
@@ -83,7 +83,8 @@ class AuthHandlers:
         return RouteResponse(status=204)
 
 
-def _login_out(signed_in: SignedIn) -> LoginOut:
+def login_out(signed_in: SignedIn) -> LoginOut:
+    """What a client gets that has signed in, by whatever way."""
     return LoginOut(
         token=signed_in.token.reveal(),
         expires_at=signed_in.expires_at,

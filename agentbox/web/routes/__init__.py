@@ -11,6 +11,7 @@ from agentbox.web.handlers.api_keys import ApiKeyHandlers
 from agentbox.web.handlers.audit import AuditHandlers
 from agentbox.web.handlers.auth import AuthHandlers
 from agentbox.web.handlers.environments import EnvironmentHandlers
+from agentbox.web.handlers.identities import IdentityHandlers
 from agentbox.web.handlers.permissions import PermissionHandlers
 from agentbox.web.handlers.sessions import SessionHandlers
 from agentbox.web.handlers.system import SystemHandlers
@@ -20,6 +21,7 @@ from agentbox.web.routes.api_keys import api_key_routes
 from agentbox.web.routes.audit import audit_routes
 from agentbox.web.routes.auth import auth_routes
 from agentbox.web.routes.environments import environment_routes
+from agentbox.web.routes.identities import identity_routes
 from agentbox.web.routes.permissions import permission_routes
 from agentbox.web.routes.place import API
 from agentbox.web.routes.sessions import session_routes
@@ -38,6 +40,7 @@ def core_routes(runtime: Runtime) -> Sequence[Route]:
     """Our own rows."""
     return [
         *auth_routes(AuthHandlers(runtime)),
+        *identity_routes(IdentityHandlers(runtime)),
         *session_routes(SessionHandlers(runtime)),
         *user_routes(UserHandlers(runtime)),
         *environment_routes(EnvironmentHandlers(runtime)),

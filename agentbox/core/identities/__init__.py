@@ -1,0 +1,1 @@
+"""Signing in at other sites, and linking what they vouch for to users of ours."""

@@ -1,0 +1,74 @@
+"""What waits for somebody to come back: sealed, found by a text that only they have, used once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Literal, TypeVar
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from agentbox.errors import StartError
+from agentbox.model.sessions import LoginFlow
+from agentbox.plugin.services import Clock, Sealer
+from agentbox.plugin.storage import Storage
+
+Kind = Literal["redirect", "exchange"]
+
+WaitingT = TypeVar("WaitingT", bound=Struct)
+
+LONGEST = 128
+
+_log = structlog.get_logger("agentbox.login")
+
+
+class Flows:
+    """Keeps values for a while, each under a text of 256 random bits whose digest alone is kept."""
+
+    def __init__(self, storage: Storage, sealer: Sealer, clock: Clock) -> None:
+        self._storage = storage
+        self._sealer = sealer
+        self._clock = clock
+
+    async def keep(self, kind: Kind, value: Struct, lifetime: timedelta) -> str:
+        """The text that `take` gives the value back for, once, within `lifetime`."""
+        text = secrets.token_urlsafe(32)
+        flow_id = _id_of(text)
+        sealed = self._sealer.seal(msgspec.json.encode(value), place=_place(flow_id))
+        async with self._storage.transaction() as tx:
+            await tx.login_flows.add(
+                LoginFlow(
+                    id=flow_id,
+                    authenticator_id=kind,
+                    sealed_state=sealed,
+                    expires_at=self._clock.now() + lifetime,
+                )
+            )
+        return text
+
+    async def take(self, kind: Kind, text: object, of: type[WaitingT]) -> WaitingT | None:
+        """The value that was kept, used up by this; None if there is none of that kind."""
+        if not isinstance(text, str) or not 0 < len(text) <= LONGEST or not text.isascii():
+            return None
+        flow_id = _id_of(text)
+        async with self._storage.transaction() as tx:
+            flow = await tx.login_flows.take(flow_id, self._clock.now())
+        if flow is None or flow.authenticator_id != kind:
+            return None
+        try:
+            plain = self._sealer.open(flow.sealed_state, place=_place(flow_id))
+            return msgspec.json.decode(plain, type=of)
+        except (StartError, msgspec.MsgspecError):
+            _log.error("login_flow_not_opened", kind=kind)
+            return None
+
+
+def _id_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _place(flow_id: str) -> str:
+    return f"login_flows:sealed_state:{flow_id}"

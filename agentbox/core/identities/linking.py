@@ -1,0 +1,141 @@
+"""One's own sign-ins at other sites: seen, added, taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import structlog
+
+from agentbox.core.changes import Changes
+from agentbox.core.identities.accounts import link
+from agentbox.core.identities.redirects import SIGN_IN_AGAIN, Begun, Link, Redirects
+from agentbox.core.people.passwords import Passwords
+from agentbox.core.signing_in import SigningIn
+from agentbox.errors import (
+    Conflict,
+    FieldFault,
+    InvalidGrant,
+    NotFound,
+    SessionRequired,
+    ValidationFailed,
+)
+from agentbox.model.evidence import Identity
+from agentbox.model.principal import Origin, Principal
+from agentbox.model.secret import Secret
+from agentbox.model.users import LinkedIdentity
+from agentbox.plugin.storage import Change, Storage
+
+LAST_WAY_IN = "This is the only way in that is left. Set a password or link another one first."
+
+_log = structlog.get_logger("agentbox.login")
+
+
+class Linking:
+    """The use cases around linked identities."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        changes: Changes,
+        passwords: Passwords,
+        redirects: Redirects,
+        signing_in: SigningIn,
+    ) -> None:
+        self._storage = storage
+        self._changes = changes
+        self._passwords = passwords
+        self._redirects = redirects
+        self._signing_in = signing_in
+
+    async def list(self, caller: Principal) -> Sequence[LinkedIdentity]:
+        """The caller's own, the first linked first."""
+        return await self.of_user(caller.user_id)
+
+    async def of_user(self, user_id: str) -> Sequence[LinkedIdentity]:
+        """A user's, the first linked first; whether one may see them has been judged."""
+        async with self._storage.transaction(read_only=True) as tx:
+            return await tx.identities.of_user(user_id)
+
+    async def begin(
+        self,
+        caller: Principal,
+        origin: Origin,
+        provider: str,
+        *,
+        current_password: Secret | None,
+        browser: str | None,
+        return_to: str | None = None,
+    ) -> Begun:
+        """Where to send the browser of somebody who wants to link a sign-in.
+
+        Who has a password gives it; the session is fresh either way, as the route asks. Raises as
+        `Redirects.begin` does, and `InvalidPassword`, `RateLimited`, `SessionRequired`.
+        """
+        session_id = caller.session_id
+        if session_id is None:
+            raise SessionRequired
+        async with self._storage.transaction(read_only=True) as tx:
+            has_password = await tx.passwords.get(caller.user_id) is not None
+        if has_password:
+            if current_password is None:
+                raise ValidationFailed(errors=[FieldFault("/current_password", "is required")])
+            await self._passwords.reauthenticate(caller, origin, current_password)
+        return await self._redirects.begin(
+            provider,
+            origin,
+            browser=browser,
+            return_to=return_to,
+            link=Link(caller.user_id, session_id),
+        )
+
+    async def finish(self, asked: Link, identity: Identity, origin: Origin) -> LinkedIdentity:
+        """Link what the site has vouched for to who asked for it; all other sessions end.
+
+        Raises `InvalidGrant` if the session that asked is over, the user is not active, or the
+        identity is linked already.
+        """
+        try:
+            async with self._changes.begin_login(asked.user_id, origin) as writing:
+                tx, now = writing.tx, writing.now
+                session = await tx.sessions.get(asked.session_id)
+                user = await tx.users.get(asked.user_id)
+                if session is None or not session.live(now) or user is None or not user.active:
+                    raise self._refused(origin, "session", asked.user_id)
+                linked = await link(writing, user.id, identity, by="session")
+                await tx.sessions.end_all(user.id, now, keep=session.id)
+                writing.changed(Change("user", user.id))
+        except Conflict:
+            raise self._refused(origin, "identity_taken", asked.user_id) from None
+        return linked
+
+    async def unlink(self, caller: Principal, origin: Origin, identity_id: str) -> None:
+        """Take a sign-in away; all other sessions end.
+
+        Raises `NotFound` for one that is not the caller's, `Conflict` for the last way in.
+        """
+        async with self._changes.begin(caller, origin, of=caller.user_id) as work:
+            linked = await work.tx.identities.of_user(caller.user_id)
+            target = next((each for each in linked if each.id == identity_id), None)
+            if target is None:
+                raise NotFound("There is no such identity.")
+            usable = {info.id for info in self._redirects.providers}
+            if not (await work.tx.passwords.get(caller.user_id) or _others(linked, target, usable)):
+                raise Conflict(LAST_WAY_IN)
+            await work.tx.identities.delete(target.id)
+            await work.tx.sessions.end_all(caller.user_id, work.now, keep=caller.session_id)
+            work.changed(Change("user", caller.user_id))
+            details = {"identity_id": target.id, "provider": target.provider}
+            await work.record("identity.unlink", f"user:{caller.user_id}", details)
+
+    def _refused(self, origin: Origin, reason: str, user_id: str) -> InvalidGrant:
+        _log.info("identity_not_linked", reason=reason, user_id=user_id)
+        self._signing_in.refused(origin, reason, user_id)
+        return InvalidGrant(SIGN_IN_AGAIN)
+
+
+def _others(
+    linked: Sequence[LinkedIdentity], target: LinkedIdentity, usable: Collection[str]
+) -> bool:
+    """Whether another one is left whose provider is still configured."""
+    return any(each.id != target.id and each.provider in usable for each in linked)
