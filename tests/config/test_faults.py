@@ -128,9 +128,8 @@ VARIABLES = [
         "AGENTBOX_TOKENS__REFRESH_GRACE (tokens.refresh_grace): 11s is out of the range 0 to 10s.",
     ),
     (
-        {"AGENTBOX_GOOGLE_CLIENT_SECRET_FILE": "x"},
-        "AGENTBOX_GOOGLE_CLIENT_SECRET_FILE: this version does not have sign-in with Google yet; "
-        "remove the setting.",
+        {"AGENTBOX_METRICS_ENABLED": "true"},
+        "AGENTBOX_METRICS_ENABLED: this version does not have metrics yet; remove the setting.",
     ),
     (
         {"AGENTBOX_METRICS_ENABLED": "true"},
@@ -315,7 +314,7 @@ ENCODED = base64.b64encode(CANARY.encode()).decode()
         {"AGENTBOX_SECRET_KEY": ENCODED},
         {"AGENTBOX_ADMIN_PASSWORD": CANARY, "AGENTBOX_ADMIN__PASSWORD": "other"},
         {"AGENTBOX_JWT_SECRT": CANARY},
-        {"AGENTBOX_GOOGLE_CLIENT_SECRET": CANARY},
+        {"AGENTBOX_GOOGLE_CLIENT_SECRT": CANARY},
         {"AGENTBOX_PLUGINS__JWT__SECRTE": CANARY},
         {"AGENTBOX_PUBLIC_URL": f"https://user:{CANARY}@auth.example.org"},
     ],

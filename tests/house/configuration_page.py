@@ -28,6 +28,17 @@ _MEANINGS = {
     "plugins.postgres.direct_dsn": "The same database without the pooler, for locks, notices and "
     "migrations. Unset: `dsn`.",
     "plugins.postgres.pool_size": "Connections of each process at most; one more listens.",
+    "plugins.google.client_id": "The client that was made at Google.",
+    "plugins.google.client_secret": "Its secret.",
+    "plugins.google.redirect_url": "Where Google sends browsers back to, if it is not "
+    "`<public_url>/api/v1/auth/google/callback`.",
+    "plugins.google.name": "What stands on the button.",
+    "plugins.google.allowed_domains": "Google Workspace domains, in lower case; nobody else gets "
+    "in. Unset: everybody with an account at Google.",
+    "plugins.google.auto_provision": "Make a user of role viewer for whoever signs in and has none.",
+    "plugins.google.link_verified_email": "Link to the user with the same e-mail address, if both "
+    "are verified and the user is no admin. Password, keys and sessions of that user end.",
+    "plugins.oidc.providers": "Tables `[plugins.oidc.providers.<id>]`, one for each provider.",
     "plugins.password.memory_kib": "argon2id: KiB of memory of each hash.",
     "plugins.password.iterations": "argon2id: passes of each hash.",
     "plugins.password.parallelism": "argon2id: lanes of each hash.",

@@ -61,7 +61,9 @@ def test_the_wheel_holds_no_file_that_only_servers_make(wheel: zipfile.ZipFile) 
 
 
 def test_every_plugin_folder_is_an_entry_point_and_every_entry_point_a_folder() -> None:
-    declared = {target.partition(":")[0] for target in PROJECT["entry-points"]["agentbox"].values()}
+    declared = {
+        re.split("[.:]", target)[0] for target in PROJECT["entry-points"]["agentbox"].values()
+    }
     folders = {path.name for path in (ROOT / "plugins").glob("agentbox_*") if path.is_dir()}
 
     assert declared == folders
