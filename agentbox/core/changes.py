@@ -47,6 +47,14 @@ class Writing:
         await self.tx.audit.add(row)
         self.events.append(row)
 
+    async def alone_with_logins_of(self, user_id: str) -> None:
+        """From here on, no login of that user begins a session beside this change.
+
+        For a change that finds out inside whose sessions it ends; of one user at most, so that no
+        two changes ever wait for each other.
+        """
+        await self.tx.lock(_lock_of(user_id))
+
     def changed(self, change: Change) -> None:
         """Tell every process that something rights depend on has changed."""
         self.tx.changed(change)

@@ -158,6 +158,10 @@ def _is_async(handler: object) -> bool:
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
 
 
+def _is_other_status(value: object) -> bool:
+    return isinstance(value, int) and 200 <= value < 400
+
+
 def _is_struct(value: object) -> bool:
     return value is None or (isinstance(value, type) and issubclass(value, Struct))
 
@@ -193,6 +197,10 @@ _ROUTE_RULES: tuple[tuple[Callable[[Route], bool], str], ...] = (
     (
         lambda r: isinstance(r.status, int) and 200 <= r.status < 300,
         "has a status that is no success. Give one from 200 to 299; raise problems for others.",
+    ),
+    (
+        lambda r: isinstance(r.also, tuple) and all(_is_other_status(each) for each in r.also),
+        "has further statuses that are no success. Give them from 200 to 399.",
     ),
     (lambda r: not r.probe, "is a probe. Only agentbox's own probes answer to any Host."),
 )

@@ -76,6 +76,9 @@ class Route(Struct, frozen=True, kw_only=True):
     response: type[Struct] | None = None
     content_type: str = "application/json"
     status: int = 200
+    also: tuple[int, ...] = ()
+    """Further statuses that are no problems: a `RouteResponse` that sends elsewhere, or nothing."""
+
     errors: tuple[type[Problem], ...] = ()
     tag: str = ""
     hidden: bool = False

@@ -13,7 +13,7 @@ from agentbox.model.audit import AuditEvent
 from agentbox.model.environments import Environment, EnvironmentStatus, Grant
 from agentbox.model.sessions import LoginFlow, Session
 from agentbox.model.signing_keys import SigningKey
-from agentbox.model.users import PasswordRecord, PasswordReset, Status, User
+from agentbox.model.users import LinkedIdentity, PasswordRecord, PasswordReset, Status, User
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 """The time of most samples; it has microseconds on purpose."""
@@ -49,6 +49,20 @@ def a_password_reset(user_id: str = "user-1", **fields: Any) -> PasswordReset:
     """A reset secret that waits for an hour."""
     reset = PasswordReset(user_id, a_digest(user_id), NOON, NOON + HOUR)
     return _replaced(reset, fields)
+
+
+def an_identity(id_: str = "identity-1", **fields: Any) -> LinkedIdentity:
+    """A sign-in of `user-1` at another site, whose subject is told by its id."""
+    identity = LinkedIdentity(
+        id=id_,
+        user_id="user-1",
+        issuer="https://id.example.org",
+        subject=f"subject-of-{id_}",
+        provider="example",
+        email=f"{id_}@example.org",
+        linked_at=NOON,
+    )
+    return _replaced(identity, fields)
 
 
 def a_session(id_: str = "session-1", **fields: Any) -> Session:

@@ -35,7 +35,8 @@ _MEANINGS = {
     "plugins.google.name": "What stands on the button.",
     "plugins.google.allowed_domains": "Google Workspace domains, in lower case; nobody else gets "
     "in. Unset: everybody with an account at Google.",
-    "plugins.google.auto_provision": "Make a user of role viewer for whoever signs in and has none.",
+    "plugins.google.auto_provision": "Make a user of role viewer for whoever signs in "
+    "and has none.",
     "plugins.google.link_verified_email": "Link to the user with the same e-mail address, if both "
     "are verified and the user is no admin. Password, keys and sessions of that user end.",
     "plugins.oidc.providers": "Tables `[plugins.oidc.providers.<id>]`, one for each provider.",

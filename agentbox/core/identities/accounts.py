@@ -7,7 +7,7 @@ verified it, and never opens an account of an admin (OA-05, OA-06, OA-07, OA-09)
 from __future__ import annotations
 
 import re
-from itertools import count
+import secrets
 
 import msgspec
 
@@ -16,7 +16,7 @@ from agentbox.core.signing_in import SigningIn
 from agentbox.errors import InvalidCredentials
 from agentbox.model.access.roles import Role
 from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
-from agentbox.model.evidence import LOCAL_ISSUER, Identity
+from agentbox.model.evidence import Identity
 from agentbox.model.formats.names import canonical_email, canonical_username, is_username
 from agentbox.model.ids import new_id
 from agentbox.model.principal import Operator, Origin
@@ -31,6 +31,7 @@ LINKED_BY_EMAIL = (Role.VIEWER, Role.USER)
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_BASE = 48
+_NUMBERS_TRIED = 20
 
 
 class Accounts:
@@ -44,9 +45,6 @@ class Accounts:
     async def user_of(self, judged: Verified, origin: Origin) -> User:
         """An active user. Raises `InvalidCredentials`, with the reason in the audit."""
         identity = judged.identity
-        if identity.issuer == LOCAL_ISSUER or not identity.subject:
-            # Only our own passwords vouch for ids of ours; and nobody is two nobodies.
-            raise self._refused(origin, "issuer")
         async with self._storage.transaction(read_only=True) as tx:
             user = await _linked(tx, identity)
         if user is None:
@@ -57,14 +55,15 @@ class Accounts:
 
     async def _new(self, identity: Identity, policy: AccountPolicy, origin: Origin) -> User:
         """Link it to somebody, or make somebody, alone with all that changes rights."""
-        email = canonical_email(identity.email or "") if identity.email_verified else None
+        email = verified_email(identity)
         async with self._changes.begin(SYSTEM, origin) as work:
             user = await _linked(work.tx, identity)  # by another callback, a moment ago
             if user is not None:
                 return user
             holder = await work.tx.users.by_email(email) if email else None
             if holder is not None and _may_link(holder, policy):
-                await _wipe(work, holder)
+                await work.alone_with_logins_of(holder.id)
+                holder = await _wiped(work, holder)
                 await link(work, holder.id, identity, by="email")
                 return holder
             if not policy.auto_provision:
@@ -81,6 +80,11 @@ class Accounts:
         return self._signing_in.refused(origin, reason, user_id)
 
 
+def verified_email(identity: Identity) -> str | None:
+    """The address, if the site has verified it: no other counts (OA-06)."""
+    return canonical_email(identity.email or "") if identity.email_verified else None
+
+
 async def link(work: Writing, user_id: str, identity: Identity, *, by: str) -> LinkedIdentity:
     """Add the link and its audit row. Raises `Conflict` if the identity is somebody's already."""
     linked = LinkedIdentity(
@@ -89,13 +93,19 @@ async def link(work: Writing, user_id: str, identity: Identity, *, by: str) -> L
         issuer=identity.issuer,
         subject=identity.subject,
         provider=identity.authenticator_id,
-        email=canonical_email(identity.email or "") if identity.email_verified else None,
+        email=verified_email(identity),
         linked_at=work.now,
     )
     await work.tx.identities.add(linked)
     details = {"identity_id": linked.id, "provider": linked.provider, "by": by}
     await work.record("identity.link", f"user:{user_id}", details)
     return linked
+
+
+async def record_unlink(work: Writing, linked: LinkedIdentity) -> None:
+    """The audit row of a link that is taken away."""
+    details = {"identity_id": linked.id, "provider": linked.provider}
+    await work.record("identity.unlink", f"user:{linked.user_id}", details)
 
 
 async def _linked(tx: Transaction, identity: Identity) -> User | None:
@@ -112,17 +122,28 @@ def _may_link(holder: User, policy: AccountPolicy) -> bool:
     )
 
 
-async def _wipe(work: Work, user: User) -> None:
-    """End all that was set up before the address was shown to be theirs: somebody else may have."""
+async def _wiped(work: Work, user: User) -> User:
+    """End all that was set up before the address was shown to be theirs: somebody else may have.
+
+    Sessions, password, waiting reset, API keys, and other sign-ins that were linked.
+    """
     await work.tx.sessions.end_all(user.id, work.now)
     await work.tx.passwords.delete(user.id)
     await work.tx.password_resets.delete(user.id)
+    for linked in await work.tx.identities.of_user(user.id):
+        await work.tx.identities.delete(linked.id)
+        await record_unlink(work, linked)
     where = ApiKeyFilter(user_id=user.id, state=ApiKeyState.ACTIVE, now=work.now)
     while keys := await work.tx.api_keys.list(where, Page(1000)):
         for key in keys:
             await work.tx.api_keys.revoke(key.id, work.now)
+            work.changed(Change("api_key", key.id))
             await work.record("api_key.revoke", f"api_key:{key.id}")
     work.changed(Change("user", user.id))
+    # The password that was to be changed is gone; without one there is none to change.
+    wiped = msgspec.structs.replace(user, password_change_required=False, updated_at=work.now)
+    await work.tx.users.replace(wiped)
+    return wiped
 
 
 async def _take_address(work: Work, squatter: User) -> None:
@@ -152,13 +173,16 @@ async def _provision(work: Work, identity: Identity, email: str | None) -> User:
 
 
 async def _free_username(tx: Transaction, identity: Identity, email: str | None) -> str:
-    """What the site calls them, else the beginning of the address, with a number if it is taken."""
-    wanted = identity.preferred_username or (email or "").partition("@")[0]
+    """What the site calls them, else the beginning of the address, with a number if it is taken.
+
+    With something random after a few numbers: a name that thousands wanted must not hold us up.
+    """
+    wanted = identity.preferred_username or email or ""
     base = _NO_NAME.sub("-", wanted.partition("@")[0]).strip("-._")[:_LONGEST_BASE]
     if not is_username(base):
         base = identity.authenticator_id
-    for number in count(1):
+    for number in range(1, _NUMBERS_TRIED + 1):
         name = base if number == 1 else f"{base}-{number}"
         if await tx.users.by_username(canonical_username(name) or "") is None:
             return name
-    raise AssertionError("unreachable")
+    return f"{base}-{secrets.token_hex(5)}"

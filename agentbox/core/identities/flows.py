@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import timedelta
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 import structlog
 from msgspec import Struct
 
-from agentbox.errors import StartError
+from agentbox.errors import Overloaded, StartError
 from agentbox.model.sessions import LoginFlow
 from agentbox.plugin.services import Clock, Sealer
-from agentbox.plugin.storage import Storage
+from agentbox.plugin.storage import Storage, Transaction
 
 Kind = Literal["redirect", "exchange"]
 
 WaitingT = TypeVar("WaitingT", bound=Struct)
 
-LONGEST = 128
+LONGEST: Final = 128
+
+MOST_WAITING: Final = 10_000
+"""Flows that wait at a time, in all: anybody may begin one, and each takes a row."""
+
+ASK_AGAIN: Final = 10
 
 _log = structlog.get_logger("agentbox.login")
 
@@ -33,21 +38,37 @@ class Flows:
         self._sealer = sealer
         self._clock = clock
 
-    async def keep(self, kind: Kind, value: Struct, lifetime: timedelta) -> str:
-        """The text that `take` gives the value back for, once, within `lifetime`."""
+    async def keep(
+        self, kind: Kind, value: Struct, lifetime: timedelta, *, at_most: int | None = None
+    ) -> str:
+        """The text that `take` gives the value back for, once, within `lifetime`.
+
+        Raises `Overloaded` if `at_most` others wait already.
+        """
         text = secrets.token_urlsafe(32)
         flow_id = _id_of(text)
         sealed = self._sealer.seal(msgspec.json.encode(value), place=_place(flow_id))
+        flow = LoginFlow(
+            id=flow_id,
+            authenticator_id=_owner(kind),
+            sealed_state=sealed,
+            expires_at=self._clock.now() + lifetime,
+        )
         async with self._storage.transaction() as tx:
-            await tx.login_flows.add(
-                LoginFlow(
-                    id=flow_id,
-                    authenticator_id=kind,
-                    sealed_state=sealed,
-                    expires_at=self._clock.now() + lifetime,
-                )
-            )
+            if at_most is not None:
+                await self._make_room(tx, at_most)
+            await tx.login_flows.add(flow)
         return text
+
+    async def _make_room(self, tx: Transaction, at_most: int) -> None:
+        """Under the limit, after those that have expired are gone; nearly so on several replicas,
+        which may all add a last one at once."""
+        if await tx.login_flows.count(at_most) < at_most:
+            return
+        await tx.login_flows.purge(self._clock.now())
+        if await tx.login_flows.count(at_most) >= at_most:
+            _log.warning("too_many_flows_wait", at_most=at_most)
+            raise Overloaded("Too many sign-ins wait.", retry_after=ASK_AGAIN)
 
     async def take(self, kind: Kind, text: object, of: type[WaitingT]) -> WaitingT | None:
         """The value that was kept, used up by this; None if there is none of that kind."""
@@ -56,7 +77,7 @@ class Flows:
         flow_id = _id_of(text)
         async with self._storage.transaction() as tx:
             flow = await tx.login_flows.take(flow_id, self._clock.now())
-        if flow is None or flow.authenticator_id != kind:
+        if flow is None or flow.authenticator_id != _owner(kind):
             return None
         try:
             plain = self._sealer.open(flow.sealed_state, place=_place(flow_id))
@@ -68,6 +89,11 @@ class Flows:
 
 def _id_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _owner(kind: Kind) -> str:
+    """What stands where a login that waits has its method; no id of one has a colon."""
+    return f"core:{kind}"
 
 
 def _place(flow_id: str) -> str:

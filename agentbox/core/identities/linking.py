@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import structlog
 
 from agentbox.core.changes import Changes
-from agentbox.core.identities.accounts import link
+from agentbox.core.identities.accounts import link, record_unlink
 from agentbox.core.identities.redirects import SIGN_IN_AGAIN, Begun, Link, Redirects
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.signing_in import SigningIn
@@ -75,6 +75,7 @@ class Linking:
         session_id = caller.session_id
         if session_id is None:
             raise SessionRequired
+        self._redirects.require(provider, return_to)
         async with self._storage.transaction(read_only=True) as tx:
             has_password = await tx.passwords.get(caller.user_id) is not None
         if has_password:
@@ -125,8 +126,7 @@ class Linking:
             await work.tx.identities.delete(target.id)
             await work.tx.sessions.end_all(caller.user_id, work.now, keep=caller.session_id)
             work.changed(Change("user", caller.user_id))
-            details = {"identity_id": target.id, "provider": target.provider}
-            await work.record("identity.unlink", f"user:{caller.user_id}", details)
+            await record_unlink(work, target)
 
     def _refused(self, origin: Origin, reason: str, user_id: str) -> InvalidGrant:
         _log.info("identity_not_linked", reason=reason, user_id=user_id)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -16,9 +13,17 @@ import structlog
 from msgspec import Struct
 
 from agentbox.core.changes import Writing
-from agentbox.core.identities.accounts import Accounts
-from agentbox.core.identities.flows import Flows
+from agentbox.core.identities.accounts import Accounts, verified_email
+from agentbox.core.identities.flows import MOST_WAITING, Flows
+from agentbox.core.identities.proofs import (
+    digest_of,
+    is_browser,
+    is_digest_or_random,
+    is_foreign,
+    proves,
+)
 from agentbox.core.recognition.dispatch import Dispatcher, Named
+from agentbox.core.recognition.rates import Rates
 from agentbox.core.recognition.soundness import is_sound_answer
 from agentbox.core.signing_in import SignedIn, SigningIn
 from agentbox.errors import (
@@ -29,9 +34,11 @@ from agentbox.errors import (
     LoginFailed,
     NotFound,
     OutboundFailed,
+    RateLimited,
     ValidationFailed,
 )
 from agentbox.model.evidence import Identity
+from agentbox.model.formats.networks import counted_address
 from agentbox.model.formats.return_to import resolved_return_to
 from agentbox.model.principal import Origin
 from agentbox.plugin.authenticator import (
@@ -56,8 +63,10 @@ ASK_AGAIN: Final = 10
 
 SIGN_IN_AGAIN: Final = "The sign-in did not succeed. Begin again."
 
-_RANDOM = re.compile(r"[A-Za-z0-9_-]{43}")
-_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+BEGUN_AT_MOST: Final = "120/minute"
+"""Sign-ins that are begun from one address, in this process: nobody fills the flows alone."""
+
+_URL = re.compile(r"https?://[!-\"$-~]+")
 
 _log = structlog.get_logger("agentbox.login")
 
@@ -127,6 +136,7 @@ class Redirects:
         self._clock = clock
         self._own_origin = own_origin
         self._return_to = return_to
+        self._rates = Rates(clock)
         self._providers: dict[str, tuple[Named[RedirectAuthenticator], LoginProvider]] = {
             info.id: (Named(named.id, named.opened), info)
             for named in methods
@@ -138,6 +148,11 @@ class Redirects:
     def providers(self) -> Sequence[LoginProvider]:
         """What a login page may offer, in the order of the configuration."""
         return [info for _, info in self._providers.values()]
+
+    def require(self, provider: str, return_to: str | None) -> None:
+        """Raises `NotFound` and `ValidationFailed` as `begin` does."""
+        self._named(provider)
+        self._target(return_to)
 
     async def begin(
         self,
@@ -152,12 +167,15 @@ class Redirects:
         """Where to send the browser.
 
         Raises `NotFound` for a provider that is not configured, `ValidationFailed` for a
-        `return_to` that nobody may be sent to, `AuthenticatorUnavailable` while the provider does
-        not answer.
+        `return_to` that nobody may be sent to, `RateLimited` and `Overloaded` where too many have
+        been begun, `InvalidGrant` if the provider's plugin refuses, `AuthenticatorUnavailable`
+        while the provider does not answer.
         """
         named, _ = self._named(provider)
+        if wait := self._rates.wait(counted_address(origin.address), BEGUN_AT_MOST):
+            raise RateLimited("Too many sign-ins were begun.", retry_after=wait)
         target = self._target(return_to)
-        if code_challenge is not None and not _RANDOM.fullmatch(code_challenge):
+        if code_challenge is not None and not is_digest_or_random(code_challenge):
             raise ValidationFailed(
                 errors=[FieldFault("/code_challenge", "Not an S256 challenge (RFC 7636)")]
             )
@@ -166,19 +184,19 @@ class Redirects:
             named, lambda: named.opened.begin(context, RedirectLogin(provider)), origin, Challenge
         )
         url = challenge.data.get("url")
-        if not isinstance(url, str):
+        if challenge.kind != "redirect" or not isinstance(url, str) or not _URL.fullmatch(url):
             raise self._dispatcher.broke(named.id, "a redirect without an address")
-        known = browser if browser is not None and _RANDOM.fullmatch(browser) else None
+        known = browser if browser is not None and is_digest_or_random(browser) else None
         known = known or secrets.token_urlsafe(32)
         waiting = Waiting(
             provider=provider,
             state=challenge.state,
-            browser=_digest(known),
+            browser=digest_of(known),
             return_to=target,
             code_challenge=code_challenge,
             link=link,
         )
-        state = await self._flows.keep("redirect", waiting, FLOW_LIFETIME)
+        state = await self._flows.keep("redirect", waiting, FLOW_LIFETIME, at_most=MOST_WAITING)
         return Begun(f"{url}{'&' if '?' in url else '?'}{urlencode({'state': state})}", known)
 
     async def finish(
@@ -194,7 +212,7 @@ class Redirects:
             raise self._refused(origin, "unknown_flow")
         if waiting.provider != provider:
             raise self._refused(origin, "provider")
-        if not _is_browser(waiting.browser, browser):
+        if not is_browser(waiting.browser, browser):
             raise self._refused(origin, "browser")
         if provider not in self._providers:
             raise self._refused(origin, "provider")
@@ -206,6 +224,8 @@ class Redirects:
         )
         if judged.identity.authenticator_id != provider:
             raise self._dispatcher.broke(named.id, "an identity of another provider")
+        if not is_foreign(judged.identity):
+            raise self._refused(origin, "issuer")
         if waiting.link is not None:
             return Finished(redirect=waiting.return_to, to_link=(waiting.link, judged.identity))
         if waiting.return_to is None:
@@ -235,9 +255,9 @@ class Redirects:
         if landed.provider not in self._providers:
             raise self._refused(origin, "provider")
         if landed.code_challenge is not None:
-            if not _proves(landed.code_challenge, verifier):
+            if not proves(landed.code_challenge, verifier):
                 raise self._refused(origin, "verifier")
-        elif not _is_browser(landed.browser, browser):
+        elif not is_browser(landed.browser, browser):
             raise self._refused(origin, "browser")
         context = LoginContext(now=self._clock.now(), origin=origin)
         return await self._sign_in(Verified(landed.identity, accounts=landed.accounts), context)
@@ -250,8 +270,9 @@ class Redirects:
             known = await writing.tx.identities.find(identity.issuer, identity.subject)
             if known is None or known.user_id != user.id:
                 return False
-            email = identity.email if identity.email_verified else None
-            return await writing.tx.identities.note_use(known.id, email, writing.now)
+            return await writing.tx.identities.note_use(
+                known.id, verified_email(identity), writing.now
+            )
 
         try:
             user = await self._accounts.user_of(judged, context.origin)
@@ -303,20 +324,3 @@ class Redirects:
         _log.info("login_refused", reason=reason)
         self._signing_in.refused(origin, reason, user_id)
         return InvalidGrant(SIGN_IN_AGAIN)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _is_browser(digest: str, cookie: str | None) -> bool:
-    return cookie is not None and hmac.compare_digest(digest, _digest(cookie))
-
-
-def _proves(challenge: str, verifier: str | None) -> bool:
-    """RFC 7636 section 4.6."""
-    if verifier is None or not _VERIFIER.fullmatch(verifier):
-        return False
-    digest = hashlib.sha256(verifier.encode()).digest()
-    made = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return hmac.compare_digest(challenge, made)

@@ -20,6 +20,7 @@ from agentbox.errors import (
     ValidationFailed,
     WeakPassword,
 )
+from agentbox.model.access.decisions import require_fresh
 from agentbox.model.principal import PASSWORD_CHANGE_REQUIRED, Origin, Principal
 from agentbox.model.secret import Secret
 from agentbox.model.users import PasswordRecord, User
@@ -114,14 +115,18 @@ class Passwords:
     ) -> None:
         """Change the caller's password; its other sessions end, this one goes on without limits.
 
-        The current password is not looked at in a session that must change it. Raises
-        `InvalidPassword`, `RateLimited` after too many of them, `WeakPassword`, and what `accept`
-        raises.
+        The current password is not looked at in a session that must change it, nor asked of a user
+        who has none: that one must have just signed in, by whatever it does sign in by. Raises
+        `InvalidPassword`, `RateLimited` after too many of them, `InsufficientUserAuthentication`,
+        `WeakPassword`, and what `accept` raises.
         """
         async with self._storage.transaction(read_only=True) as tx:
             record = await tx.passwords.get(caller.user_id)
         if PASSWORD_CHANGE_REQUIRED not in caller.restrictions:
-            await self._check_current(caller.user_id, origin, record, current)
+            if record is None and current is None:
+                require_fresh(caller, caller.evaluated_at)
+            else:
+                await self._check_current(caller.user_id, origin, record, current)
         user = caller.user
         if record is not None and await self._matches(record.password_hash, new):
             raise _weak(_NEW, "The new password is the current one.")

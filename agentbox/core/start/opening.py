@@ -14,9 +14,12 @@ from agentbox.core.recognition.recognition import ChainLink
 from agentbox.errors import PluginError, StartError
 from agentbox.loader import Plugins
 from agentbox.model.access.scopes import ScopeRule, is_plugin_scope
+from agentbox.model.formats.provider_id import RESERVED, is_provider_id
 from agentbox.plugin.authenticator import (
     LoginMethod,
+    LoginProvider,
     PasswordHasher,
+    RedirectAuthenticator,
     RequestAuthenticator,
     TokenIssuer,
 )
@@ -79,6 +82,35 @@ class Abilities:
             raise StartError(
                 f"{self.methods[0].id} signs people in, but no enabled plugin mints access tokens. "
                 'Add "jwt" to [plugins] enabled.'
+            )
+        _check_providers(self.methods)
+
+
+def _check_providers(methods: Iterable[Named[LoginMethod]]) -> None:
+    """Every provider has an id of its own, which is no other method's: sessions tell by it how they
+    began, and addresses whom they lead to."""
+    taken = {named.id: named.id for named in methods}
+    for named in methods:
+        seen: set[str] = set()
+        for info in _providers_of(named):
+            if taken.setdefault(info.id, named.id) != named.id or info.id in seen:
+                raise StartError(
+                    f"{named.id}: the provider {info.id!r} has the id of another one. "
+                    "Give each provider and each authenticator an id of its own."
+                )
+            seen.add(info.id)
+
+
+def _providers_of(named: Named[LoginMethod]) -> Iterator[LoginProvider]:
+    if not isinstance(named.opened, RedirectAuthenticator):
+        return
+    for info in named.opened.providers:
+        if not isinstance(info, LoginProvider) or not isinstance(info.name, str):
+            raise PluginError(f"{named.id}: {type(info).__name__} is no LoginProvider. Give those.")
+        if not isinstance(info.id, str) or not is_provider_id(info.id):
+            raise StartError(
+                f"{named.id}: {info.id!r} is no id of a provider. Use 1 to 32 of a-z 0-9 -, the "
+                f"first a letter, and none of {', '.join(sorted(RESERVED))}."
             )
 
 

@@ -52,6 +52,9 @@ TAKE_FLOW = (
     "DELETE FROM login_flows WHERE id = $1 AND expires_at > $2"
     " RETURNING id, authenticator_id, sealed_state, expires_at"
 )
+COUNT_FLOWS = (
+    "SELECT count(*) FROM (SELECT expires_at FROM login_flows ORDER BY expires_at LIMIT $1) AS some"
+)
 PURGE_FLOWS = "DELETE FROM login_flows WHERE expires_at < $1 RETURNING id"
 
 
@@ -164,3 +167,6 @@ class SqlLoginFlowStore(LoginFlowStore):
 
     async def purge(self, before: datetime) -> int:
         return len(await self._db.fetch(PURGE_FLOWS, before))
+
+    async def count(self, at_most: int) -> int:
+        return int((await self._db.fetch(COUNT_FLOWS, at_most))[0][0])

@@ -176,4 +176,8 @@ class LoginFlowStore(ABC):
         """Remove it and return it, in one statement; None if it is gone or expired."""
 
     @abstractmethod
+    async def count(self, at_most: int) -> int:
+        """How many there are, expired or not; counted no further than to `at_most`."""
+
+    @abstractmethod
     async def purge(self, before: datetime) -> int: ...

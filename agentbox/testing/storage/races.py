@@ -26,6 +26,7 @@ from agentbox.testing.samples import (
     a_user,
     an_api_key,
     an_environment,
+    an_identity,
 )
 from agentbox.testing.storage.harness import StorageFactory, StorageTests
 
@@ -217,6 +218,34 @@ class RaceTests(StorageTests):
             await tx.password_resets.put(reset)
 
         got = await _race(both, lambda tx, n: tx.password_resets.take("user-1", reset.digest, NOON))
+
+        assert sorted(map(str, got)) == ["False"] * (RACERS - 1) + ["True"]
+
+    async def test_one_of_many_links_an_identity(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            for number in range(RACERS):
+                await tx.users.add(a_user(str(number)))
+
+        def link(tx: Transaction, number: int) -> Awaitable[object]:
+            return tx.identities.add(
+                an_identity(str(number), user_id=str(number), subject="the same")
+            )
+
+        got = await _race(both, link)
+
+        assert got.count(None) == 1
+        assert [type(answer) for answer in got].count(Conflict) == RACERS - 1
+        async with both[0].transaction(read_only=True) as tx:
+            linked = await tx.identities.find(an_identity().issuer, "the same")
+        assert linked is not None
+        assert linked.id == str(got.index(None))
+
+    async def test_one_of_many_deletes_an_identity(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.identities.add(an_identity())
+
+        got = await _race(both, lambda tx, n: tx.identities.delete("identity-1"))
 
         assert sorted(map(str, got)) == ["False"] * (RACERS - 1) + ["True"]
 

@@ -25,6 +25,7 @@ from agentbox.testing.samples import (
     an_api_key,
     an_environment,
     an_event,
+    an_identity,
 )
 from agentbox.testing.storage.harness import StorageTests
 
@@ -96,6 +97,25 @@ class RollbackTests(StorageTests):
             assert await tx.environments.count(BLUE) == 1
             assert await tx.api_keys.get(key.id) == key
             assert await tx.password_resets.get("user-1") == a_password_reset()
+
+    async def test_an_exception_undoes_links_of_identities(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for id_ in ("used", "deleted"):
+                await tx.identities.add(an_identity(id_))
+
+        with pytest.raises(Refused):
+            async with storage.transaction() as tx:
+                await tx.identities.add(an_identity("added"))
+                await tx.identities.note_use("used", None, NOON + HOUR)
+                await tx.identities.delete("deleted")
+                raise Refused
+
+        async with storage.transaction(read_only=True) as tx:
+            assert list(await tx.identities.of_user("user-1")) == [
+                an_identity("deleted"),
+                an_identity("used"),
+            ]
 
     async def test_a_guess_that_is_refused_charges_nothing(self, storage: Storage) -> None:
         counters = (Counter("account", "user-1"), Counter("total"))

@@ -19,6 +19,7 @@ from agentbox.testing.samples import (
     an_entry,
     an_environment,
     an_event,
+    an_identity,
 )
 from agentbox.testing.storage.harness import StorageTests
 
@@ -102,6 +103,33 @@ class TextTests(StorageTests):
                 EnvironmentFilter(search=short, label=(f"{short}.", "")),
             ):
                 assert list(await tx.environments.list(where, Page(9), "user-1")) == [seen]
+
+    @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+    async def test_an_identity_is_found_by_a_text_exactly(
+        self, storage: Storage, text: str
+    ) -> None:
+        short = text[:200]  # the key is indexed
+        by_subject = an_identity("1", subject=short, provider=text, email=text)
+        by_issuer = an_identity("2", issuer=short, subject=short)
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.identities.add(by_subject)
+            await tx.identities.add(by_issuer)
+
+            assert await tx.identities.find(by_subject.issuer, short) == by_subject
+            assert await tx.identities.find(short, short) == by_issuer
+
+    async def test_a_composed_and_a_decomposed_subject_are_two(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for name in ("composed", "decomposed"):
+                await tx.identities.add(an_identity(name, subject=NASTY[name]))
+            found = [
+                await tx.identities.find(an_identity().issuer, NASTY[name])
+                for name in ("composed", "decomposed")
+            ]
+
+        assert [identity and identity.id for identity in found] == ["composed", "decomposed"]
 
     @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
     async def test_a_search_of_environments_takes_a_text_as_it_is(

@@ -16,6 +16,7 @@ from agentbox.testing.samples import (
     an_api_key,
     an_environment,
     an_event,
+    an_identity,
 )
 from agentbox.testing.storage.harness import StorageTests, in_transaction
 
@@ -78,11 +79,13 @@ class UniquenessTests(StorageTests):
             await tx.environments.add(an_environment())
             await tx.environments.add(an_environment("another"))
             await tx.grants.add(a_grant())
+            await tx.identities.add(an_identity())
 
         for add in (
             lambda tx: tx.users.add(a_user(username="another")),
             lambda tx: tx.environments.add(an_environment(labels={"a": "b"})),
             lambda tx: tx.grants.add(a_grant(environment_id="another")),
+            lambda tx: tx.identities.add(an_identity(subject="another")),
             lambda tx: tx.sessions.add(a_session()),
             lambda tx: tx.login_flows.add(a_login_flow()),
             lambda tx: tx.api_keys.add(an_api_key(), a_digest("another")),
@@ -91,6 +94,22 @@ class UniquenessTests(StorageTests):
         ):
             with pytest.raises(Conflict):
                 await in_transaction(storage, add)
+
+    async def test_an_identity_is_linked_once_to_whomever(self, storage: Storage) -> None:
+        first = an_identity()
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user("user-1"))
+            await tx.users.add(a_user("user-2"))
+            await tx.identities.add(first)
+            elsewhere = an_identity("2", issuer="https://other.example.org", subject=first.subject)
+            await tx.identities.add(elsewhere)
+            await tx.identities.add(an_identity("3", email=first.email))
+
+        for user_id in ("user-1", "user-2"):
+            again = an_identity("4", user_id=user_id, subject=first.subject, provider="renamed")
+            with pytest.raises(Conflict, match="identity"):
+                async with storage.transaction() as tx:
+                    await tx.identities.add(again)
 
     async def test_a_digest_is_unique(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

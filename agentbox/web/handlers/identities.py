@@ -130,14 +130,17 @@ class IdentityHandlers:
         finished = await self._redirects.finish(
             request.path["provider"], data, request.origin, browser=request.cookie
         )
-        if finished.to_link is not None:
-            await self._linking.finish(*finished.to_link, request.origin)
         if finished.signed_in is not None:
             body: LoginOut = login_out(finished.signed_in)
             return RouteResponse(body=body, headers=_no_cookie())
-        if finished.redirect is not None:
-            return RouteResponse(status=302, headers={"Location": finished.redirect})
-        return RouteResponse(status=204)
+        # A sign-in that ends elsewhere is exchanged with the cookie; a link is done.
+        headers: dict[str, str] = {}
+        if finished.to_link is not None:
+            await self._linking.finish(*finished.to_link, request.origin)
+            headers = _no_cookie()
+        if finished.redirect is None:
+            return RouteResponse(status=204, headers=headers)
+        return RouteResponse(status=302, headers={"Location": finished.redirect, **headers})
 
 
 def _cookie(browser: str) -> dict[str, str]:

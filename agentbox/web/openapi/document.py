@@ -33,6 +33,9 @@ _REQUEST_ID: Final = {
         "schema": {"type": "string"},
     }
 }
+_LOCATION: Final = {
+    "Location": {"description": "Where the browser goes.", "schema": {"type": "string"}}
+}
 
 
 def document(routes: Sequence[Route]) -> dict[str, Any]:
@@ -138,13 +141,16 @@ def _query_parameters(route: Route, schemas: Schemas) -> Iterator[dict[str, Any]
 
 
 def _success(route: Route, schemas: Schemas) -> dict[str, Any]:
-    answer: dict[str, Any] = {
-        "description": HTTPStatus(route.status).phrase,
-        "headers": _REQUEST_ID,
-    }
+    answers = {str(status): _without_body(status) for status in (route.status, *route.also)}
     if route.response is not None:
-        answer["content"] = {route.content_type: {"schema": schemas.reference(route.response)}}
-    return {str(route.status): answer}
+        content = {route.content_type: {"schema": schemas.reference(route.response)}}
+        answers[str(route.status)]["content"] = content
+    return answers
+
+
+def _without_body(status: int) -> dict[str, Any]:
+    headers = _REQUEST_ID | _LOCATION if 300 <= status < 400 else _REQUEST_ID
+    return {"description": HTTPStatus(status).phrase, "headers": headers}
 
 
 def _problems(route: Route, schemas: Schemas) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentbox.errors import (
     AuthenticatorUnavailable,
+    InsufficientUserAuthentication,
     InvalidCredentials,
     InvalidGrant,
     InvalidPassword,
@@ -37,6 +38,7 @@ LOGIN_ERRORS: tuple[type[Problem], ...] = (
 CHANGE_PASSWORD_ERRORS: tuple[type[Problem], ...] = (
     SessionRequired,
     InvalidPassword,
+    InsufficientUserAuthentication,
     RateLimited,
     WeakPassword,
     Overloaded,

@@ -23,7 +23,14 @@ from agentbox.web.routes.place import API
 
 FRESH = Access(kind="session", fresh=True)
 
-BEGIN_ERRORS: tuple[type[Problem], ...] = (NotFound, AuthenticatorUnavailable, StorageFull)
+BEGIN_ERRORS: tuple[type[Problem], ...] = (
+    NotFound,
+    InvalidGrant,
+    RateLimited,
+    Overloaded,
+    AuthenticatorUnavailable,
+    StorageFull,
+)
 FINISH_ERRORS: tuple[type[Problem], ...] = (InvalidGrant, AuthenticatorUnavailable, StorageFull)
 
 
@@ -81,6 +88,7 @@ def _coming_back(identities: IdentityHandlers) -> list[Route]:
             summary="Where a provider sends the browser back to",
             query=shapes.CallbackQuery,
             response=LoginOut,
+            also=(204, 302),
             cookie=FLOW_COOKIE,
             errors=FINISH_ERRORS,
             tag="auth",
@@ -93,6 +101,7 @@ def _coming_back(identities: IdentityHandlers) -> list[Route]:
             summary="The same, sent by a page that the provider sent the browser back to",
             body=shapes.CallbackBody,
             response=LoginOut,
+            also=(204, 302),
             cookie=FLOW_COOKIE,
             errors=FINISH_ERRORS,
             tag="auth",
@@ -134,13 +143,7 @@ def _of_oneself(identities: IdentityHandlers) -> list[Route]:
             body_required=False,
             response=shapes.UrlOut,
             cookie=FLOW_COOKIE,
-            errors=(
-                SessionRequired,
-                InvalidPassword,
-                RateLimited,
-                Overloaded,
-                *BEGIN_ERRORS,
-            ),
+            errors=(SessionRequired, InvalidPassword, *BEGIN_ERRORS),
             tag="auth",
         ),
         Route(

@@ -8,6 +8,7 @@ from agentbox_sqlite.storage import SqliteStorage
 from tests.storage.faulty import (
     audit,
     environments,
+    identities,
     keys,
     lists,
     people,
@@ -17,6 +18,7 @@ from tests.storage.faulty import (
 
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **people.FAULTS,
+    **identities.FAULTS,
     **keys.FAULTS,
     **environments.FAULTS,
     **lists.FAULTS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentbox.testing.storage.crud.audit import AuditTests
 from agentbox.testing.storage.crud.environments import EnvironmentTests
 from agentbox.testing.storage.crud.grants import GrantTests
+from agentbox.testing.storage.crud.identities import IdentityTests
 from agentbox.testing.storage.crud.keys import KeyTests
 from agentbox.testing.storage.crud.people import PersonTests
 from agentbox.testing.storage.crud.records import RecordTests
@@ -14,6 +15,7 @@ from agentbox.testing.storage.crud.throttles import ThrottleTests
 
 class CrudTests(
     PersonTests,
+    IdentityTests,
     SessionTests,
     ThrottleTests,
     KeyTests,

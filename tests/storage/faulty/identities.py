@@ -1,0 +1,191 @@
+"""Faults around sign-ins at other sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from agentbox.errors import Conflict
+from agentbox.testing.storage import (
+    CrudTests,
+    RaceTests,
+    RollbackTests,
+    TextTests,
+    UniquenessTests,
+)
+from agentbox_sqlite.storage import SqliteStorage
+from tests.storage.faulty.people import CommitsAnyway
+from tests.storage.faulty.spoilt import NoForeignKeys, Spoilt
+
+FIND_LOOSELY = (
+    "SELECT id, user_id, issuer, subject, provider, email, linked_at, last_used FROM identities"
+    " WHERE lower(issuer) = lower($1) AND lower(subject) = lower($2)"
+)
+
+
+class ForgetsTheEmail(Spoilt):
+    """Keeps every field of an identity but one."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.identities.add
+
+        async def add(identity: Any) -> None:
+            await right(msgspec.structs.replace(identity, email=None))
+
+        tx.identities.add = add
+
+
+class FindsLoosely(Spoilt):
+    """Takes two subjects for one that differ in case alone."""
+
+    def spoil(self, tx: Any) -> None:
+        store = tx.identities
+
+        async def find(issuer: str, subject: str) -> Any:
+            rows = await tx._db.fetch(FIND_LOOSELY, issuer, subject)
+            return store._identity(rows[0]) if rows else None
+
+        tx.identities.find = find
+
+
+class FindsByTheEmail(Spoilt):
+    """Takes an address for a subject where there is no such subject."""
+
+    def spoil(self, tx: Any) -> None:
+        right, db = tx.identities.find, tx._db
+
+        async def find(issuer: str, subject: str) -> Any:
+            rows = await db.fetch("SELECT subject FROM identities WHERE email = $1", subject)
+            return await right(issuer, rows[0][0] if rows else subject)
+
+        tx.identities.find = find
+
+
+class ListsIdentitiesOfAll(Spoilt):
+    """Gives everybody the identities in the order of their ids."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.identities.of_user
+
+        async def of_user(user_id: str) -> Any:
+            return sorted(await right(user_id), key=lambda identity: str(identity.id))
+
+        tx.identities.of_user = of_user
+
+
+class NotesUsesEverywhere(Spoilt):
+    """Notes a use on all identities there are."""
+
+    def spoil(self, tx: Any) -> None:
+        right, db = tx.identities.note_use, tx._db
+
+        async def note_use(identity_id: str, email: str | None, now: datetime) -> bool:
+            for row in await db.fetch("SELECT id FROM identities"):
+                await right(row[0], email, now)
+            return bool(await right(identity_id, email, now))
+
+        tx.identities.note_use = note_use
+
+
+class DeletesIdentitiesTwice(Spoilt):
+    """Says that it has deleted what was gone."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.identities.delete
+
+        async def delete(identity_id: str) -> bool:
+            await right(identity_id)
+            return True
+
+        tx.identities.delete = delete
+
+
+class KeepsIdentitiesOfTheDead(NoForeignKeys):
+    """Leaves the identities of a user who is deleted to whoever comes next."""
+
+
+class LinksTwice(Spoilt):
+    """Gives an identity to the last one who asks for it."""
+
+    def spoil(self, tx: Any) -> None:
+        right, db = tx.identities.add, tx._db
+
+        async def add(identity: Any) -> None:
+            await db.fetch(
+                "DELETE FROM identities WHERE issuer = $1 AND subject = $2",
+                identity.issuer,
+                identity.subject,
+            )
+            await right(identity)
+
+        tx.identities.add = add
+
+
+class LinksForAll(Spoilt):
+    """Lets everybody believe that the identity is theirs."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.identities.add
+
+        async def add(identity: Any) -> None:
+            try:
+                await right(identity)
+            except Conflict:
+                return
+
+        tx.identities.add = add
+
+
+class DeletesForAll(DeletesIdentitiesTwice):
+    """Lets everybody believe that they have deleted it."""
+
+
+class KeepsLinksOfTheUndone(CommitsAnyway):
+    """Keeps what was done to identities before an exception."""
+
+
+class ComposesSubjects(Spoilt):
+    """Looks for subjects in another form than they were given."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.identities.find
+
+        async def find(issuer: str, subject: str) -> Any:
+            return await right(issuer, subject.replace("e\u0301", "é"))
+
+        tx.identities.find = find
+
+
+class TrimsSubjects(Spoilt):
+    """Keeps subjects without the spaces around them."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.identities.add
+
+        async def add(identity: Any) -> None:
+            await right(msgspec.structs.replace(identity, subject=identity.subject.strip()))
+
+        tx.identities.add = add
+
+
+FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
+    ForgetsTheEmail: (CrudTests, "test_an_identity_comes_back_with_every_field"),
+    FindsLoosely: (CrudTests, "test_an_identity_is_found_letter_by_letter"),
+    FindsByTheEmail: (CrudTests, "test_an_identity_is_found_letter_by_letter"),
+    ListsIdentitiesOfAll: (
+        CrudTests,
+        "test_a_user_s_identities_are_listed_the_first_linked_first",
+    ),
+    NotesUsesEverywhere: (CrudTests, "test_a_use_is_noted_on_that_identity_alone"),
+    DeletesIdentitiesTwice: (CrudTests, "test_an_identity_is_deleted_once"),
+    KeepsIdentitiesOfTheDead: (CrudTests, "test_deleting_a_user_takes_its_identities_along"),
+    LinksTwice: (UniquenessTests, "test_an_identity_is_linked_once_to_whomever"),
+    LinksForAll: (RaceTests, "test_one_of_many_links_an_identity"),
+    DeletesForAll: (RaceTests, "test_one_of_many_deletes_an_identity"),
+    KeepsLinksOfTheUndone: (RollbackTests, "test_an_exception_undoes_links_of_identities"),
+    ComposesSubjects: (TextTests, "test_a_composed_and_a_decomposed_subject_are_two"),
+    TrimsSubjects: (TextTests, "test_an_identity_is_found_by_a_text_exactly"),
+}
