@@ -61,8 +61,10 @@ class Accounts:
             if user is not None:
                 return user
             holder = await work.tx.users.by_email(email) if email else None
-            if holder is not None and _may_link(holder, policy):
+            if holder is not None:
                 await work.alone_with_logins_of(holder.id)
+                holder = await work.tx.users.get(holder.id)  # as those logins have left it
+            if holder is not None and _may_link(holder, policy):
                 holder = await _wiped(work, holder)
                 await link(work, holder.id, identity, by="email")
                 return holder

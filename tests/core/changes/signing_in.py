@@ -122,9 +122,9 @@ def refresh_tokens(*secrets: bytes, grace: float = 10) -> RefreshTokens:
     return RefreshTokens(RootSecret(secrets or [b"1" * 32]).macs("refresh"), lifetimes)
 
 
-def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
+def signing_in(world: World, **parts: Any) -> SigningIn:
     issuer = parts.get("issuer", Issuer())
-    signing_in = SigningIn(
+    return SigningIn(
         policies=named("p", parts.get("policies", [])),
         tokens=AccessTokens(
             issuer=None if issuer is None else Named("i0", issuer),
@@ -140,9 +140,12 @@ def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
         refresh_tokens=refresh_tokens(),
         refusals=world.refusals,
     )
+
+
+def login(world: World, *methods: LoginMethod, **parts: Any) -> Login:
     return Login(
         named("m", methods),
-        signing_in=signing_in,
+        signing_in=signing_in(world, **parts),
         storage=world.storage,
         clock=world.clock,
         sealer=RootSecret([b"1" * 32]),

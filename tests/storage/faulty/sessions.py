@@ -90,7 +90,20 @@ class ListsTheIdle(Spoilt):
         tx.sessions.add = add
 
 
+class CountsAllFlows(Spoilt):
+    """Counts on where it could have stopped."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.login_flows.count
+
+        async def count(at_most: int) -> int:
+            return int(await right(1_000_000))
+
+        tx.login_flows.count = count
+
+
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
+    CountsAllFlows: (CrudTests, "test_login_flows_are_counted_up_to_a_limit"),
     RotatesFromMemory: (RaceTests, "test_one_of_many_goes_on_with_a_session"),
     RotatesFromAnywhere: (CrudTests, "test_a_session_goes_on_from_its_generation_alone"),
     RotatesTheDead: (CrudTests, "test_a_session_that_is_over_does_not_go_on"),

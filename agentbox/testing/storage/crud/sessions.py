@@ -33,6 +33,14 @@ class SessionTests(StorageTests):
             assert await tx.sessions.get("plain") == a_session("plain", amr=())
             assert await tx.sessions.get("none") is None
 
+    async def test_login_flows_are_counted_up_to_a_limit(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            assert await tx.login_flows.count(2) == 0
+            for number in range(3):
+                await tx.login_flows.add(a_login_flow(str(number), expires_at=NOON - HOUR))
+                assert await tx.login_flows.count(2) == min(number + 1, 2)
+            assert await tx.login_flows.count(9) == 3
+
     async def test_a_session_ends_once_and_stays_ended(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await tx.users.add(a_user())

@@ -1,0 +1,387 @@
+"""One links a sign-in while signed in, and takes it away again, unless nothing else is left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from agentbox.errors import (
+    Conflict,
+    InvalidGrant,
+    InvalidPassword,
+    InvalidToken,
+    NotFound,
+    SessionRequired,
+    ValidationFailed,
+)
+from agentbox.model.access.roles import Role
+from agentbox.model.evidence import LOCAL_ISSUER
+from agentbox.model.principal import Principal
+from agentbox.model.secret import Secret
+from agentbox.model.users import Status, User
+from tests.core.identities.at_sites import (
+    NOBODY,
+    PAGE,
+    Site,
+    Sites,
+    add_link,
+    judged,
+    query_of,
+    rows,
+    someone,
+    with_email,
+)
+from tests.core.world import HERE, World, add_session, add_user, signed_in, with_key
+
+PASSWORD = "the-password-of-mine"
+MINE = judged(with_email("mine", "me@example.org"), NOBODY)
+
+
+@pytest.fixture
+async def user(world: World) -> User:
+    return await add_user(world.storage, password=PASSWORD)
+
+
+@pytest.fixture
+async def caller(world: World, user: User) -> Principal:
+    return await signed_in(world.storage, user)
+
+
+async def begun(sites: Sites, caller: Principal, **options: Any) -> tuple[str, str]:
+    values = {"current_password": Secret(PASSWORD), "browser": None} | options
+    one = await sites.linking.begin(caller, HERE, "example", **values)
+    return query_of(one.url)["state"], one.browser
+
+
+async def finish(sites: Sites, state: str, browser: str) -> None:
+    finished = await sites.back(state, browser)
+    assert finished.to_link is not None
+    await sites.linking.finish(*finished.to_link, HERE)
+
+
+async def ended(world: World, session_id: str | None) -> bool:
+    session = await world.session(session_id)
+    assert session is not None
+    return session.ended_at is not None
+
+
+# --- Linking.
+
+
+async def test_what_is_linked_signs_in(world: World, user: User, caller: Principal) -> None:
+    sites = Sites(world, Site(MINE, MINE))
+    linked = await sites.link(caller, PASSWORD)
+
+    assert (linked.user_id, linked.subject, linked.provider) == (user.id, "mine", "example")
+    assert (await sites.sign_in()).user.id == user.id
+
+
+@pytest.mark.parametrize("role", [*Role])
+async def test_everybody_may_link_while_signed_in(world: World, role: Role) -> None:
+    # OA-07: also those whom an address never links
+    user = await add_user(world.storage, role, password=PASSWORD)
+    sites = Sites(world, Site(MINE))
+
+    await sites.link(await signed_in(world.storage, user), PASSWORD)
+
+    assert len(await sites.linked(user)) == 1
+
+
+async def test_a_link_opens_no_session_and_takes_no_address(
+    world: World, user: User, caller: Principal
+) -> None:
+    sites = Sites(world, Site(MINE))
+    state, browser = await begun(sites, caller)
+
+    finished = await sites.back(state, browser)
+
+    assert finished.signed_in is finished.redirect is None
+    assert (await world.user(user.id)) == user
+    assert rows(await world.audit(), "session.begin") == []
+
+
+async def test_a_link_may_end_at_a_page_without_a_code(world: World, caller: Principal) -> None:
+    sites = Sites(world, Site(MINE))
+    state, browser = await begun(sites, caller, return_to=PAGE)
+
+    assert (await sites.back(state, browser)).redirect == PAGE
+
+
+async def test_all_other_sessions_end(world: World, user: User, caller: Principal) -> None:
+    # OA-07
+    other = await add_session(world.storage, user)
+    await Sites(world, Site(MINE)).link(caller, PASSWORD)
+
+    assert await ended(world, other.id)
+    assert not await ended(world, caller.session_id)
+
+
+async def test_a_link_is_in_the_audit(world: World, user: User, caller: Principal) -> None:
+    linked = await Sites(world, Site(MINE)).link(caller, PASSWORD)
+
+    [row] = rows(await world.audit(), "identity.link")
+    assert (row.actor, row.target) == (f"user:{user.id}", f"user:{user.id}")
+    assert row.details == {"identity_id": linked.id, "provider": "example", "by": "session"}
+
+
+@pytest.mark.parametrize("password", [None, "another-password"])
+async def test_who_has_a_password_gives_it(
+    world: World, caller: Principal, password: str | None
+) -> None:
+    # OA-07
+    sites = Sites(world, Site(MINE))
+
+    with pytest.raises(ValidationFailed if password is None else InvalidPassword):
+        await begun(sites, caller, current_password=Secret(password) if password else None)
+    async with world.storage.transaction(read_only=True) as tx:
+        assert await tx.login_flows.count(9) == 0
+
+
+async def test_who_has_none_links_without(world: World) -> None:
+    user = await add_user(world.storage)
+    await add_link(world, user, someone("first"))
+    sites = Sites(world, Site(MINE))
+
+    await sites.link(await signed_in(world.storage, user))
+
+    assert {each.subject for each in await sites.linked(user)} == {"first", "mine"}
+
+
+async def test_an_api_key_links_nothing(world: World, user: User) -> None:
+    key = await with_key(world.storage, user, ["self:write"])
+    with pytest.raises(SessionRequired):
+        await begun(Sites(world, Site(MINE)), key)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [({"return_to": "https://evil.example/"}, ValidationFailed), ({"provider": "none"}, NotFound)],
+)
+async def test_what_can_t_be_begun_asks_for_no_password(
+    world: World, caller: Principal, options: dict[str, str], error: type[Exception]
+) -> None:
+    sites = Sites(world, Site(MINE))
+    provider = options.pop("provider", "example")
+    with pytest.raises(error):
+        await sites.linking.begin(
+            caller,
+            HERE,
+            provider,
+            current_password=Secret(PASSWORD),
+            browser=None,
+            return_to=options.get("return_to"),
+        )
+
+    assert rows(await world.audit(), "session.reauthenticate") == []
+
+
+async def test_a_callback_in_another_browser_links_nothing(
+    world: World, user: User, caller: Principal
+) -> None:
+    # OA-01
+    sites = Sites(world, Site(MINE))
+    state, _ = await begun(sites, caller)
+    with pytest.raises(InvalidGrant):
+        await sites.back(state, "x" * 43)
+
+    assert await sites.linked(user) == []
+
+
+@pytest.mark.parametrize("how", ["ended", "expired", "disabled", "deleted"])
+async def test_nothing_is_linked_to_somebody_who_is_gone_meanwhile(
+    world: World, user: User, caller: Principal, how: str
+) -> None:
+    # OA-09
+    sites = Sites(world, Site(MINE))
+    state, browser = await begun(sites, caller)
+    async with world.storage.transaction() as tx:
+        if how == "ended":
+            await tx.sessions.end(caller.session_id or "", world.clock.now())
+        elif how == "deleted":
+            await tx.users.delete(user.id)
+    if how == "disabled":
+        await world.change(user, status=Status.INACTIVE)
+    if how == "expired":
+        async with world.storage.transaction() as tx:
+            await tx.sessions.purge(world.clock.now().replace(year=2099))
+    with pytest.raises(InvalidGrant):
+        await finish(sites, state, browser)
+
+    assert await sites.linked(user) == []
+    assert await sites.refused() == [(f"user:{user.id}", "session")]
+
+
+async def test_what_is_somebody_s_is_not_linked_to_another(
+    world: World, user: User, caller: Principal
+) -> None:
+    owner = await add_user(world.storage)
+    await add_link(world, owner, MINE.identity)
+    other = await add_session(world.storage, user)
+    sites = Sites(world, Site(MINE))
+    with pytest.raises(InvalidGrant):
+        await sites.link(caller, PASSWORD)
+
+    assert await sites.linked(user) == []
+    assert len(await sites.linked(owner)) == 1
+    assert not await ended(world, other.id)
+    assert await sites.refused() == [(f"user:{user.id}", "identity_taken")]
+
+
+async def test_what_is_one_s_own_already_is_not_linked_again(
+    world: World, user: User, caller: Principal
+) -> None:
+    sites = Sites(world, Site(MINE, MINE))
+    await sites.link(caller, PASSWORD)
+    with pytest.raises(InvalidGrant):
+        await sites.link(caller, PASSWORD)
+
+    assert len(await sites.linked(user)) == 1
+
+
+@pytest.mark.parametrize("identity", [someone("u", issuer=LOCAL_ISSUER), someone("")])
+async def test_what_is_no_identity_is_not_linked(
+    world: World, user: User, caller: Principal, identity: Any
+) -> None:
+    # OA-05
+    sites = Sites(world, Site(judged(identity)))
+    with pytest.raises(InvalidGrant):
+        await sites.link(caller, PASSWORD)
+
+    assert await sites.linked(user) == []
+
+
+async def test_of_two_who_link_one_identity_at_once_one_wins(world: World) -> None:
+    users = [await add_user(world.storage, password=PASSWORD) for _ in range(4)]
+    callers = [await signed_in(world.storage, user) for user in users]
+    sites = Sites(world, Site(*[MINE] * 4))
+
+    got = await asyncio.gather(
+        *(sites.link(caller, PASSWORD) for caller in callers), return_exceptions=True
+    )
+
+    assert [type(each) for each in got].count(InvalidGrant) == 3
+    assert sum([len(await sites.linked(user)) for user in users]) == 1
+    assert len(rows(await world.audit(), "identity.link")) == 1
+
+
+async def test_a_link_and_a_first_sign_in_at_once_make_one_link(
+    world: World, user: User, caller: Principal
+) -> None:
+    both = judged(someone("mine"))
+    sites = Sites(world, Site(both, both))
+
+    got = await asyncio.gather(
+        sites.link(caller, PASSWORD), sites.sign_in(), return_exceptions=True
+    )
+
+    assert [each for each in got if isinstance(each, BaseException)] in ([], [got[0]])
+    async with world.storage.transaction(read_only=True) as tx:
+        linked = await tx.identities.find(both.identity.issuer, "mine")
+    assert linked is not None
+    assert len(rows(await world.audit(), "identity.link")) == 1
+
+
+# --- Unlinking.
+
+
+async def test_what_is_taken_away_signs_in_no_more(
+    world: World, user: User, caller: Principal
+) -> None:
+    other = await add_session(world.storage, user)
+    linked = await add_link(world, user, MINE.identity)
+    sites = Sites(world, Site(MINE))
+
+    await sites.linking.unlink(caller, HERE, linked.id)
+
+    assert await sites.linked(user) == []
+    assert await ended(world, other.id)
+    assert not await ended(world, caller.session_id)
+    with pytest.raises(InvalidGrant):
+        await sites.sign_in()
+    [row] = rows(await world.audit(), "identity.unlink")
+    assert (row.actor, row.target) == (f"user:{user.id}", f"user:{user.id}")
+    assert row.details == {"identity_id": linked.id, "provider": "example"}
+
+
+@pytest.mark.parametrize("whose", ["somebody else's", "nobody's"])
+async def test_only_one_s_own_is_taken_away(world: World, caller: Principal, whose: str) -> None:
+    owner = await add_user(world.storage)
+    linked = await add_link(world, owner, someone("theirs"))
+    sites = Sites(world, Site())
+    with pytest.raises(NotFound):
+        await sites.linking.unlink(caller, HERE, linked.id if whose != "nobody's" else "none")
+
+    assert len(await sites.linked(owner)) == 1
+
+
+async def test_the_last_way_in_is_not_taken_away(world: World) -> None:
+    user = await add_user(world.storage)
+    caller = await signed_in(world.storage, user)
+    linked = await add_link(world, user, someone())
+    sites = Sites(world, Site())
+    with pytest.raises(Conflict):
+        await sites.linking.unlink(caller, HERE, linked.id)
+
+    assert len(await sites.linked(user)) == 1
+
+
+async def test_another_one_is_a_way_in(world: World) -> None:
+    user = await add_user(world.storage)
+    caller = await signed_in(world.storage, user)
+    linked = [await add_link(world, user, someone(subject)) for subject in ("1", "2")]
+    sites = Sites(world, Site())
+
+    await sites.linking.unlink(caller, HERE, linked[0].id)
+
+    with pytest.raises(Conflict):
+        await sites.linking.unlink(caller, HERE, linked[1].id)
+
+
+async def test_one_of_a_provider_that_is_gone_is_no_way_in(world: World) -> None:
+    user = await add_user(world.storage)
+    caller = await signed_in(world.storage, user)
+    mine = await add_link(world, user, someone("1"))
+    gone = await add_link(world, user, someone("2", authenticator_id="gone"))
+    sites = Sites(world, Site())
+    with pytest.raises(Conflict):
+        await sites.linking.unlink(caller, HERE, mine.id)
+
+    await sites.linking.unlink(caller, HERE, gone.id)
+    assert len(await sites.linked(user)) == 1
+
+
+async def test_of_two_that_are_taken_away_at_once_one_is_left(world: World) -> None:
+    user = await add_user(world.storage)
+    caller = await signed_in(world.storage, user)
+    linked = [await add_link(world, user, someone(str(n))) for n in range(2)]
+    sites = Sites(world, Site())
+
+    got = await asyncio.gather(
+        *(sites.linking.unlink(caller, HERE, each.id) for each in linked), return_exceptions=True
+    )
+
+    assert sorted(type(each).__name__ for each in got) == ["Conflict", "NoneType"]
+    assert len(await sites.linked(user)) == 1
+
+
+async def test_a_session_that_is_over_takes_nothing_away(
+    world: World, user: User, caller: Principal
+) -> None:
+    linked = await add_link(world, user, someone())
+    async with world.storage.transaction() as tx:
+        await tx.sessions.end(caller.session_id or "", world.clock.now())
+    sites = Sites(world, Site())
+    with pytest.raises(InvalidToken):
+        await sites.linking.unlink(caller, HERE, linked.id)
+
+    assert len(await sites.linked(user)) == 1
+
+
+async def test_one_s_own_are_listed(world: World, user: User, caller: Principal) -> None:
+    other = await add_user(world.storage)
+    await add_link(world, other, someone("theirs"))
+    await add_link(world, user, someone("mine"))
+
+    assert [each.subject for each in await Sites(world, Site()).linking.list(caller)] == ["mine"]
