@@ -24,6 +24,7 @@ class CheckReport(Struct, frozen=True):
     ok: bool
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @click.command("check")
@@ -52,7 +53,18 @@ def _judge(invocation: Invocation) -> tuple[CheckReport, Assembly | None]:
     except StartError as error:
         return CheckReport(ok=False, faults=(str(error),)), None
     warnings = (*assembly.warnings, *_faulty_versions(invocation))
-    return CheckReport(ok=True, warnings=warnings), assembly
+    return CheckReport(ok=True, warnings=warnings, notes=tuple(_notes(assembly))), assembly
+
+
+def _notes(assembly: Assembly) -> Iterator[str]:
+    """What plugins' options say of the other side, such as addresses to register there."""
+    settings = assembly.settings
+    for block in settings.authenticators:
+        yield from block.options.notes(settings.public_url)
+    ids = {block.plugin for block in settings.authenticators}
+    for plugin, options in settings.plugin_options.items():
+        if plugin not in ids:
+            yield from options.notes(settings.public_url)
 
 
 def _faulty_versions(invocation: Invocation) -> Iterator[str]:
@@ -70,6 +82,8 @@ def _print(report: CheckReport, assembly: Assembly | None, console: Console) -> 
     for warning in report.warnings:
         line = f"warning: {warning}"
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    for note in report.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     if assembly is None:
         count = len(report.faults)
         summary = f"{count} {'fault' if count == 1 else 'faults'}; agentbox would not start."

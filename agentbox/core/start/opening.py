@@ -112,6 +112,7 @@ def _providers_of(named: Named[LoginMethod]) -> Iterator[LoginProvider]:
                 f"{named.id}: {info.id!r} is no id of a provider. Use 1 to 32 of a-z 0-9 -, the "
                 f"first a letter, and none of {', '.join(sorted(RESERVED))}."
             )
+        yield info
 
 
 def _require(instance_id: str, opened: object, abilities: tuple[type, ...]) -> None:

@@ -18,12 +18,14 @@ from agentbox.web.handlers.shapes.users import (
     BulkOut,
     BulkResult,
     NewUserBody,
+    OneUserOut,
     ResetOut,
     UserListOut,
     UserOut,
     UserPatchBody,
     UserPutBody,
     UserQuery,
+    one_user_out,
     user_out,
 )
 
@@ -34,6 +36,7 @@ class UserHandlers:
     def __init__(self, runtime: Runtime) -> None:
         self._users = runtime.users
         self._recovery = runtime.recovery
+        self._linking = runtime.linking
 
     async def list(self, request: RouteRequest[None, UserQuery]) -> UserListOut:
         """Users, newest first."""
@@ -63,9 +66,10 @@ class UserHandlers:
         location = {"Location": f"/api/v1/users/{user.id}"}
         return RouteResponse(body=user_out(user), status=201, headers=location)
 
-    async def get(self, request: RouteRequest[None, None]) -> UserOut:
+    async def get(self, request: RouteRequest[None, None]) -> OneUserOut:
         """One user."""
-        return user_out(await self._users.get(request.path["user_id"]))
+        user = await self._users.get(request.path["user_id"])
+        return one_user_out(user, await self._linking.of_user(user.id))
 
     async def patch(self, request: RouteRequest[UserPatchBody, None]) -> UserOut:
         """Change the fields sent."""

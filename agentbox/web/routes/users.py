@@ -96,7 +96,7 @@ def _one(users: UserHandlers) -> list[Route]:
             access=scoped(USERS_READ, self_scope=SELF_READ),
             handler=users.get,
             summary="Read a user",
-            response=shapes.UserOut,
+            response=shapes.OneUserOut,
             errors=(NotFound,),
             tag="users",
         ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from agentbox.errors import (
     AuthenticatorUnavailable,
+    InsufficientUserAuthentication,
     InvalidPassword,
     InvalidToken,
     Unavailable,
@@ -67,6 +69,35 @@ async def test_a_wrong_one_does_not(world: World) -> None:
 async def test_the_current_one_is_needed(world: World) -> None:
     with pytest.raises(ValidationFailed):
         await world.passwords.change_own(await caller(world), HERE, current=None, new=NEW)
+
+
+async def without_password(world: World, minutes_ago: int) -> Principal:
+    """Signed in by something else, so long ago."""
+    user = await add_user(world.storage)
+    auth_time = world.clock.now() - timedelta(minutes=minutes_ago)
+    return await signed_in(world.storage, user, auth_time=auth_time)
+
+
+async def test_who_has_none_and_has_just_signed_in_sets_one(world: World) -> None:
+    who = await without_password(world, 9)
+    await world.passwords.change_own(who, HERE, current=None, new=NEW)
+
+    assert await has(world, who, NEW)
+
+
+async def test_who_has_none_and_signed_in_long_ago_sets_none(world: World) -> None:
+    who = await without_password(world, 11)
+    with pytest.raises(InsufficientUserAuthentication):
+        await world.passwords.change_own(who, HERE, current=None, new=NEW)
+
+    assert await world.password(who.user_id) is None
+
+
+async def test_who_has_none_can_t_guess_it(world: World) -> None:
+    with pytest.raises(InvalidPassword):
+        await world.passwords.change_own(
+            await without_password(world, 0), HERE, current=OLD, new=NEW
+        )
 
 
 async def test_a_session_that_must_change_it_needs_no_current_one(world: World) -> None:

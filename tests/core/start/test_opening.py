@@ -13,9 +13,11 @@ from agentbox.config.schema import AuthenticatorBlock
 from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
 from agentbox.errors import PluginError, StartError
 from agentbox.model.access.route import scoped
-from agentbox.plugin.authenticator import AuthenticatorType
+from agentbox.plugin.authenticator import AuthenticatorType, LoginProvider
 from agentbox.plugin.options import NoOptions
 from agentbox.plugin.policy import LoginPolicy, PolicyType
+from tests.core.changes.signing_in import Issuer
+from tests.core.identities.at_sites import Site
 from tests.core.recognition.chain import Answering
 
 Open = Callable[[Any], Any]
@@ -180,3 +182,76 @@ def test_a_route_with_one_of_our_scopes_brings_no_scope() -> None:
     routes: Any = [SimpleNamespace(access=scoped("users:write"), summary="Mine now")]
 
     assert list(plugin_scopes(routes)) == []
+
+
+class SigningSite(Site, Issuer):
+    """Sends people away, and mints the tokens of those who come back."""
+
+    def __init__(self, *providers: Any) -> None:
+        Site.__init__(self)
+        Issuer.__init__(self)
+        self.told = list(providers)
+
+    @property
+    def providers(self) -> Any:
+        return self.told
+
+
+def a_provider(id_: Any, name: Any = "A name") -> LoginProvider:
+    return LoginProvider(id_, name)
+
+
+async def opened_all(*things: object) -> Abilities:
+    """Of several authenticators, `m0` and so on."""
+    names = [f"m{number}" for number in range(len(things))]
+    blocks = [AuthenticatorBlock(id=n, type=n, plugin=n, options=NoOptions()) for n in names]
+    settings: Any = SimpleNamespace(authenticators=blocks, plugin_options={})
+    plugins: Any = SimpleNamespace(
+        authenticator_types=[
+            (name, AuthenticatorType(name=name, open=inside(thing)))
+            for name, thing in zip(names, things, strict=True)
+        ],
+        policy_types=[],
+    )
+    async with AsyncExitStack() as stack:
+        services: Any = lambda name, options: name  # noqa: E731
+        return await open_abilities(settings, plugins, services, stack)
+
+
+async def test_providers_of_several_methods_are_opened() -> None:
+    sites = SigningSite(a_provider("m0"), a_provider("corp")), SigningSite(a_provider("google"))
+
+    assert len((await opened_all(*sites)).methods) == 2
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
+        *("login", "exchange", "identities", "local", "providers", "me", "refresh", "sessions"),
+        *("", "Google", "a_b", "a/b", "a b", "1st", "-a", "a" * 33, "a\n", "..", "ä", None, 7),
+    ],
+)
+async def test_a_provider_whose_id_can_t_stand_in_an_address_stops_the_start(id_: Any) -> None:
+    with pytest.raises(StartError, match="m0"):
+        await opened_all(SigningSite(a_provider(id_)))
+
+
+@pytest.mark.parametrize(
+    "sites",
+    [
+        [SigningSite(a_provider("corp"), a_provider("corp"))],
+        [SigningSite(a_provider("corp")), SigningSite(a_provider("corp"))],
+        [SigningSite(a_provider("m1")), SigningSite(a_provider("corp"))],
+        [SigningSite(a_provider("corp")), SigningSite(a_provider("m0"))],
+    ],
+    ids=["twice", "of two methods", "a method's after it", "a method's before it"],
+)
+async def test_an_id_of_two_stops_the_start(sites: list[SigningSite]) -> None:
+    with pytest.raises(StartError, match="id of another one"):
+        await opened_all(*sites)
+
+
+@pytest.mark.parametrize("provider", ["google", None, a_provider("google", None)])
+async def test_what_is_no_provider_stops_the_start(provider: Any) -> None:
+    with pytest.raises(PluginError, match="m0"):
+        await opened_all(SigningSite(provider))

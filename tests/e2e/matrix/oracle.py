@@ -217,6 +217,11 @@ def _session_is_ones_own(_: Caller, cell: Cell) -> Iterator[str]:
         yield "not_found"
 
 
+def _identity_is_ones_own(_: Caller, cell: Cell) -> Iterator[str]:
+    if cell.at["identity_id"] != "own":
+        yield "not_found"
+
+
 def _a_key_is_presented(caller: Caller, _: Cell) -> Iterator[str]:
     if caller.key is None:
         yield "not_found"
@@ -271,6 +276,7 @@ JUDGES: dict[str, Callable[[Caller, Cell], Iterator[str]]] = {
     "key is one's own": _key_is_ones_own,
     "key is no wider": _key_is_no_wider,
     "session is one's own": _session_is_ones_own,
+    "identity is one's own": _identity_is_ones_own,
     "own sessions by a session": _own_sessions_by_a_session,
     "a key is presented": _a_key_is_presented,
     "has users:read to give": _has_users_read,

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from tests.e2e.matrix.row import Row
-from tests.e2e.matrix.rows import api_keys, auth, environments, permissions, system, users
+from tests.e2e.matrix.rows import (
+    api_keys,
+    auth,
+    environments,
+    identities,
+    permissions,
+    system,
+    users,
+)
 
 ROWS: dict[str, Row] = {
     row.route: row
-    for part in (auth, users, environments, permissions, api_keys, system)
+    for part in (auth, identities, users, environments, permissions, api_keys, system)
     for row in part.ROWS
 }

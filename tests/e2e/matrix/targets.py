@@ -36,10 +36,13 @@ KEYS = (*OTHERS, "nobody", "self")
 SESSIONS = ("another's", "nobody's", "other", "current")
 """The one that asks comes last: nothing can be asked after it has ended."""
 
+IDENTITIES = ("another's", "nobody's", "own")
+
 TARGETS: dict[str, tuple[str, ...]] = {
     "user_id": USERS,
     "environment_id": tuple(ENVIRONMENTS),
     "key_id": KEYS,
     "session_id": SESSIONS,
+    "identity_id": IDENTITIES,
 }
 """By the placeholder in a path, a query or a body."""

@@ -13,11 +13,13 @@ from tests.e2e.matrix.world import World
 
 ASKING = ("user", "admin", "super_admin")
 OWN = {"user_id": "self", "environment_id": "own", "key_id": "self", "session_id": "current"}
+OWN["identity_id"] = "own"
 HEADERS = {
     "user_id": ("X-User-Id", "X-User", "X-Owner"),
     "environment_id": ("X-Environment", "X-Environment-Id"),
     "key_id": ("X-Key-Id",),
     "session_id": ("X-Session-Id",),
+    "identity_id": ("X-Identity-Id",),
 }
 NAMING = [route for route in ROWS if PLACEHOLDER.search(route)]
 WITH_BODY = [

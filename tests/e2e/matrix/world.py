@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from agentbox.model.access.roles import Permission
 from agentbox.model.api_keys import ApiKey, KeyPermission
+from agentbox.model.ids import new_id
+from agentbox.model.users import LinkedIdentity
 from agentbox.plugin.storage import Change
 from tests.e2e.matrix.callers import CALLERS, DEAD, KEYS, Caller
 from tests.e2e.matrix.row import PLACEHOLDER, Cell
@@ -115,9 +117,19 @@ class World:
             return f"new-{next(self._new)}"
         if name == "file":
             return "docs.js"
+        if name == "provider":
+            return "example"
         if name == "own_environment":
             return self.id_of("environment_id", "own", person)
         return self.id_of(name, cell.at[name], person)
+
+
+async def renew(live: Live, filled: Filled) -> None:
+    """Nobody's sign-in is too long ago for what wants a fresh one, however long a run takes."""
+    async with live.runtime.storage.transaction() as tx:
+        for sessions in filled.ids["session_id"].values():
+            if "current" in sessions:
+                await tx.sessions.renew(sessions["current"], live.runtime.clock.now(), ("pwd",))
 
 
 def fill(template: Template, folder: Path) -> Filled:
@@ -133,6 +145,7 @@ async def _fill(template: Template, folder: Path) -> Filled:
         await filling.everybody()
         await filling.environments()
         await filling.others_keys()
+        await filling.identities()
         for who in KEYS | DEAD:
             await filling.credential(who, CALLERS[who])
         await filling.turns()
@@ -151,7 +164,7 @@ class _Filling:
         self.credentials: dict[str, str] = {}
         self.ids: dict[str, dict[str, dict[str, str]]] = {
             name: {person: {} for person in ("", *PERSONS)}
-            for name in ("user_id", "environment_id", "key_id", "session_id")
+            for name in ("user_id", "environment_id", "key_id", "session_id", "identity_id")
         }
 
     async def everybody(self) -> None:
@@ -192,6 +205,26 @@ class _Filling:
             self.ids["key_id"][""][role] = key["id"]
         session = (await other.caller.get("/auth/me")).body["auth"]["session_id"]
         self.ids["session_id"][""]["another's"] = session
+
+    async def identities(self) -> None:
+        """A sign-in elsewhere of each caller, and of somebody else."""
+        now = self._now()
+        async with self._live.runtime.storage.transaction() as tx:
+            for name in (*PERSONS, "other_user"):
+                user_id = self._people[name].id
+                linked = LinkedIdentity(
+                    id=new_id(),
+                    user_id=user_id,
+                    issuer="https://id.example",
+                    subject=user_id,
+                    provider="example",
+                    linked_at=now,
+                )
+                await tx.identities.add(linked)
+                if name in PERSONS:
+                    self.ids["identity_id"][name]["own"] = linked.id
+                else:
+                    self.ids["identity_id"][""]["another's"] = linked.id
 
     async def credential(self, who: str, caller: Caller) -> None:
         """The key of a caller, with entries that its owner need not be able to give."""

@@ -24,7 +24,7 @@ STATED: dict[str, int] = {
     "GET /users": 2,
     "POST /users": 4,
     "POST /users/bulk": 6,  # for one user, of which four for each
-    "GET /users/{user_id}": 1,
+    "GET /users/{user_id}": 2,  # the user, and its sign-ins elsewhere
     "PUT /users/{user_id}": 6,
     "PATCH /users/{user_id}": 6,
     "DELETE /users/{user_id}": 9,

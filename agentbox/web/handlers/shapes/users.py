@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agentbox.model.access.roles import Role
-from agentbox.model.users import Status, User
+from agentbox.model.users import LinkedIdentity, Status, User
 from agentbox.web.handlers.shapes.fields import Cursor, Limit, Offset, Search
 
 UserId = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -26,6 +27,19 @@ class UserOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
     email: str | None = None
     last_login: datetime | None = None
     password_change_required: bool = False
+
+
+class LinkedOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A sign-in at another site, as others than its user see it."""
+
+    provider: str
+    email: str | None = None
+
+
+class OneUserOut(UserOut, frozen=True, kw_only=True, omit_defaults=True):
+    """A user, with what it signs in by elsewhere."""
+
+    identities: list[LinkedOut] = []
 
 
 class UserQuery(Struct, frozen=True, kw_only=True):
@@ -99,6 +113,12 @@ class ResetOut(Struct, frozen=True, kw_only=True):
 
     secret: str
     expires_at: datetime
+
+
+def one_user_out(user: User, linked: Sequence[LinkedIdentity]) -> OneUserOut:
+    """The record with the user's sign-ins elsewhere."""
+    found = [LinkedOut(provider=each.provider, email=each.email) for each in linked]
+    return OneUserOut(**user_fields(user), identities=found)
 
 
 def user_out(user: User) -> UserOut:
