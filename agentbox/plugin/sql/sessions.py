@@ -53,7 +53,8 @@ TAKE_FLOW = (
     " RETURNING id, authenticator_id, sealed_state, expires_at"
 )
 COUNT_FLOWS = (
-    "SELECT count(*) FROM (SELECT expires_at FROM login_flows ORDER BY expires_at LIMIT $1) AS some"
+    "SELECT count(*) FROM"
+    " (SELECT expires_at FROM login_flows ORDER BY expires_at LIMIT $1) AS counted_flows"
 )
 PURGE_FLOWS = "DELETE FROM login_flows WHERE expires_at < $1 RETURNING id"
 

@@ -107,7 +107,7 @@ class UniquenessTests(StorageTests):
 
         for user_id in ("user-1", "user-2"):
             again = an_identity("4", user_id=user_id, subject=first.subject, provider="renamed")
-            with pytest.raises(Conflict, match="identity"):
+            with pytest.raises(Conflict, match="sign-in is linked"):
                 async with storage.transaction() as tx:
                     await tx.identities.add(again)
 

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from agentbox.errors import (
-    Conflict,
     InvalidGrant,
     InvalidPassword,
-    InvalidToken,
     NotFound,
     SessionRequired,
     ValidationFailed,
@@ -65,9 +63,6 @@ async def ended(world: World, session_id: str | None) -> bool:
     session = await world.session(session_id)
     assert session is not None
     return session.ended_at is not None
-
-
-# --- Linking.
 
 
 async def test_what_is_linked_signs_in(world: World, user: User, caller: Principal) -> None:
@@ -281,107 +276,3 @@ async def test_a_link_and_a_first_sign_in_at_once_make_one_link(
         linked = await tx.identities.find(both.identity.issuer, "mine")
     assert linked is not None
     assert len(rows(await world.audit(), "identity.link")) == 1
-
-
-# --- Unlinking.
-
-
-async def test_what_is_taken_away_signs_in_no_more(
-    world: World, user: User, caller: Principal
-) -> None:
-    other = await add_session(world.storage, user)
-    linked = await add_link(world, user, MINE.identity)
-    sites = Sites(world, Site(MINE))
-
-    await sites.linking.unlink(caller, HERE, linked.id)
-
-    assert await sites.linked(user) == []
-    assert await ended(world, other.id)
-    assert not await ended(world, caller.session_id)
-    with pytest.raises(InvalidGrant):
-        await sites.sign_in()
-    [row] = rows(await world.audit(), "identity.unlink")
-    assert (row.actor, row.target) == (f"user:{user.id}", f"user:{user.id}")
-    assert row.details == {"identity_id": linked.id, "provider": "example"}
-
-
-@pytest.mark.parametrize("whose", ["somebody else's", "nobody's"])
-async def test_only_one_s_own_is_taken_away(world: World, caller: Principal, whose: str) -> None:
-    owner = await add_user(world.storage)
-    linked = await add_link(world, owner, someone("theirs"))
-    sites = Sites(world, Site())
-    with pytest.raises(NotFound):
-        await sites.linking.unlink(caller, HERE, linked.id if whose != "nobody's" else "none")
-
-    assert len(await sites.linked(owner)) == 1
-
-
-async def test_the_last_way_in_is_not_taken_away(world: World) -> None:
-    user = await add_user(world.storage)
-    caller = await signed_in(world.storage, user)
-    linked = await add_link(world, user, someone())
-    sites = Sites(world, Site())
-    with pytest.raises(Conflict):
-        await sites.linking.unlink(caller, HERE, linked.id)
-
-    assert len(await sites.linked(user)) == 1
-
-
-async def test_another_one_is_a_way_in(world: World) -> None:
-    user = await add_user(world.storage)
-    caller = await signed_in(world.storage, user)
-    linked = [await add_link(world, user, someone(subject)) for subject in ("1", "2")]
-    sites = Sites(world, Site())
-
-    await sites.linking.unlink(caller, HERE, linked[0].id)
-
-    with pytest.raises(Conflict):
-        await sites.linking.unlink(caller, HERE, linked[1].id)
-
-
-async def test_one_of_a_provider_that_is_gone_is_no_way_in(world: World) -> None:
-    user = await add_user(world.storage)
-    caller = await signed_in(world.storage, user)
-    mine = await add_link(world, user, someone("1"))
-    gone = await add_link(world, user, someone("2", authenticator_id="gone"))
-    sites = Sites(world, Site())
-    with pytest.raises(Conflict):
-        await sites.linking.unlink(caller, HERE, mine.id)
-
-    await sites.linking.unlink(caller, HERE, gone.id)
-    assert len(await sites.linked(user)) == 1
-
-
-async def test_of_two_that_are_taken_away_at_once_one_is_left(world: World) -> None:
-    user = await add_user(world.storage)
-    caller = await signed_in(world.storage, user)
-    linked = [await add_link(world, user, someone(str(n))) for n in range(2)]
-    sites = Sites(world, Site())
-
-    got = await asyncio.gather(
-        *(sites.linking.unlink(caller, HERE, each.id) for each in linked), return_exceptions=True
-    )
-
-    assert sorted(type(each).__name__ for each in got) == ["Conflict", "NoneType"]
-    assert len(await sites.linked(user)) == 1
-
-
-async def test_a_session_that_is_over_takes_nothing_away(
-    world: World, user: User, caller: Principal
-) -> None:
-    linked = await add_link(world, user, someone())
-    async with world.storage.transaction() as tx:
-        await tx.sessions.end(caller.session_id or "", world.clock.now())
-    sites = Sites(world, Site())
-    with pytest.raises(InvalidToken):
-        await sites.linking.unlink(caller, HERE, linked.id)
-
-    assert len(await sites.linked(user)) == 1
-
-
-async def test_one_s_own_are_listed(world: World, user: User, caller: Principal) -> None:
-    other = await add_user(world.storage)
-    await add_link(world, other, someone("theirs"))
-    await add_link(world, user, someone("mine"))
-
-    assert [each.subject for each in await Sites(world, Site()).linking.list(caller)] == ["mine"]

@@ -21,21 +21,42 @@ from agentbox.plugin.authenticator import (
     PasswordLogin,
     Verified,
 )
+from tests.core.identities.at_sites import Site, judged, query_of, someone
 from tests.e2e.environments.sandbox import register
+from tests.e2e.identities.browser import OUR_PAGE, away_by, sending
+from tests.e2e.identities.opening import open_with
 from tests.e2e.people import People, Template
 from tests.live import UNTHROTTLED, USER_PASSWORD, Answer, Live, live_server
 
 NEW_PASSWORD = "granite-violet-harbour-93"
 IN_STEPS = "other_admin.person"
 
+BROWSER = "b" * 43
+"""The cookie of the browser that is sent to a site and comes back."""
+
 Place = Callable[[str], Awaitable[Answer]]
+Artefact = str | Callable[[], Awaitable[str]]
+"""A text, or where a new one comes from if any try uses it up."""
+
+
+class Willing(Site):
+    """Lets everybody in."""
+
+    async def finish(
+        self, context: LoginContext, state: bytes, data: Mapping[str, Any]
+    ) -> LoginAnswer:
+        return judged(someone())
 
 
 @pytest.fixture
-async def live(template: Template, tmp_path: Path) -> AsyncIterator[Live]:
-    """A server that lets one guess as often as there are artefacts."""
+async def live(
+    template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Live]:
+    """A server that lets one guess as often as there are artefacts, with a site."""
+    open_with(monkeypatch, Willing())
     template.copy_to(tmp_path)
-    async with live_server(tmp_path, environ=UNTHROTTLED) as server:
+    environ = {**UNTHROTTLED, "AGENTBOX_SERVER__RETURN_TO": OUR_PAGE}
+    async with live_server(tmp_path, environ=environ) as server:
         yield server
 
 
@@ -73,7 +94,29 @@ async def waiting_flow(live: Live, people: People) -> str:
     return str(answer.body["flow"])
 
 
-async def artefacts(live: Live, people: People) -> dict[str, str]:
+async def away(live: Live, **query: str) -> str:
+    """The state of our browser, which is on its way to the site."""
+    answer = await live.anonymous.get("/auth/example/url", params=query, **sending(BROWSER))
+    return away_by(answer).state
+
+
+async def back_with(live: Live, state: str, cookie: str = BROWSER) -> Answer:
+    """What a callback answers."""
+    return await live.anonymous.get(
+        "/auth/example/callback",
+        params={"state": state, "code": "code"},
+        allow_redirects=False,
+        **sending(cookie),
+    )
+
+
+async def code_of(live: Live) -> str:
+    """The one-time code that a page gets."""
+    answer = await back_with(live, await away(live, return_to=OUR_PAGE))
+    return query_of(answer.headers["Location"])["code"]
+
+
+async def artefacts(live: Live, people: People) -> dict[str, Artefact]:
     """All there are; the password last, since the change of it makes it another."""
     first = people.first.caller
     for name in ("one", "two"):
@@ -111,6 +154,9 @@ async def artefacts(live: Live, people: People) -> dict[str, str]:
         "hash of the password": password.password_hash,
         "session": me["auth"]["session_id"],
         "user": me["id"],
+        "state": lambda: away(live),
+        "one-time code": lambda: code_of(live),
+        "flow cookie": BROWSER,
         "reset secret": reset.body["secret"],
         "password": USER_PASSWORD,
     }
@@ -133,6 +179,9 @@ def places(live: Live, people: People) -> dict[str, Place]:
     def page(path: str) -> Place:
         return lambda text: lister.get(f"/{path}", params={"limit": "1", "cursor": text})
 
+    async def with_cookie(text: str) -> Answer:
+        return await back_with(live, await away(live), text)
+
     return {
         "bearer": lambda text: live.with_token(text).get("/auth/me"),
         "X-API-Key": lambda text: live.with_key(text).get("/auth/me"),
@@ -149,6 +198,11 @@ def places(live: Live, people: People) -> dict[str, Place]:
         ),
         "refresh": lambda text: anonymous.post("/auth/refresh", {"refresh_token": text}),
         **{name: page(path) for name, path in LISTS.items()},
+        "callback": lambda text: back_with(live, text),
+        "cookie at the callback": with_cookie,
+        "exchange": lambda text: anonymous.post(
+            "/auth/exchange", {"code": text}, **sending(BROWSER)
+        ),
     }
 
 
@@ -158,6 +212,9 @@ TAKEN = {
     ("API key", "X-API-Key"),
     ("login flow", "flow"),
     ("refresh token", "refresh"),
+    ("state", "callback"),
+    ("one-time code", "exchange"),
+    ("flow cookie", "cookie at the callback"),
     ("reset secret", "password after a reset"),
     ("password", "password"),
     ("password", "password again"),
@@ -175,6 +232,9 @@ REFUSED = {
     "current password": (403, "invalid_password"),
     "flow": (401, "invalid_credentials"),
     "refresh": (401, "invalid_grant"),
+    "callback": (401, "invalid_grant"),
+    "cookie at the callback": (401, "invalid_grant"),
+    "exchange": (401, "invalid_grant"),
     **dict.fromkeys(LISTS, (400, "invalid_cursor")),
 }
 
@@ -184,8 +244,8 @@ async def test_each_is_taken_in_its_own_place_alone(live: Live, people: People) 
     taken, said = set(), {}
     for artefact, text in (await artefacts(live, people)).items():
         for place, ask in places(live, people).items():
-            answer = await ask(text)
-            if answer.status < 300:
+            answer = await ask(text if isinstance(text, str) else await text())
+            if answer.status < 400:
                 taken.add((artefact, place))
             elif (answer.status, answer.error) != REFUSED[place]:
                 said[artefact, place] = (answer.status, answer.error)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agentbox.core import runtime as runtime_module
-from agentbox.core.recognition.dispatch import Named
-from agentbox.core.start.opening import Abilities
 from tests.core.identities.at_sites import Site
 from tests.e2e.identities.browser import OUR_PAGE
+from tests.e2e.identities.opening import open_with
 from tests.e2e.people import People, Template
 from tests.live import UNTHROTTLED, Live, live_server
 
@@ -27,16 +24,8 @@ def site() -> Site:
 async def live(
     template: Template, tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Live]:
-    """The site is opened with what the configuration names, as a plugin's would be."""
-    right = runtime_module.open_abilities
-
-    async def with_the_site(*arguments: Any) -> Abilities:
-        abilities = await right(*arguments)
-        abilities.methods.append(Named("sites", site))
-        abilities.check()
-        return abilities
-
-    monkeypatch.setattr(runtime_module, "open_abilities", with_the_site)
+    """A server with the site."""
+    open_with(monkeypatch, site)
     template.copy_to(tmp_path)
     environ = {**UNTHROTTLED, "AGENTBOX_SERVER__RETURN_TO": OUR_PAGE}
     async with live_server(tmp_path, environ=environ) as server:

@@ -1,0 +1,80 @@
+"""Anybody may begin a sign-in: there are not too many that wait, in all and by one address."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from agentbox.core.identities import redirects as module
+from agentbox.errors import (
+    Overloaded,
+    RateLimited,
+)
+from agentbox.model.principal import Origin
+from tests.core.identities.at_sites import PAGE, Site, Sites, judged, query_of, someone
+from tests.core.world import HERE, World
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(*[judged(someone())] * 3, ids=["example", "other"])
+
+
+@pytest.fixture
+def sites(world: World, site: Site) -> Sites:
+    return Sites(world, site)
+
+
+async def test_a_new_one_is_refused_while_too_many_wait(
+    world: World, sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    first, browser = await sites.begin()
+    for _ in range(2):
+        await sites.begin()
+
+    with pytest.raises(Overloaded):
+        await sites.begin()
+    assert (await sites.back(first, browser)).signed_in  # who was first comes back
+    await sites.begin()
+
+
+async def test_those_that_have_expired_make_room(
+    world: World, sites: Sites, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    for _ in range(3):
+        await sites.begin()
+    world.clock.move(601)
+
+    await sites.begin()
+
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM login_flows").fetchall() == [(1,)]
+
+
+async def test_the_end_of_a_sign_in_is_never_refused_for_its_number(
+    sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, browser = await sites.begin(return_to=PAGE)
+    await sites.begin()
+    monkeypatch.setattr(module, "MOST_WAITING", 1)
+    finished = await sites.back(state, browser)
+
+    assert await sites.redirects.exchange(
+        query_of(finished.redirect)["code"], None, HERE, browser=browser
+    )
+
+
+async def test_an_address_begins_120_a_minute_and_others_go_on(world: World, sites: Sites) -> None:
+    for _ in range(120):
+        await sites.begin()
+
+    with pytest.raises(RateLimited):
+        await sites.begin()
+    elsewhere = Origin(address="198.51.100.9", user_agent="a test", request_id="r")
+    assert await sites.redirects.begin("example", elsewhere, browser=None)
+    world.clock.move(61)
+    assert await sites.begin()
