@@ -89,8 +89,32 @@ def test_check_prints_json(run) -> None:
             "ok": False,
             "faults": ["AGENTBOX_PROT: there is no such setting; did you mean AGENTBOX_PORT?"],
             "warnings": [],
+            "notes": [],
         },
     )
+
+
+GOOGLE = {
+    "AGENTBOX_PUBLIC_URL": "https://auth.example.org",
+    "AGENTBOX_GOOGLE_ENABLED": "true",
+    "AGENTBOX_GOOGLE_CLIENT_ID": "us",
+    "AGENTBOX_GOOGLE_CLIENT_SECRET": "a-secret-that-google-made-7Hq2",
+}
+REGISTERED = "https://auth.example.org/api/v1/auth/google/callback"
+
+
+def test_check_prints_the_address_to_register_at_a_provider(run) -> None:
+    result = run("check", **GOOGLE)
+
+    assert result.exit_code == 0
+    assert f"google: register {REGISTERED} as authorized redirect URI" in result.output.splitlines()
+    assert "7Hq2" not in result.output
+
+
+def test_check_prints_it_as_json_too(run) -> None:
+    [note] = json.loads(run("check", "--json", **GOOGLE).output)["notes"]
+
+    assert REGISTERED in note
 
 
 def test_check_prints_warnings_and_still_says_ok(run) -> None:

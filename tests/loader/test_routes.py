@@ -65,6 +65,9 @@ def test_hook_agentbox_routes_is_given_the_services_of_its_plugin(
         ("body=dict", "not a msgspec Struct"),
         ("response=NoOptions()", "not a msgspec Struct"),
         ("status=404", "a status that is no success"),
+        ("also=(404,)", "further statuses that are no success"),
+        ("also=204", "further statuses that are no success"),
+        ("also=('302',)", "further statuses that are no success"),
         ("probe=True", "is a probe"),
         (
             "access=Access(kind='any', environment=Permission.VIEWER)",

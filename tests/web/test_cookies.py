@@ -1,0 +1,59 @@
+"""The one cookie that a route reads, of all that browsers send (RFC 6265)."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentbox.errors import InvalidRequest
+from agentbox.web.typed.cookie import cookie_of
+
+NAME = "__Host-agentbox_flow"
+
+
+@pytest.mark.parametrize(
+    ("headers", "value"),
+    [
+        ([], None),
+        (["a=b"], None),
+        ([f"{NAME}=x"], "x"),
+        ([f"a=b; {NAME}=x; c=d"], "x"),
+        ([f"a=b;{NAME}=x;c=d"], "x"),
+        ([f" \t{NAME} = x \t"], "x"),
+        (["a=b", f"{NAME}=x"], "x"),
+        ([f"{NAME}=x=y"], "x=y"),
+        ([f"{NAME}=" + "x" * 512], "x" * 512),
+        # No value of a cookie, or none at all.
+        ([f"{NAME}=" + "x" * 513], None),
+        ([f"{NAME}="], None),
+        ([NAME], None),
+        ([f'{NAME}="x"'], None),
+        ([f"{NAME}=a b"], None),
+        ([f"{NAME}=a,b"], None),
+        ([f"{NAME}=a\\b"], None),
+        ([f"{NAME}=ä"], None),
+        ([f"{NAME}=a\x00"], None),
+        # Other names.
+        ([f"{NAME.lower()}=x"], None),
+        ([f"{NAME}2=x"], None),
+        ([f"x{NAME}=x"], None),
+        ([f"a={NAME}=x"], None),
+    ],
+)
+def test_it_is_read_as_it_was_sent(headers: list[str], value: str | None) -> None:
+    assert cookie_of(headers, NAME) == value
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [f"{NAME}=x; {NAME}=y"],
+        [f"{NAME}=x; {NAME}=x"],
+        [f"{NAME}=x", f"{NAME}=y"],
+        [f"{NAME}=; {NAME}=x"],
+        [f"{NAME}=x; a=b; {NAME}="],
+    ],
+)
+def test_two_of_one_name_are_refused(headers: list[str]) -> None:
+    # OA-01
+    with pytest.raises(InvalidRequest):
+        cookie_of(headers, NAME)
