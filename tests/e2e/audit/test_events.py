@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,34 @@ import pytest
 from agentbox.core.audit.events import EVENTS
 from agentbox.core.audit.retention import CutAudit
 from agentbox.core.audit.sealing import SealAudit
+from tests.core.identities.at_sites import Site, judged, someone
 from tests.e2e.audit.reading import listed
 from tests.e2e.environments.sandbox import register, share
-from tests.e2e.people import People
+from tests.e2e.identities.browser import away_by, back
+from tests.e2e.identities.opening import open_with
+from tests.e2e.people import People, Template
 from tests.e2e.refresh.families import begin, go_on, refresh
 from tests.house.tree import ROOT, modules
-from tests.live import USER_PASSWORD, Live, ShiftedClock
+from tests.live import USER_PASSWORD, Live, ShiftedClock, live_server
 
 NEW_PASSWORD = "marble-falcon-thicket-53"
+
+
+@pytest.fixture
+async def live(
+    template: Template, tmp_path: Path, clock: ShiftedClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Live]:
+    """A server with a site to sign in at."""
+    open_with(monkeypatch, Site(judged(someone())))
+    template.copy_to(tmp_path)
+    async with live_server(tmp_path, clock=clock) as server:
+        yield server
 
 
 async def test_every_event_there_is_occurs(live: Live, people: People, clock: ShiftedClock) -> None:
     # OB-04: logins, throttle, denials, roles, permissions, keys, sessions, configuration, plugins
     await _people_and_sessions(live, people)
+    await _identities(live, people)
     await _environments_and_keys(people)
     await _refusals(live, people)
     await _cut(live, clock)
@@ -59,6 +75,14 @@ async def _people_and_sessions(live: Live, people: People) -> None:
     ):
         answer = await caller.request(method, where, **({"json": body} if body else {}))
         assert answer.status < 300, (where, answer.text)
+
+
+async def _identities(live: Live, people: People) -> None:
+    caller = people.user.caller
+    begun = await caller.post("/auth/identities/example/link", {"current_password": USER_PASSWORD})
+    assert (await back(live, away_by(begun))).status == 204
+    [linked] = (await caller.get("/auth/identities")).body["identities"]
+    assert (await caller.delete(f"/auth/identities/{linked['id']}")).status == 204
 
 
 async def _environments_and_keys(people: People) -> None:

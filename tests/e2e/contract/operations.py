@@ -107,7 +107,7 @@ def load_everything() -> None:
     """
     points = metadata.distribution("agentbox-server").entry_points
     for name in ["agentbox", *(point.value for point in points if point.group == "agentbox")]:
-        path = import_module(name).__path__
+        path = getattr(import_module(name), "__path__", ())  # a module has no others below it
         for module in pkgutil.walk_packages(path, f"{name}."):
             if not module.name.endswith(".__main__"):
                 import_module(module.name)

@@ -54,6 +54,7 @@ WHOLE: dict[str, tuple[bytes, str]] = {
 TAKEN = {
     ("empty", "POST /api/v1/api-keys/{key_id}/rotate"),
     ("empty", "POST /api/v1/system/keys/rotate"),
+    ("empty", "POST /api/v1/auth/identities/{provider}/link"),
 }
 """Where no body is a body: nothing in it is needed."""
 

@@ -23,6 +23,13 @@ PUBLIC = {
     "GET /openapi.json",
     "GET /docs",
     "GET /docs/{file}",
+    # A sign-in elsewhere, before anybody is anybody.
+    "GET /api/v1/auth/providers",
+    "GET /api/v1/auth/{provider}/url",
+    "GET /api/v1/auth/{provider}/login",
+    "GET /api/v1/auth/{provider}/callback",
+    "POST /api/v1/auth/{provider}/callback",
+    "POST /api/v1/auth/exchange",
 }
 """What anybody may call. Whoever adds a line here has thought about it."""
 
