@@ -13,7 +13,7 @@ import msgspec
 
 from agentbox.core.changes import Changes, Work, Writing
 from agentbox.core.signing_in import SigningIn
-from agentbox.errors import InvalidCredentials
+from agentbox.errors import Conflict, InvalidCredentials
 from agentbox.model.access.roles import Role
 from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
 from agentbox.model.evidence import Identity
@@ -48,9 +48,22 @@ class Accounts:
         async with self._storage.transaction(read_only=True) as tx:
             user = await _linked(tx, identity)
         if user is None:
-            user = await self._new(identity, judged.accounts, origin)
+            user = await self._new_or_just_linked(identity, judged.accounts, origin)
         if not user.active:
             raise self._refused(origin, "inactive", user.id)
+        return user
+
+    async def _new_or_just_linked(
+        self, identity: Identity, policy: AccountPolicy, origin: Origin
+    ) -> User:
+        """Somebody signed in may link it at this moment, alone with its own logins only."""
+        try:
+            return await self._new(identity, policy, origin)
+        except Conflict:
+            async with self._storage.transaction(read_only=True) as tx:
+                user = await _linked(tx, identity)
+        if user is None:
+            raise self._refused(origin, "raced")
         return user
 
     async def _new(self, identity: Identity, policy: AccountPolicy, origin: Origin) -> User:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from agentbox.errors import (
     InvalidCredentials,
@@ -173,6 +175,17 @@ async def test_a_state_is_no_code_and_a_code_is_no_state(sites: Sites) -> None:
     code = query_of((await sites.back(state, browser)).redirect)["code"]
     with pytest.raises(InvalidGrant):
         await sites.back(code, browser)
+
+
+class Anything(Struct):
+    """Whatever waits."""
+
+
+async def test_what_waits_for_one_thing_is_not_taken_for_another(sites: Sites) -> None:
+    # JWT-09: not even where it could be read as one
+    text = await sites.flows.keep("redirect", Anything(), timedelta(minutes=1))
+
+    assert await sites.flows.take("exchange", text, Anything) is None
 
 
 @pytest.mark.parametrize("method", ["example", "redirect", "exchange"])

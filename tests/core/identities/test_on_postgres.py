@@ -1,0 +1,109 @@
+"""Where writers don't wait for each other: what happens at once has one outcome all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec.structs import replace
+
+from agentbox.errors import InvalidCredentials, InvalidGrant
+from agentbox.model.secret import Secret
+from agentbox.model.users import UserFilter
+from agentbox.plugin.storage import Page
+from agentbox_postgres.descriptor import own_folders
+from agentbox_postgres.storage import PostgresStorage
+from tests.core.changes.signing_in import Method, login, verified
+from tests.core.identities.at_sites import (
+    BY_EMAIL,
+    Site,
+    Sites,
+    judged,
+    rows,
+    someone,
+    with_email,
+)
+from tests.core.world import HERE, START, World, add_user, signed_in
+
+ROUNDS = 12
+PASSWORD = "the-password-of-mine"
+
+
+@pytest.fixture
+async def world(fresh_dsn: str) -> AsyncIterator[World]:
+    storage = PostgresStorage(fresh_dsn)
+    await asyncio.to_thread(storage.migrate, own_folders())
+    async with storage.open():
+        yield World(storage)
+
+
+async def test_two_callbacks_of_a_new_identity_make_one_user(world: World) -> None:
+    for number in range(ROUNDS):
+        sites = Sites(world, Site(*[judged(someone(str(number)))] * 6))
+        got = await asyncio.gather(*(sites.sign_in() for _ in range(6)))
+        assert len({each.user.id for each in got}) == 1
+
+    async with world.storage.transaction(read_only=True) as tx:
+        assert await tx.users.count(UserFilter()) == ROUNDS
+
+
+async def test_of_those_who_link_one_identity_at_once_one_wins(world: World) -> None:
+    users = [await add_user(world.storage, password=PASSWORD) for _ in range(4)]
+    callers = [await signed_in(world.storage, user) for user in users]
+    for number in range(ROUNDS):
+        sites = Sites(world, Site(*[judged(someone(str(number)))] * 4))
+        got = await asyncio.gather(
+            *(sites.link(caller, PASSWORD) for caller in callers), return_exceptions=True
+        )
+        assert [type(each) for each in got].count(InvalidGrant) == 3, got
+
+    assert sum([len(await sites.linked(user)) for user in users]) == ROUNDS
+
+
+async def test_a_link_and_a_first_sign_in_at_once_make_one_link(world: World) -> None:
+    user = await add_user(world.storage, password=PASSWORD)
+    caller = await signed_in(world.storage, user)
+    for number in range(ROUNDS):
+        both = judged(someone(str(number)))
+        sites = Sites(world, Site(*[both] * 4))
+        linked, *others = await asyncio.gather(
+            sites.link(caller, PASSWORD),
+            *(sites.sign_in() for _ in range(3)),
+            return_exceptions=True,
+        )
+        assert not isinstance(linked, BaseException) or isinstance(linked, InvalidGrant), linked
+        # Who signs in gets in, as whoever it is then, or loses to the link and begins again.
+        assert all(
+            not isinstance(each, BaseException) or isinstance(each, InvalidGrant) for each in others
+        ), others
+        async with world.storage.transaction(read_only=True) as tx:
+            assert await tx.identities.find(both.identity.issuer, str(number)) is not None
+
+    links = rows(await world.audit(), "identity.link")
+    assert len(links) == ROUNDS
+
+
+async def test_no_login_by_the_old_password_is_left_beside_a_verified_address(
+    world: World,
+) -> None:
+    # OA-07
+    for number in range(ROUNDS):
+        email = f"victim-{number}@example.org"
+        user = await add_user(world.storage, email=email, email_verified=True, password=PASSWORD)
+        old = replace(verified(user), password_set_at=START)
+        sites = Sites(world, Site(judged(with_email(str(number), email), BY_EMAIL)))
+        one = login(world, Method(*[old] * 4))
+        signed, *logins = await asyncio.gather(
+            sites.sign_in(),
+            *(one.with_password(user.username, Secret("x"), HERE) for _ in range(4)),
+            return_exceptions=True,
+        )
+        assert not isinstance(signed, BaseException), signed
+        assert all(
+            not isinstance(each, BaseException) or isinstance(each, InvalidCredentials)
+            for each in logins
+        ), logins
+        async with world.storage.transaction(read_only=True) as tx:
+            left = await tx.sessions.list(user.id, world.clock.now(), Page(9))
+        assert [session.authenticator_id for session in left] == ["example"]
