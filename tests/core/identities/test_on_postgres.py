@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from agentbox.errors import InvalidCredentials, InvalidGrant
 from agentbox.model.secret import Secret
-from agentbox.model.users import UserFilter
+from agentbox.model.users import LinkedIdentity, UserFilter
 from agentbox.plugin.storage import Page
 from agentbox_postgres.descriptor import own_folders
 from agentbox_postgres.storage import PostgresStorage
@@ -25,8 +25,10 @@ from tests.core.identities.at_sites import (
     with_email,
 )
 from tests.core.world import HERE, START, World, add_user, signed_in
+from tests.postgres import Postgres
 
 ROUNDS = 12
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
 PASSWORD = "the-password-of-mine"
 
 
@@ -82,6 +84,31 @@ async def test_a_link_and_a_first_sign_in_at_once_make_one_link(world: World) ->
 
     links = rows(await world.audit(), "identity.link")
     assert len(links) == ROUNDS
+
+
+async def test_who_waits_for_a_link_is_whoever_is_linked_by_it(
+    world: World, postgres: Postgres
+) -> None:
+    user = await add_user(world.storage)
+    sites = Sites(world, Site(judged(someone())))
+    linked = LinkedIdentity(
+        id="link",
+        user_id=user.id,
+        issuer=someone().issuer,
+        subject=someone().subject,
+        provider="example",
+        linked_at=START,
+    )
+    async with world.storage.transaction() as tx:
+        await tx.identities.add(linked)
+        signing_in = asyncio.create_task(sites.sign_in())
+        async with asyncio.timeout(10):
+            while not await asyncio.to_thread(postgres.run, WAITING):
+                await asyncio.sleep(0.01)
+
+    assert (await signing_in).user.id == user.id
+    async with world.storage.transaction(read_only=True) as tx:
+        assert await tx.users.count(UserFilter()) == 1
 
 
 async def test_no_login_by_the_old_password_is_left_beside_a_verified_address(
