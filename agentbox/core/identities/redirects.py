@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from agentbox.core.changes import Writing
 from agentbox.core.identities.accounts import Accounts, verified_email
+from agentbox.core.identities.begun import BegunFrom
 from agentbox.core.identities.flows import MOST_WAITING, Flows
 from agentbox.core.identities.proofs import (
     digest_of,
@@ -23,7 +24,6 @@ from agentbox.core.identities.proofs import (
     proves,
 )
 from agentbox.core.recognition.dispatch import Dispatcher, Named
-from agentbox.core.recognition.rates import Rates
 from agentbox.core.recognition.soundness import is_sound_answer
 from agentbox.core.signing_in import SignedIn, SigningIn
 from agentbox.errors import (
@@ -38,7 +38,6 @@ from agentbox.errors import (
     ValidationFailed,
 )
 from agentbox.model.evidence import Identity
-from agentbox.model.formats.networks import counted_address
 from agentbox.model.formats.return_to import resolved_return_to
 from agentbox.model.principal import Origin
 from agentbox.plugin.authenticator import (
@@ -62,9 +61,6 @@ DEADLINE: Final = 9.0
 ASK_AGAIN: Final = 10
 
 SIGN_IN_AGAIN: Final = "The sign-in did not succeed. Begin again."
-
-BEGUN_AT_MOST: Final = "120/minute"
-"""Sign-ins that are begun from one address, in this process: nobody fills the flows alone."""
 
 _URL = re.compile(r"https?://[!-\"$-~]+")
 
@@ -136,7 +132,7 @@ class Redirects:
         self._clock = clock
         self._own_origin = own_origin
         self._return_to = return_to
-        self._rates = Rates(clock)
+        self._limit = BegunFrom(clock)
         self._providers: dict[str, tuple[Named[RedirectAuthenticator], LoginProvider]] = {
             info.id: (Named(named.id, named.opened), info)
             for named in methods
@@ -172,7 +168,7 @@ class Redirects:
         while the provider does not answer.
         """
         named, _ = self._named(provider)
-        if wait := self._rates.wait(counted_address(origin.address), BEGUN_AT_MOST):
+        if wait := self._limit.wait(origin.address):
             raise RateLimited("Too many sign-ins were begun.", retry_after=wait)
         target = self._target(return_to)
         if code_challenge is not None and not is_digest_or_random(code_challenge):

@@ -9,6 +9,7 @@ import pytest
 
 from agentbox.core.identities import redirects as module
 from agentbox.errors import (
+    NotFound,
     Overloaded,
     RateLimited,
 )
@@ -77,4 +78,27 @@ async def test_an_address_begins_120_a_minute_and_others_go_on(world: World, sit
     elsewhere = Origin(address="198.51.100.9", user_agent="a test", request_id="r")
     assert await sites.redirects.begin("example", elsewhere, browser=None)
     world.clock.move(61)
+    assert await sites.begin()
+
+
+async def test_an_address_of_ipv6_is_counted_with_its_network(sites: Sites) -> None:
+    for number in range(120):
+        one = Origin(address=f"2001:db8::{number:x}", user_agent="a test", request_id="r")
+        await sites.redirects.begin("example", one, browser=None)
+
+    for address, begins in (("2001:db8::ffff", False), ("2001:db8:0:1::1", True)):
+        origin = Origin(address=address, user_agent="a test", request_id="r")
+        if begins:
+            assert await sites.redirects.begin("example", origin, browser=None)
+            continue
+        with pytest.raises(RateLimited) as limited:
+            await sites.redirects.begin("example", origin, browser=None)
+        assert 0 < (limited.value.retry_after or 0) <= 60
+
+
+async def test_what_can_t_be_begun_is_not_counted(sites: Sites) -> None:
+    for _ in range(130):
+        with pytest.raises(NotFound):
+            await sites.begin("none")
+
     assert await sites.begin()
