@@ -122,7 +122,8 @@ class SigningIn:
             authenticator_id=method,
             created_at=now,
             expires_at=now + self._session_max_age,
-            auth_time=identity.auth_time or now,
+            # Never later than now, whatever a method says: such a session would stay fresh.
+            auth_time=min(identity.auth_time or now, now),
             amr=identity.amr,
             ip=origin.address,
             user_agent=(origin.user_agent or "")[:_MAX_USER_AGENT] or None,

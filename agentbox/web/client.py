@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -83,8 +84,8 @@ class _Client:
         headers = {}
         if basic is not None:
             # Encoded as in a form before they are joined (RFC 6749 section 2.3.1).
-            auth = aiohttp.BasicAuth(quote_plus(basic[0]), quote_plus(basic[1].reveal()))
-            headers[hdrs.AUTHORIZATION] = auth.encode()
+            pair = f"{quote_plus(basic[0])}:{quote_plus(basic[1].reveal())}"
+            headers[hdrs.AUTHORIZATION] = f"Basic {b64encode(pair.encode()).decode()}"
         return await self._ask("POST", url, deadline, headers=headers, data=form)
 
     async def _ask(self, method: str, url: str, deadline: float, **options: Any) -> JsonAnswer:

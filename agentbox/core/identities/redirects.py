@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import structlog
 from msgspec import Struct
 
+from agentbox.core.audit.refusals import REASONS
 from agentbox.core.changes import Writing
 from agentbox.core.identities.accounts import Accounts
 from agentbox.core.identities.flows import Flows
@@ -278,7 +279,7 @@ class Redirects:
             raise self._refused(origin, failure.reason, failure.user_id) from None
         except OutboundFailed as failure:
             _log.warning("provider_unavailable", method=named.id, reason=failure.reason)
-            self._signing_in.refused(origin, "provider_unavailable")
+            self._signing_in.refused(origin, _unavailable(failure))
             raise AuthenticatorUnavailable(retry_after=ASK_AGAIN) from None
         if not is_sound_answer(answer):
             raise self._dispatcher.broke(named.id, "an answer with fields of other kinds")
@@ -303,6 +304,12 @@ class Redirects:
         _log.info("login_refused", reason=reason)
         self._signing_in.refused(origin, reason, user_id)
         return InvalidGrant(SIGN_IN_AGAIN)
+
+
+def _unavailable(failure: OutboundFailed) -> str:
+    """The reason for the audit: what kept the provider from answering, where that is known."""
+    reason = f"provider_{failure.reason}"
+    return reason if reason in REASONS else "provider_unavailable"
 
 
 def _digest(text: str) -> str:
