@@ -149,7 +149,7 @@ class Provider:
                 known.metadata.token_endpoint, fields, basic=basic
             )
         if answer.status in {400, 401, 403}:
-            if answer.body.get("error") in {"invalid_client", "unauthorized_client"}:
+            if answer.body.get("error") in ("invalid_client", "unauthorized_client"):
                 self._services.log.error("provider_knows_no_such_client", provider=self.info.id)
                 raise LoginFailed("client_refused")
             raise LoginFailed("code_refused")

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 from yarl import URL
 
-from tests.live import Answer, Live
+from tests.live import Answer, Caller
 
 FLOW_COOKIE = "__Host-agentbox_flow"
 
@@ -20,8 +20,8 @@ FLOW_COOKIE = "__Host-agentbox_flow"
 class Browser:
     """Somebody who signs in; `cookie` is what it was given last."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
         self.cookie: str | None = None
 
     async def ask(self, method: str, path: str, **options: Any) -> Answer:
@@ -29,9 +29,8 @@ class Browser:
         headers = dict(options.pop("headers", {}))
         if self.cookie is not None:
             headers.setdefault("Cookie", f"{FLOW_COOKIE}={self.cookie}")
-        caller = self._live.anonymous
         address = URL(path, encoded=True)
-        answer = await caller.raw(
+        answer = await self._caller.raw(
             method, address, headers=headers, allow_redirects=False, **options
         )
         given = answer.headers.get("Set-Cookie", "")

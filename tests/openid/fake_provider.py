@@ -101,6 +101,9 @@ class FakeProvider:
         self.given_out: list[str] = []
         """Codes, tokens and what else must never be seen again."""
 
+        self.faults: list[Exception] = []
+        """What broke in here: a test is about something else then."""
+
         self._grants: dict[str, Grant] = {}
         self.straighten()
 
@@ -137,6 +140,10 @@ class FakeProvider:
         self.asked[name] += 1
         if name in self.instead:
             return await self.instead[name](request)
+        return await self.rightly(name, request)
+
+    async def rightly(self, name: str, request: web.Request) -> web.StreamResponse:
+        """What this address answers if nothing is put instead."""
         answers: dict[str, Answerer] = {
             "openid-configuration": self._discovery,
             "authorize": self._authorize,
@@ -144,7 +151,12 @@ class FakeProvider:
             "keys": self._keys,
             "userinfo": self._userinfo,
         }
-        return await answers[name](request) if name in answers else web.Response(status=404)
+        try:
+            return await answers[name](request) if name in answers else web.Response(status=404)
+        except Exception as fault:
+            if not isinstance(fault, web.HTTPException):
+                self.faults.append(fault)
+            raise
 
     async def _discovery(self, request: web.Request) -> web.StreamResponse:
         good = {
@@ -238,6 +250,7 @@ async def fake_provider(id_: str = "fake", port: int = 0) -> AsyncIterator[FakeP
     provider = FakeProvider(id_)
     async with listening(provider.handle, port) as provider.port:
         yield provider
+    assert provider.faults == []
 
 
 @asynccontextmanager

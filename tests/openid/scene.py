@@ -70,7 +70,12 @@ class Scene:
 
     def browser(self) -> Browser:
         """One that nobody has signed in with."""
-        return Browser(self.live)
+        return Browser(self.live.anonymous)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, here and at the provider."""
+        self.clock.advance(seconds)
+        self.provider.ahead += seconds
 
     async def sign_in(self) -> Answer:
         """With a browser of its own."""
