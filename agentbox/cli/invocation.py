@@ -63,10 +63,10 @@ class Invocation:
 
         async def opened() -> T:
             from agentbox.core.runtime import open_runtime
-            from agentbox.web.client import OutgoingHttp
+            from agentbox.web.client import OfflineHttp
 
             async with open_runtime(
-                self.assembly, serving=False, outgoing=OutgoingHttp.opened()
+                self.assembly, serving=False, outgoing=OfflineHttp.opened()
             ) as runtime:
                 return await work(runtime)
 

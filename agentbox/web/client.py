@@ -56,6 +56,35 @@ class OutgoingHttp:
         return _Client(self._session, frozenset(map(_origin, origins)))
 
 
+class OfflineHttp:
+    """For commands beside a server, which ask nobody: a provider that is away, or has become
+    somebody else, must not keep an operator from mending things."""
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls) -> AsyncIterator[OfflineHttp]:
+        """One for the life of a command."""
+        yield cls()
+
+    def to(self, origins: Collection[str]) -> HttpClient:
+        """A client whose requests all fail. Raises ValueError as the real one does."""
+        for origin in origins:
+            _origin(origin)
+        return _Offline()
+
+
+class _Offline:
+    """`HttpClient` that asks nobody."""
+
+    async def get(self, url: str, **options: object) -> JsonAnswer:
+        raise OutboundFailed("offline")
+
+    async def post_form(
+        self, url: str, fields: Mapping[str, str | Secret], **options: object
+    ) -> JsonAnswer:
+        raise OutboundFailed("offline")
+
+
 class _Client:
     """`HttpClient` for a set of origins."""
 

@@ -64,9 +64,10 @@ class Provider:
         try:
             await self._discovered()
         except OutboundFailed as failure:
-            self._services.log.warning(
-                "provider_not_discovered", provider=self.info.id, reason=failure.reason
-            )
+            if failure.reason != "offline":
+                self._services.log.warning(
+                    "provider_not_discovered", provider=self.info.id, reason=failure.reason
+                )
 
     async def start(self) -> Challenge:
         """As `RedirectAuthenticator.start` promises: code flow with PKCE (RFC 7636) and nonce."""
@@ -83,7 +84,9 @@ class Provider:
             "code_challenge_method": "S256",
         }
         if self._options.domain_claim == "hd" and len(self._options.allowed_domains) == 1:
-            query["hd"] = self._options.allowed_domains[0]  # for the page alone; see `_judge_domain`
+            query["hd"] = self._options.allowed_domains[
+                0
+            ]  # for the page alone; see `_judge_domain`
         address = known.metadata.authorization_endpoint
         state = FlowState(self.info.id, self._options.issuer, nonce, verifier)
         return Challenge(

@@ -24,7 +24,9 @@ class Sent:
         self.bytes = 0
 
 
-def body(data: bytes, status: int = 200, kind: str = "application/json", **headers: str) -> Answerer:
+def body(
+    data: bytes, status: int = 200, kind: str = "application/json", **headers: str
+) -> Answerer:
     """This body, whatever was asked."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -66,6 +68,15 @@ async def silent(request: web.Request) -> web.StreamResponse:
     """Takes the request and says nothing."""
     await asyncio.Event().wait()
     raise AssertionError("unreachable")
+
+
+async def drip(request: web.Request) -> web.StreamResponse:
+    """A byte, and another one, and so on."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    while True:
+        await response.write(b" ")
+        await asyncio.sleep(0.2)
 
 
 async def half(request: web.Request) -> web.StreamResponse:

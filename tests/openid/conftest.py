@@ -48,9 +48,7 @@ async def provider() -> AsyncIterator[FakeProvider]:
 
 
 @pytest.fixture
-async def scene(
-    folder: Path, clock: ShiftedClock, provider: FakeProvider
-) -> AsyncIterator[Scene]:
+async def scene(folder: Path, clock: ShiftedClock, provider: FakeProvider) -> AsyncIterator[Scene]:
     """A server with that provider, which makes users."""
     async with scene_at(folder, clock, provider) as opened:
         yield opened

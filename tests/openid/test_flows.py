@@ -92,7 +92,9 @@ async def test_a_cookie_that_comes_twice_is_no_cookie(scene: Scene) -> None:  # 
     assert (await browser.ask("GET", callback)).status == 200
 
 
-@pytest.mark.parametrize("name", ["agentbox_flow", "__host-agentbox_flow", "__Secure-agentbox_flow"])
+@pytest.mark.parametrize(
+    "name", ["agentbox_flow", "__host-agentbox_flow", "__Secure-agentbox_flow"]
+)
 async def test_a_cookie_of_another_name_is_none(scene: Scene, name: str) -> None:  # OA-01
     browser = scene.browser()
     callback = await browser.returned("fake")

@@ -84,9 +84,7 @@ async def test_the_browser_may_be_sent_there_at_once(scene: Scene) -> None:
 async def test_a_page_may_post_what_came_in_its_address(scene: Scene) -> None:
     browser = scene.browser()
     callback = await browser.returned("fake")
-    answer = await browser.ask(
-        "POST", "/api/v1/auth/fake/callback", json=parameters(callback)
-    )
+    answer = await browser.ask("POST", "/api/v1/auth/fake/callback", json=parameters(callback))
 
     assert answer.status == 200, answer.text
 
@@ -142,9 +140,7 @@ async def test_whoever_has_the_verifier_needs_no_cookie(scene: Scene) -> None:
     verifier = secrets.token_urlsafe(48)
     digest = hashlib.sha256(verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    answer = await scene.browser().sign_in(
-        "fake", return_to=RETURN_TO, code_challenge=challenge
-    )
+    answer = await scene.browser().sign_in("fake", return_to=RETURN_TO, code_challenge=challenge)
     body = {"code": parameters(answer.headers["Location"])["code"], "code_verifier": verifier}
 
     assert (await scene.live.anonymous.post("/auth/exchange", body)).status == 200

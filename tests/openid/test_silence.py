@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.live import Answer, ShiftedClock
-from tests.openid.answers import half, silent
+from tests.openid.answers import drip, half, silent
 from tests.openid.fake_provider import Answerer, FakeProvider, fake_provider
 from tests.openid.scene import Scene, scene_at
 
@@ -22,7 +22,14 @@ async def test_a_silent_provider_keeps_a_browser_ten_seconds_at_most_and_nobody_
     folder: Path, clock: ShiftedClock
 ) -> None:  # OA-11
     async with AsyncExitStack() as stack:
-        silences = ("token-silent", "token-half", "keys-silent", "userinfo-silent", "one-by-one")
+        silences = (
+            "token-silent",
+            "token-half",
+            "token-drip",
+            "keys-silent",
+            "userinfo-silent",
+            "one-by-one",
+        )
         fakes = {id_: await stack.enter_async_context(fake_provider(id_)) for id_ in silences}
         scene = await stack.enter_async_context(scene_at(folder, clock, *fakes.values()))
         for id_, fake in fakes.items():
@@ -54,7 +61,7 @@ def hush(id_: str, fake: FakeProvider) -> None:
         fake.instead = {"token": slow(fake), "keys": slow(fake), "userinfo": slow(fake)}
         fake.claims = {"email": ..., "email_verified": ...}
         return
-    fake.instead = {place: half if kind == "half" else silent}
+    fake.instead = {place: {"half": half, "drip": drip}.get(kind, silent)}
     if place == "userinfo":
         fake.claims = {"email": ..., "email_verified": ...}
 
