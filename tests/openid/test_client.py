@@ -202,6 +202,18 @@ async def test_an_answer_may_be_as_large_as_it_may_and_no_larger(
     assert await reason(client, origin.url) == "size"
 
 
+async def test_who_announces_too_much_is_not_waited_for(client: HttpClient, origin: Origin) -> None:
+    async def announced(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        response.content_length = MOST_BYTES + 1
+        await response.prepare(request)
+        return await silent(request)
+
+    origin.answer = announced
+
+    assert await reason(client, origin.url) == "size"
+
+
 async def test_silence_has_a_deadline(client: HttpClient, origin: Origin) -> None:
     origin.answer = silent
 

@@ -227,3 +227,24 @@ async def test_a_command_asks_no_provider_and_works_without_it(
     assert (done.returncode, done.stderr) == (0, "")
     assert "admin" in done.stdout
     assert not provider.asked
+
+
+async def test_two_providers_of_one_id_stop_the_start(folder: Path, provider: FakeProvider) -> None:
+    # OA-04: a browser would be sent to one of them and judged by the other
+    config = configuration(folder, provider)
+    same = '[[authenticators]]\nid = "{}"\ntype = "oidc"\n'
+    chain = '[[authenticators]]\nid = "jwt"\ntype = "jwt"\n'
+    config.write_text(f"{config.read_text()}\n{chain}{same.format('a')}{same.format('b')}")
+    with pytest.raises(StartError, match="fake"):
+        async with live_server(folder, config=config):
+            pass
+
+
+async def test_a_provider_that_is_called_as_the_password_is_stops_the_start(
+    folder: Path,
+) -> None:
+    # a session says by which id it began, and the two would be one
+    async with fake_provider("password") as provider:
+        with pytest.raises(StartError, match="password"):
+            async with live_server(folder, config=configuration(folder, provider)):
+                pass

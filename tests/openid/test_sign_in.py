@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.live import ShiftedClock
 from tests.openid.browser import parameters
-from tests.openid.fake_provider import FakeProvider
+from tests.openid.fake_provider import FakeProvider, fake_provider
 from tests.openid.scene import RETURN_TO, Scene, scene_at
 
 
@@ -144,3 +144,22 @@ async def test_whoever_has_the_verifier_needs_no_cookie(scene: Scene) -> None:
     body = {"code": parameters(answer.headers["Location"])["code"], "code_verifier": verifier}
 
     assert (await scene.live.anonymous.post("/auth/exchange", body)).status == 200
+
+
+async def refresh(scene: Scene, token: str) -> int:
+    """The status of going on with a session."""
+    answer = await scene.live.anonymous.post("/auth/refresh", {"refresh_token": token})
+    return answer.status
+
+
+async def test_a_session_goes_on_while_its_provider_is_configured(
+    folder: Path, provider: FakeProvider
+) -> None:
+    # RT-06
+    async with scene_at(folder, ShiftedClock(), provider) as scene:
+        token = (await scene.sign_in()).body["refresh_token"]
+    async with fake_provider("other") as other:
+        async with scene_at(folder, ShiftedClock(), other) as scene:
+            assert await refresh(scene, token) == 401
+        async with scene_at(folder, ShiftedClock(), provider, other) as scene:
+            assert await refresh(scene, token) == 200

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from agentbox.web.client import AT_ONE_SERVER
 from tests.live import Answer, ShiftedClock
 from tests.openid.answers import drip, half, silent
 from tests.openid.fake_provider import Answerer, FakeProvider, fake_provider
@@ -52,6 +53,31 @@ async def test_a_silent_provider_keeps_a_browser_ten_seconds_at_most_and_nobody_
     assert {answer.headers["Retry-After"] for answer, _ in ended} == {"10"}
     assert [seconds for _, seconds in ended if seconds >= LONGEST] == []
     assert reasons == ["provider_timeout"] * len(fakes)
+
+
+async def test_forty_who_wait_for_a_silent_provider_hold_up_no_password_login(
+    scene: Scene,
+) -> None:  # OA-11
+    scene.provider.instead = {"token": silent}
+    browsers = [scene.browser() for _ in range(40)]
+    callbacks = [await browser.returned("fake") for browser in browsers]
+    waiting = [
+        asyncio.create_task(browser.ask("GET", callback))
+        for browser, callback in zip(browsers, callbacks, strict=True)
+    ]
+    while scene.provider.asked["token"] < AT_ONE_SERVER:
+        await asyncio.sleep(0.01)
+    for _ in range(5):
+        await scene.live.admin()
+    still_waiting = [not task.done() for task in waiting]
+    connections = scene.provider.asked["token"]
+    ended = await asyncio.gather(*waiting)
+
+    assert still_waiting == [True] * 40
+    assert {answer.status for answer in ended} == {503}
+    # More are never open to one server at a time; the others waited for one within their deadline.
+    assert connections == AT_ONE_SERVER
+    assert await scene.refusals() == ["provider_timeout"] * 40
 
 
 def hush(id_: str, fake: FakeProvider) -> None:

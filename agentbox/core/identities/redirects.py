@@ -19,6 +19,7 @@ from agentbox.core.audit.refusals import REASONS
 from agentbox.core.changes import Writing
 from agentbox.core.identities.accounts import Accounts
 from agentbox.core.identities.flows import Flows
+from agentbox.core.identities.providers import providers_by_id
 from agentbox.core.recognition.dispatch import Dispatcher, Named
 from agentbox.core.recognition.soundness import is_sound_answer
 from agentbox.core.signing_in import SignedIn, SigningIn
@@ -128,12 +129,7 @@ class Redirects:
         self._clock = clock
         self._own_origin = own_origin
         self._return_to = return_to
-        self._providers: dict[str, tuple[Named[RedirectAuthenticator], LoginProvider]] = {
-            info.id: (Named(named.id, named.opened), info)
-            for named in methods
-            if isinstance(named.opened, RedirectAuthenticator)
-            for info in named.opened.providers
-        }
+        self._providers = providers_by_id(methods)
 
     @property
     def providers(self) -> Sequence[LoginProvider]:
