@@ -21,7 +21,8 @@ async def test_who_signs_in_becomes_a_user_of_the_lowest_role(scene: Scene) -> N
     assert answer.status == 200, answer.text
     user = answer.body["user"]
     assert (user["username"], user["role"]) == ("ada", "viewer")
-    assert (await scene.live.with_token(answer.body["token"]).get("/auth/me")).status == 200
+    caller = scene.live.with_token(answer.body["token"])
+    assert (await caller.get("/environments")).body["total"] == 0
 
 
 async def test_who_comes_back_is_the_same_user(scene: Scene) -> None:
