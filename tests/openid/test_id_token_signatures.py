@@ -5,14 +5,20 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from agentbox.errors import LoginFailed
+from agentbox.web.client import OutgoingHttp
+from agentbox_oidc.id_token import Expected, verified_claims
+from agentbox_oidc.jwks import RemoteKeys
 from tests.live import ShiftedClock
 from tests.openid.fake_provider import (
+    CLIENT_ID,
     CLIENT_SECRET,
     FakeProvider,
     Json,
@@ -217,3 +223,39 @@ async def test_a_key_that_is_too_short_verifies_none(
     async with scene_at(folder, clock, provider) as scene:
         assert (await scene.sign_in()).status == 401
         assert await scene.refusals() == ["id_token_signature"]
+
+
+async def test_no_character_of_a_token_can_be_another(
+    provider: FakeProvider, clock: ShiftedClock
+) -> None:  # OA-03
+    text = signed_by(rsa_key(1), {"alg": "RS256", "kid": "first"}, good_claims(provider))
+    expected = Expected(
+        issuer=provider.issuer,
+        client_id=CLIENT_ID,
+        algorithm="RS256",
+        nonce="n" * 43,
+        now=datetime.fromtimestamp(provider.now(), UTC),
+    )
+    async with OutgoingHttp.opened() as http:
+        keys = RemoteKeys(http.to([provider.issuer]), f"{provider.issuer}/keys", "RS256", clock)
+        assert (await verified_claims(text, keys, expected, None))["sub"] == "subject-of-ada"
+        taken = []
+        for at, letter in enumerate(text):
+            changed_text = f"{text[:at]}{'B' if letter == 'A' else 'A'}{text[at + 1 :]}"
+            try:
+                taken.append(await verified_claims(changed_text, keys, expected, None))
+            except LoginFailed:
+                continue
+
+    assert taken == []
+
+
+def good_claims(provider: FakeProvider) -> Json:
+    return {
+        "iss": provider.issuer,
+        "aud": CLIENT_ID,
+        "sub": "subject-of-ada",
+        "iat": provider.now(),
+        "exp": provider.now() + 300,
+        "nonce": "n" * 43,
+    }

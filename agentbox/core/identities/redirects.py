@@ -56,6 +56,9 @@ DEADLINE: Final = 9.0
 
 ASK_AGAIN: Final = 10
 
+BROKEN: Final = "provider_unavailable"
+"""In the audit, where nothing better is known."""
+
 SIGN_IN_AGAIN: Final = "The sign-in did not succeed. Begin again."
 
 _RANDOM = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -164,6 +167,7 @@ class Redirects:
         )
         url = challenge.data.get("url")
         if not isinstance(url, str):
+            self._signing_in.refused(origin, BROKEN)
             raise self._dispatcher.broke(named.id, "a redirect without an address")
         known = browser if browser is not None and _RANDOM.fullmatch(browser) else None
         known = known or secrets.token_urlsafe(32)
@@ -202,6 +206,7 @@ class Redirects:
             named, lambda: named.opened.advance(context, waiting.state, rest), origin, Verified
         )
         if judged.identity.authenticator_id != provider:
+            self._signing_in.refused(origin, BROKEN)
             raise self._dispatcher.broke(named.id, "an identity of another provider")
         if waiting.link is not None:
             return Finished(redirect=waiting.return_to, to_link=(waiting.link, judged.identity))
@@ -271,14 +276,17 @@ class Redirects:
                 refusals=(LoginFailed, OutboundFailed),
                 deadline=DEADLINE,
             )
+            if not is_sound_answer(answer):
+                raise self._dispatcher.broke(named.id, "an answer with fields of other kinds")
         except LoginFailed as failure:
             raise self._refused(origin, failure.reason, failure.user_id) from None
         except OutboundFailed as failure:
             _log.warning("provider_unavailable", method=named.id, reason=failure.reason)
             self._signing_in.refused(origin, _unavailable(failure))
             raise AuthenticatorUnavailable(retry_after=ASK_AGAIN) from None
-        if not is_sound_answer(answer):
-            raise self._dispatcher.broke(named.id, "an answer with fields of other kinds")
+        except AuthenticatorUnavailable:
+            self._signing_in.refused(origin, BROKEN)  # the log says what broke
+            raise
         return answer
 
     def _named(self, provider: str) -> tuple[Named[RedirectAuthenticator], LoginProvider]:
@@ -305,7 +313,7 @@ class Redirects:
 def _unavailable(failure: OutboundFailed) -> str:
     """The reason for the audit: what kept the provider from answering, where that is known."""
     reason = f"provider_{failure.reason}"
-    return reason if reason in REASONS else "provider_unavailable"
+    return reason if reason in REASONS else BROKEN
 
 
 def _digest(text: str) -> str:
