@@ -20,7 +20,7 @@ from tests.openid.answers import BROKEN, of_json
 from tests.openid.browser import Browser, parameters
 from tests.openid.fake_provider import CLIENT_SECRET, FakeProvider
 from tests.openid.scene import RETURN_TO, configuration
-from tests.process import environment, serving
+from tests.process import agentbox, environment, serving
 
 
 class Left(NamedTuple):
@@ -167,3 +167,18 @@ async def test_no_secret_of_a_sign_in_is_in_log_database_or_refusals(left: Left)
     }
 
     assert {place for place, _ in found} == set(), found
+
+
+@pytest.mark.parametrize("command", [("config", "show"), ("check",), ("doctor",), ("plugins",)])
+def test_no_command_shows_the_secret_of_a_client(
+    folder: Path, command: tuple[str, ...]
+) -> None:  # OB-01
+    provider = FakeProvider("fake")
+    provider.port = 1  # nobody is asked
+    config = configuration(folder, provider)
+    env = environment(AGENTBOX_DB_PATH=str(folder / "agentbox.db"))
+    done = agentbox(folder, "--config", str(config), *command, env=env)
+    shown = (done.stdout + done.stderr).encode()
+
+    assert b"oidc" in shown or command == ("doctor",)
+    assert not any(form in shown for form in forms_of(CLIENT_SECRET.encode()))
