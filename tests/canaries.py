@@ -15,6 +15,7 @@ FORMS = {
     "a password": "|".join(map(re.escape, (ADMIN_PASSWORD, USER_PASSWORD))),
     "a password hash": r"\$argon2id\$v=",
     "a private key": r"PRIVATE KEY-----",
+    "a secret of a provider": r"canary-(?:code|access)-[0-9A-Za-z_-]{16,}|canary\+client/secret",
 }
 _ANY = re.compile("|".join(f"(?P<f{at}>{form})" for at, form in enumerate(FORMS.values())))
 

@@ -63,10 +63,10 @@ class Invocation:
 
         async def opened() -> T:
             from agentbox.core.runtime import open_runtime
-            from agentbox.web.client_when_asked import OutgoingWhenAsked
+            from agentbox.web.client_when_asked import OfflineWhenAsked
 
             async with open_runtime(
-                self.assembly, serving=False, outgoing=OutgoingWhenAsked()
+                self.assembly, serving=False, outgoing=OfflineWhenAsked()
             ) as runtime:
                 return await work(runtime)
 

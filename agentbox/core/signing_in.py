@@ -122,7 +122,7 @@ class SigningIn:
             authenticator_id=method,
             created_at=now,
             expires_at=now + self._session_max_age,
-            # Another site's clock may be ahead of ours, or lie: nobody signs in tomorrow.
+            # Never later than now, whatever a method says: such a session would stay fresh.
             auth_time=min(identity.auth_time or now, now),
             amr=identity.amr,
             ip=origin.address,

@@ -34,8 +34,8 @@ class HttpClient(Protocol):
     Every method raises `OutboundFailed`, whose `reason` is one word for the log and the audit: the
     `origin` is not one of those, the server does not answer in time or at all (`timeout`,
     `connection`, `tls`), it sends us elsewhere (`redirect`), more than `MOST_BYTES` (`size`), or
-    something else than one well-formed JSON object (`content`). A status is for the caller to
-    judge.
+    something else than one well-formed JSON object (`content`); or this process is a command beside
+    a server and asks nobody (`offline`). A status is for the caller to judge.
     """
 
     async def get(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -55,6 +56,35 @@ class OutgoingHttp:
         return _Client(self._session, frozenset(map(_origin, origins)))
 
 
+class OfflineHttp:
+    """For commands beside a server, which ask nobody: a provider that is away, or has become
+    somebody else, must not keep an operator from mending things."""
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls) -> AsyncIterator[OfflineHttp]:
+        """One for the life of a command."""
+        yield cls()
+
+    def to(self, origins: Collection[str]) -> HttpClient:
+        """A client whose requests all fail. Raises ValueError as the real one does."""
+        for origin in origins:
+            _origin(origin)
+        return _Offline()
+
+
+class _Offline:
+    """`HttpClient` that asks nobody."""
+
+    async def get(self, url: str, **options: object) -> JsonAnswer:
+        raise OutboundFailed("offline")
+
+    async def post_form(
+        self, url: str, fields: Mapping[str, str | Secret], **options: object
+    ) -> JsonAnswer:
+        raise OutboundFailed("offline")
+
+
 class _Client:
     """`HttpClient` for a set of origins."""
 
@@ -83,8 +113,8 @@ class _Client:
         headers = {}
         if basic is not None:
             # Encoded as in a form before they are joined (RFC 6749 section 2.3.1).
-            auth = aiohttp.BasicAuth(quote_plus(basic[0]), quote_plus(basic[1].reveal()))
-            headers[hdrs.AUTHORIZATION] = auth.encode()
+            pair = f"{quote_plus(basic[0])}:{quote_plus(basic[1].reveal())}"
+            headers[hdrs.AUTHORIZATION] = f"Basic {b64encode(pair.encode()).decode()}"
         return await self._ask("POST", url, deadline, headers=headers, data=form)
 
     async def _ask(self, method: str, url: str, deadline: float, **options: Any) -> JsonAnswer:

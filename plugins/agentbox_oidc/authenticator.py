@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import msgspec
 
-from agentbox.errors import LoginFailed
+from agentbox.errors import LoginFailed, OutboundFailed
 from agentbox.plugin import (
     Challenge,
     LoginAnswer,
@@ -20,6 +22,9 @@ from agentbox.plugin import (
 )
 from agentbox_oidc.options import ProviderOptions
 from agentbox_oidc.provider import FlowState, Provider
+
+TOGETHER: Final = 8.0
+"""Seconds for all requests of one step together, however many there are: the browser waits."""
 
 
 class OidcAuthenticator(RedirectAuthenticator):
@@ -45,7 +50,8 @@ class OidcAuthenticator(RedirectAuthenticator):
         provider = self._providers.get(login.provider)
         if provider is None:
             raise LoginFailed("unknown_provider")
-        return await provider.start()
+        async with _in_time():
+            return await provider.start()
 
     async def finish(
         self, context: LoginContext, state: bytes, data: Mapping[str, Any]
@@ -55,4 +61,14 @@ class OidcAuthenticator(RedirectAuthenticator):
         provider = self._providers.get(flow.provider)
         if provider is None:
             return NotMine()
-        return await provider.finish(context, flow, data)
+        async with _in_time():
+            return await provider.finish(context, flow, data)
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(TOGETHER):
+            yield
+    except TimeoutError:
+        raise OutboundFailed("timeout") from None

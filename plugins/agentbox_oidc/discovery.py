@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from agentbox.errors import StartError
+from agentbox.errors import OutboundFailed, StartError
 from agentbox.plugin import JsonAnswer
-from agentbox_oidc.options import ProviderOptions
+from agentbox_oidc.options import LOOPBACK, ProviderOptions
+
+_ADDRESS: Final = re.compile(r"https?://[!-~]+")
 
 
 class Metadata(Struct, frozen=True, kw_only=True):
@@ -44,7 +48,10 @@ def origin_of(url: str) -> str:
 
 
 def read_metadata(answer: JsonAnswer, options: ProviderOptions) -> Metadata:
-    """Raises `StartError` for a document that is not this issuer's, or that we can't work with."""
+    """Raises `StartError` for a document that is not this issuer's, or that we can't work with, and
+    `OutboundFailed` where the provider says that it has none to give just now."""
+    if answer.status >= 500 or answer.status == 429:
+        raise OutboundFailed("status", f"discovery answers {answer.status}")
     if answer.status != 200:
         raise StartError(f"{options.issuer}: its discovery document answers {answer.status}.")
     document = answer.body
@@ -74,17 +81,22 @@ def read_metadata(answer: JsonAnswer, options: ProviderOptions) -> Metadata:
 
 def _url(document: Mapping[str, object], name: str, options: ProviderOptions) -> str:
     value = document.get(name)
-    if isinstance(value, str) and value.isascii():
-        try:
-            parts = urlsplit(value)
-            host = parts.hostname
-        except ValueError:
-            host = None
-        else:
-            schemes = {"https", urlsplit(options.issuer).scheme}
-            if parts.scheme in schemes and host and not (parts.username or parts.fragment):
-                return value
+    if isinstance(value, str) and _is_address(value, plain=options.insecure_http):
+        return value
     raise StartError(f"{options.issuer}: {name} of its discovery document is no https address.")
+
+
+def _is_address(text: str, *, plain: bool) -> bool:
+    """Whether requests and browsers may be sent there; `plain` lets http in, on loopback alone."""
+    if not _ADDRESS.fullmatch(text):
+        return False
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port  # looking at a port that can't be raises, too
+    except ValueError:
+        return False
+    safe = parts.scheme == "https" or (plain and host in LOOPBACK)
+    return bool(host) and safe and "@" not in parts.netloc and "#" not in text
 
 
 def _require_listed(

@@ -72,7 +72,7 @@ def _judge(claims: Mapping[str, object], expected: Expected) -> None:
     if claims.get("iss") != expected.issuer:
         raise LoginFailed("id_token_issuer")
     _judge_audience(claims, expected.client_id)
-    if expected.now >= _instant(claims, "exp") + LEEWAY:
+    if expected.now - LEEWAY >= _instant(claims, "exp"):
         raise LoginFailed("id_token_expired")
     issued_at = _instant(claims, "iat")
     if not expected.now - OLDEST <= issued_at <= expected.now + LEEWAY:

@@ -15,7 +15,7 @@ from agentbox.model.formats.jose import CompactJws
 from agentbox.plugin import Clock, HttpClient
 
 ASK_AGAIN: Final = 10.0
-"""Seconds between two fetches for keys that are not there (JWT-04): ids are what anybody writes."""
+"""Seconds between two fetches, whatever they are for (JWT-04): ids are what anybody writes."""
 
 KEEP: Final = 3600.0
 """Seconds after which keys are fetched anew: one that was withdrawn is not trusted on."""
@@ -23,6 +23,7 @@ KEEP: Final = 3600.0
 MOST_KEYS: Final = 64
 
 _TYPES: Final[Mapping[str, str]] = {"R": "RSA", "P": "RSA", "E": "EC"}
+_CURVES: Final[Mapping[str, str]] = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 
 
 class RemoteKeys:
@@ -34,8 +35,9 @@ class RemoteKeys:
         self._url = url
         self._algorithm = algorithm
         self._clock = clock
-        self._keys: list[tuple[str | None, jwt.PyJWK]] = []
-        self._fetched: float | None = None
+        self._keys: Sequence[tuple[str | None, jwt.PyJWK]] = ()
+        self._fetched = self._tried = float("-inf")
+        self._failure: str | None = None
         self._one_at_a_time = asyncio.Lock()
 
     async def verifies(self, token: CompactJws) -> bool:
@@ -43,11 +45,9 @@ class RemoteKeys:
 
         Raises `OutboundFailed` where the keys are not there and can't be had.
         """
-        if self._stale():
-            await self._fetch(KEEP)
-        key = self._find(token.key_id)
+        key = None if self._stale() else self._find(token.key_id)
         if key is None:
-            await self._fetch(ASK_AGAIN)
+            await self._fetch()
             key = self._find(token.key_id)
         if key is None:
             return False
@@ -57,7 +57,7 @@ class RemoteKeys:
             return False
 
     def _stale(self) -> bool:
-        return self._fetched is None or self._clock.monotonic() - self._fetched >= KEEP
+        return self._clock.monotonic() - self._fetched >= KEEP
 
     def _find(self, key_id: str | None) -> jwt.PyJWK | None:
         """Without an id in the token only a single key can be meant (OIDC Core section 10.1)."""
@@ -66,23 +66,27 @@ class RemoteKeys:
         named = [key for id_, key in self._keys if id_ == key_id]
         return named[0] if len(named) == 1 else None
 
-    async def _fetch(self, unless_younger: float) -> None:
-        """Fetch, unless somebody else has just done so."""
+    async def _fetch(self) -> None:
+        """Fetch, unless that was tried a moment ago: then what came of it still stands."""
         async with self._one_at_a_time:
             now = self._clock.monotonic()
-            if self._fetched is not None and now - self._fetched < unless_younger:
-                return
-            self._fetched = now
-            try:
-                answer = await self._client.get(self._url)
-                if answer.status != 200:
-                    raise OutboundFailed("status", f"keys answer {answer.status}")
-                self._keys = list(_usable(answer.body.get("keys"), self._algorithm))
-            except OutboundFailed:
-                if not self._keys:
-                    # Nothing to go by: the next sign-in may ask after a moment.
-                    self._fetched = now - KEEP + ASK_AGAIN / 10
+            if now - self._tried >= ASK_AGAIN:
+                self._tried = now
+                self._failure = "timeout"  # if whoever waits for us gives up before the client does
+                try:
+                    self._keys = await self._asked()
+                except OutboundFailed as failure:
+                    self._failure = failure.reason
                     raise
+                self._fetched, self._failure = now, None
+            elif self._failure is not None:
+                raise OutboundFailed(self._failure)
+
+    async def _asked(self) -> Sequence[tuple[str | None, jwt.PyJWK]]:
+        answer = await self._client.get(self._url)
+        if answer.status != 200:
+            raise OutboundFailed("status", f"keys answer {answer.status}")
+        return _usable(answer.body.get("keys"), self._algorithm)
 
 
 def _usable(listed: object, algorithm: str) -> Sequence[tuple[str | None, jwt.PyJWK]]:
@@ -107,6 +111,7 @@ def _may_verify(jwk: Mapping[str, Any], algorithm: str) -> bool:
     operations = jwk.get("key_ops", ["verify"])
     return (
         jwk.get("kty") == ("OKP" if algorithm == "EdDSA" else _TYPES[algorithm[0]])
+        and jwk.get("crv") == _CURVES.get(algorithm, jwk.get("crv"))
         and jwk.get("use", "sig") == "sig"
         and isinstance(operations, list)
         and "verify" in operations

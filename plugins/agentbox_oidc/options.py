@@ -33,7 +33,7 @@ RESERVED: Final = frozenset(
 
 _ID: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class ProviderOptions(Options, frozen=True):
@@ -167,6 +167,6 @@ def _url_fault(field: str, text: str, *, plain: bool) -> str | None:
         return f"{field} is no URL such as https://accounts.example.org"
     if parts.username or parts.password or parts.query or parts.fragment or "#" in text:
         return f"{field} must hold no user, query or fragment"
-    if parts.scheme == "http" and not (plain and host in _LOOPBACK):
+    if parts.scheme == "http" and not (plain and host in LOOPBACK):
         return f"{field} is plain http, which is for loopback with insecure_http = true alone"
     return None

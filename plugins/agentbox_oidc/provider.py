@@ -62,11 +62,12 @@ class Provider:
         """Discover. A provider that does not answer is asked again later, so that a server can
         start without it; raises `StartError` for one that answers what can't be right."""
         try:
-            await self._provider()
+            await self._discovered()
         except OutboundFailed as failure:
-            self._services.log.warning(
-                "provider_not_discovered", provider=self.info.id, reason=failure.reason
-            )
+            if failure.reason != "offline":
+                self._services.log.warning(
+                    "provider_not_discovered", provider=self.info.id, reason=failure.reason
+                )
 
     async def start(self) -> Challenge:
         """As `RedirectAuthenticator.start` promises: code flow with PKCE (RFC 7636) and nonce."""
@@ -83,7 +84,9 @@ class Provider:
             "code_challenge_method": "S256",
         }
         if self._options.domain_claim == "hd" and len(self._options.allowed_domains) == 1:
-            query["hd"] = self._options.allowed_domains[0]  # for the page alone; see `_judge`
+            query["hd"] = self._options.allowed_domains[
+                0
+            ]  # for the page alone; see `_judge_domain`
         address = known.metadata.authorization_endpoint
         state = FlowState(self.info.id, self._options.issuer, nonce, verifier)
         return Challenge(
@@ -117,8 +120,9 @@ class Provider:
             now=context.now,
         )
         claims = await verified_claims(id_token, known.keys, expected, access_token)
+        self._judge_domain(claims)
         claims = await self._completed(known, claims, access_token)
-        return self._verified(claims)
+        return self._verified(claims, context.now)
 
     def _judge_answer(self, metadata: Metadata, data: Mapping[str, Any]) -> None:
         """What came by way of the browser: the issuer (RFC 9207 section 2.4), and refusals."""
@@ -148,7 +152,7 @@ class Provider:
                 known.metadata.token_endpoint, fields, basic=basic
             )
         if answer.status in {400, 401, 403}:
-            if answer.body.get("error") in {"invalid_client", "unauthorized_client"}:
+            if answer.body.get("error") in ("invalid_client", "unauthorized_client"):
                 self._services.log.error("provider_knows_no_such_client", provider=self.info.id)
                 raise LoginFailed("client_refused")
             raise LoginFailed("code_refused")
@@ -173,14 +177,19 @@ class Provider:
             raise OutboundFailed("status", f"userinfo answers {answer.status}")
         if answer.body.get("sub") != claims["sub"]:
             raise LoginFailed("userinfo_subject")
-        return {**answer.body, **claims}
+        # Whether an address is verified says whoever gives it: this claim is not mixed.
+        signed = {name: value for name, value in claims.items() if name != "email_verified"}
+        return {**answer.body, **signed}
 
-    def _verified(self, claims: Mapping[str, object]) -> Verified:
+    def _judge_domain(self, claims: Mapping[str, object]) -> None:
+        """By what is signed alone (OA-08): neither the address nor userinfo will do."""
         options = self._options
-        if options.allowed_domains and claims.get(options.domain_claim) not in (
-            options.allowed_domains
-        ):
+        domain = claims.get(options.domain_claim)
+        if options.allowed_domains and domain not in options.allowed_domains:
             raise LoginFailed("domain")
+
+    def _verified(self, claims: Mapping[str, object], now: datetime) -> Verified:
+        options = self._options
         email = claims.get("email")
         # Nothing but the boolean will do (OA-06): "true", 1 and null have all been seen.
         verified = claims.get("email_verified") is True and isinstance(email, str)
@@ -193,7 +202,7 @@ class Provider:
             preferred_username=_text(claims.get(options.username_claim)),
             display_name=_text(claims.get("name")),
             amr=("federated",),
-            auth_time=_instant(claims.get("auth_time")),
+            auth_time=_past(claims.get("auth_time"), now),
         )
         return Verified(
             identity,
@@ -204,7 +213,19 @@ class Provider:
         )
 
     async def _provider(self) -> _Known:
-        """What is known of the provider, discovered if need be, at most every `ASK_AGAIN`."""
+        """What is known of the provider, discovered if need be.
+
+        Raises `OutboundFailed`, also for a document that would have stopped the start.
+        """
+        try:
+            return await self._discovered()
+        except StartError as error:
+            self._services.log.error(
+                "provider_not_usable", provider=self.info.id, reason=str(error)
+            )
+            raise OutboundFailed("metadata") from None
+
+    async def _discovered(self) -> _Known:
         if self._known is not None:
             return self._known
         async with self._one_at_a_time:
@@ -237,7 +258,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _instant(value: object) -> datetime | None:
-    if type(value) is not int or not 0 <= value <= 1 << 40:
+def _past(value: object, now: datetime) -> datetime | None:
+    """When somebody gave a password there: never later than now, or it would stay fresh."""
+    if type(value) is not int or value < 0:
         return None
-    return datetime.fromtimestamp(value, UTC)
+    return datetime.fromtimestamp(min(value, int(now.timestamp())), UTC)

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import structlog
 from msgspec import Struct
 
+from agentbox.core.audit.refusals import REASONS
 from agentbox.core.changes import Writing
 from agentbox.core.identities.accounts import Accounts, verified_email
 from agentbox.core.identities.begun import BegunFrom
@@ -23,6 +24,7 @@ from agentbox.core.identities.proofs import (
     is_foreign,
     proves,
 )
+from agentbox.core.identities.providers import providers_by_id
 from agentbox.core.recognition.dispatch import Dispatcher, Named
 from agentbox.core.recognition.soundness import is_sound_answer
 from agentbox.core.signing_in import SignedIn, SigningIn
@@ -59,6 +61,9 @@ DEADLINE: Final = 9.0
 """Seconds that a provider has for all that is asked of it: the browser is answered within ten."""
 
 ASK_AGAIN: Final = 10
+
+BROKEN: Final = "provider_unavailable"
+"""In the audit, where nothing better is known."""
 
 SIGN_IN_AGAIN: Final = "The sign-in did not succeed. Begin again."
 
@@ -133,12 +138,7 @@ class Redirects:
         self._own_origin = own_origin
         self._return_to = return_to
         self._limit = BegunFrom(clock)
-        self._providers: dict[str, tuple[Named[RedirectAuthenticator], LoginProvider]] = {
-            info.id: (Named(named.id, named.opened), info)
-            for named in methods
-            if isinstance(named.opened, RedirectAuthenticator)
-            for info in named.opened.providers
-        }
+        self._providers = providers_by_id(methods)
 
     @property
     def providers(self) -> Sequence[LoginProvider]:
@@ -168,19 +168,20 @@ class Redirects:
         while the provider does not answer.
         """
         named, _ = self._named(provider)
-        if wait := self._limit.wait(origin.address):
-            raise RateLimited("Too many sign-ins were begun.", retry_after=wait)
         target = self._target(return_to)
         if code_challenge is not None and not is_digest_or_random(code_challenge):
             raise ValidationFailed(
                 errors=[FieldFault("/code_challenge", "Not an S256 challenge (RFC 7636)")]
             )
+        if wait := self._limit.wait(origin.address):
+            raise RateLimited("Too many sign-ins were begun.", retry_after=wait)
         context = LoginContext(now=self._clock.now(), origin=origin)
         challenge = await self._ask(
             named, lambda: named.opened.begin(context, RedirectLogin(provider)), origin, Challenge
         )
         url = challenge.data.get("url")
         if challenge.kind != "redirect" or not isinstance(url, str) or not _URL.fullmatch(url):
+            self._signing_in.refused(origin, BROKEN)
             raise self._dispatcher.broke(named.id, "a redirect without an address")
         known = browser if browser is not None and is_digest_or_random(browser) else None
         known = known or secrets.token_urlsafe(32)
@@ -219,6 +220,7 @@ class Redirects:
             named, lambda: named.opened.advance(context, waiting.state, rest), origin, Verified
         )
         if judged.identity.authenticator_id != provider:
+            self._signing_in.refused(origin, BROKEN)
             raise self._dispatcher.broke(named.id, "an identity of another provider")
         if not is_foreign(judged.identity):
             raise self._refused(origin, "issuer")
@@ -291,14 +293,17 @@ class Redirects:
                 refusals=(LoginFailed, OutboundFailed),
                 deadline=DEADLINE,
             )
+            if not is_sound_answer(answer):
+                raise self._dispatcher.broke(named.id, "an answer with fields of other kinds")
         except LoginFailed as failure:
             raise self._refused(origin, failure.reason, failure.user_id) from None
         except OutboundFailed as failure:
             _log.warning("provider_unavailable", method=named.id, reason=failure.reason)
-            self._signing_in.refused(origin, "provider_unavailable")
+            self._signing_in.refused(origin, _unavailable(failure))
             raise AuthenticatorUnavailable(retry_after=ASK_AGAIN) from None
-        if not is_sound_answer(answer):
-            raise self._dispatcher.broke(named.id, "an answer with fields of other kinds")
+        except AuthenticatorUnavailable:
+            self._signing_in.refused(origin, BROKEN)  # the log says what broke
+            raise
         return answer
 
     def _named(self, provider: str) -> tuple[Named[RedirectAuthenticator], LoginProvider]:
@@ -320,3 +325,9 @@ class Redirects:
         _log.info("login_refused", reason=reason)
         self._signing_in.refused(origin, reason, user_id)
         return InvalidGrant(SIGN_IN_AGAIN)
+
+
+def _unavailable(failure: OutboundFailed) -> str:
+    """The reason for the audit: what kept the provider from answering, where that is known."""
+    reason = f"provider_{failure.reason}"
+    return reason if reason in REASONS else BROKEN

@@ -137,7 +137,7 @@ async def test_a_site_that_does_not_answer_is_503_with_a_time_to_wait(
         await sites.through()
 
     assert unavailable.value.retry_after == 10
-    assert await sites.refused() == [("anonymous", "provider_unavailable")]
+    assert await sites.refused() == [("anonymous", "provider_timeout")]
 
 
 @pytest.mark.parametrize("page", [None, PAGE])

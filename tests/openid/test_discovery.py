@@ -1,0 +1,250 @@
+"""What a provider says of itself: believed where it is its own, asked for until it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentbox.errors import StartError
+from agentbox.errors.start import ConfigurationError
+from tests.live import ShiftedClock, live_server
+from tests.openid.answers import BROKEN, of_json
+from tests.openid.fake_provider import FakeProvider, Json, fake_provider, listening
+from tests.openid.scene import Scene, configuration, scene_at
+from tests.process import agentbox, environment
+
+ELSEWHERE = "http://192.0.2.1/"
+
+WRONG: dict[str, Json] = {
+    "another issuer": {"issuer": "https://accounts.evil.test"},
+    "issuer with a slash": {"issuer": "http://127.0.0.1:1/"},
+    "issuer in a list": {"issuer": ["http://127.0.0.1:1"]},
+    "no issuer": {"issuer": ...},
+    "no challenge": {"code_challenge_methods_supported": ["plain"]},
+    "no code": {"response_types_supported": ["id_token"]},
+    "no RS256": {"id_token_signing_alg_values_supported": ["HS256", "none"]},
+}
+ADDRESSES: tuple[Any, ...] = (
+    ...,
+    None,
+    7,
+    "",
+    "/relative",
+    "//127.0.0.1/x",
+    ELSEWHERE,
+    "ftp://127.0.0.1/x",
+    "file:///etc/passwd",
+    "data:application/json,{}",
+    "https://user:secret@127.0.0.1/x",
+    "https://",
+    "https://127.0.0.1:99999999/x",
+    "https://127.0.0.1/x#fragment",
+    "https://127.0.0.1/x\r\nSet-Cookie: a=b",
+    "https://127.0.0.1/a b",
+    "https://\u0430pple.test/x",
+    "javascript:alert(1)",
+)
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
+
+
+async def fault_of(folder: Path, provider: FakeProvider, metadata: Json) -> str:
+    """The sentence that the start ends with."""
+    provider.metadata = metadata
+    with pytest.raises(StartError) as fault:
+        async with live_server(folder, config=configuration(folder, provider)):
+            pass
+    return str(fault.value)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_a_document_that_is_not_its_own_stops_the_start(
+    folder: Path, provider: FakeProvider, wrong: str
+) -> None:  # OA-04
+    fault = await fault_of(folder, provider, WRONG[wrong])
+
+    assert provider.issuer in fault
+    assert ("another issuer" in fault) == ("issuer" in WRONG[wrong])
+
+
+async def test_addresses_that_nobody_may_be_sent_to_stop_the_start(
+    folder: Path, provider: FakeProvider
+) -> None:  # JWT-03, OP-07
+    for endpoint in ENDPOINTS:
+        for address in ADDRESSES:
+            if address is ... and endpoint == "userinfo_endpoint":
+                continue  # there need not be one
+            fault = await fault_of(folder, provider, {endpoint: address})
+            assert f"{provider.issuer}: " in fault, (endpoint, address)
+            assert "secret" not in fault
+    assert set(provider.asked) == {"openid-configuration"}
+
+
+async def test_lists_that_are_not_there_say_nothing(
+    folder: Path, clock: ShiftedClock, provider: FakeProvider
+) -> None:
+    provider.metadata = {
+        "code_challenge_methods_supported": ...,
+        "response_types_supported": ...,
+        "id_token_signing_alg_values_supported": ...,
+        "userinfo_endpoint": ...,
+    }
+    async with scene_at(folder, clock, provider) as scene:
+        assert (await scene.sign_in()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("issuer", "insecure"),
+    [
+        ("http://127.0.0.1:5", False),
+        ("http://192.0.2.1", True),
+        ("http://localhost.evil.test", True),
+        ("ftp://127.0.0.1", True),
+        ("https://user@accounts.example.org", False),
+        ("https://accounts.example.org/?tenant=1", False),
+        ("https://accounts.example.org/#", False),
+        ("accounts.example.org", False),
+    ],
+)
+async def test_an_issuer_that_could_be_anybody_stops_the_start(
+    folder: Path, provider: FakeProvider, issuer: str, insecure: bool
+) -> None:  # OP-07
+    config = configuration(folder, provider, issuer=issuer, insecure_http=insecure)
+    with pytest.raises(ConfigurationError, match="issuer"):
+        async with live_server(folder, config=config):
+            pass
+
+    assert not provider.asked
+
+
+async def unavailable(scene: Scene, provider: str = "fake") -> str:
+    """Beginning a sign-in is refused for now; the reason in the audit."""
+    earlier = len(await scene.refusals())
+    answer = await scene.browser().begin(provider)
+    outcome = await scene.outcome(answer, earlier)
+    assert (outcome.status, outcome.error) == (503, "authenticator_unavailable")
+    assert answer.headers["Retry-After"] == "10"
+    return outcome.reason
+
+
+async def test_a_server_starts_without_its_provider_and_finds_it_later(
+    folder: Path, clock: ShiftedClock
+) -> None:  # OA-11
+    later = FakeProvider("fake")
+    async with listening(later.handle) as later.port:
+        pass  # the port is free again, and nobody listens there
+    async with scene_at(folder, clock, later) as scene:
+        offered = await scene.live.anonymous.get("/auth/providers")
+        assert [each["id"] for each in offered.body["providers"]] == ["password", "fake"]
+        assert await unavailable(scene) == "provider_undiscovered"
+        scene.advance(10)
+        assert await unavailable(scene) == "provider_connection"
+
+        async with fake_provider("fake", later.port) as came_up:
+            assert await unavailable(scene) == "provider_undiscovered"
+            assert came_up.asked["openid-configuration"] == 0
+            scene.advance(10)
+            came_up.ahead = later.ahead
+            assert (await scene.sign_in()).status == 200
+            assert came_up.asked["openid-configuration"] == 1
+
+
+async def test_a_provider_that_is_not_well_is_asked_every_ten_seconds(
+    folder: Path, clock: ShiftedClock, provider: FakeProvider
+) -> None:  # OA-11
+    provider.instead = {"openid-configuration": of_json({}, 503)}
+    async with scene_at(folder, clock, provider) as scene:
+        for asked in (1, 2, 3):
+            for _ in range(5):
+                assert (await scene.browser().begin("fake")).status == 503
+            # The first time it was the start that asked.
+            assert provider.asked["openid-configuration"] == asked
+            scene.advance(10)
+        provider.straighten()
+        assert (await scene.sign_in()).status == 200
+
+
+@pytest.mark.parametrize("broken", sorted(set(BROKEN) - {"404"}))
+async def test_a_server_starts_whatever_is_answered_instead(
+    folder: Path, clock: ShiftedClock, provider: FakeProvider, broken: str
+) -> None:  # OA-11, IV-04
+    answerer, reason = BROKEN[broken]
+    provider.instead = {"openid-configuration": answerer}
+    async with scene_at(folder, clock, provider) as scene:
+        scene.advance(10)
+        assert await unavailable(scene) == f"provider_{reason}"
+
+
+async def test_no_document_at_all_stops_the_start(folder: Path, provider: FakeProvider) -> None:
+    provider.instead = {"openid-configuration": of_json({}, 404)}
+
+    assert "404" in await fault_of(folder, provider, {})
+
+
+async def test_one_that_comes_up_as_somebody_else_is_not_believed(
+    folder: Path, clock: ShiftedClock, provider: FakeProvider
+) -> None:  # OA-04
+    provider.instead = {"openid-configuration": of_json({}, 503)}
+    provider.metadata = {"issuer": "https://accounts.evil.test"}
+    async with scene_at(folder, clock, provider) as scene:
+        provider.instead = {}
+        reasons = []
+        for _ in range(6):
+            scene.advance(10)
+            reasons.append(await unavailable(scene))
+
+        assert reasons == ["provider_metadata"] * 6
+        provider.straighten()
+        scene.advance(10)
+        assert (await scene.sign_in()).status == 200
+
+
+async def test_a_callback_does_not_need_the_process_that_sent_the_browser(
+    folder: Path, provider: FakeProvider
+) -> None:
+    async with scene_at(folder, ShiftedClock(), provider) as scene:
+        browser = scene.browser()
+        callback = await browser.returned("fake")
+    async with scene_at(folder, ShiftedClock(), provider) as scene:
+        again = scene.browser()
+        again.cookie = browser.cookie
+
+        assert (await again.ask("GET", callback)).status == 200
+
+
+async def test_a_command_asks_no_provider_and_works_without_it(
+    folder: Path, provider: FakeProvider
+) -> None:
+    provider.metadata = {"issuer": "https://accounts.evil.test"}
+    config = configuration(folder, provider)
+    env = environment(AGENTBOX_DB_PATH=str(folder / "agentbox.db"))
+    command = partial(agentbox, folder, "--config", str(config), "user", "list", env=env)
+    done = await asyncio.to_thread(command)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "admin" in done.stdout
+    assert not provider.asked
+
+
+async def test_two_providers_of_one_id_stop_the_start(folder: Path, provider: FakeProvider) -> None:
+    # OA-04: a browser would be sent to one of them and judged by the other
+    config = configuration(folder, provider)
+    same = '[[authenticators]]\nid = "{}"\ntype = "oidc"\n'
+    chain = '[[authenticators]]\nid = "jwt"\ntype = "jwt"\n'
+    config.write_text(f"{config.read_text()}\n{chain}{same.format('a')}{same.format('b')}")
+    with pytest.raises(StartError, match="fake"):
+        async with live_server(folder, config=config):
+            pass
+
+
+async def test_a_provider_that_is_called_as_the_password_is_stops_the_start(
+    folder: Path,
+) -> None:
+    # a session says by which id it began, and the two would be one
+    async with fake_provider("password") as provider:
+        with pytest.raises(StartError, match="password"):
+            async with live_server(folder, config=configuration(folder, provider)):
+                pass

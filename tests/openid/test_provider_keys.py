@@ -1,0 +1,285 @@
+"""Keys of a provider: fetched when they are needed, seldom, and from nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from agentbox.errors import OutboundFailed
+from agentbox.model.formats.jose import CompactJws, MalformedJws, parse
+from agentbox.web.client import OutgoingHttp
+from agentbox_oidc.jwks import RemoteKeys
+from tests.live import ShiftedClock
+from tests.openid.answers import of_json
+from tests.openid.fake_provider import (
+    FakeProvider,
+    Key,
+    encoded,
+    listening,
+    public_jwk,
+    rsa_key,
+    signed_by,
+)
+from tests.openid.scene import Scene
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[OutgoingHttp]:
+    """The server's own client."""
+    async with OutgoingHttp.opened() as opened:
+        yield opened
+
+
+def keys_of(
+    http: OutgoingHttp, provider: FakeProvider, clock: ShiftedClock, algorithm: str = "RS256"
+) -> RemoteKeys:
+    client = http.to([provider.issuer])
+    return RemoteKeys(client, f"{provider.issuer}/keys", algorithm, clock)
+
+
+@pytest.fixture
+def keys(http: OutgoingHttp, provider: FakeProvider, clock: ShiftedClock) -> RemoteKeys:
+    """The provider's keys, not fetched yet."""
+    return keys_of(http, provider, clock)
+
+
+def token(key_id: Any = "first", key: int = 1, **header: Any) -> CompactJws:
+    """What the key of this number has signed, under any name."""
+    named = {} if key_id is None else {"kid": key_id}
+    return parse(signed_by(rsa_key(key), {"alg": "RS256", **named, **header}, {"sub": "ada"}))
+
+
+async def test_keys_are_fetched_once_and_for_everybody(
+    keys: RemoteKeys, provider: FakeProvider
+) -> None:
+    found = await asyncio.gather(*(keys.verifies(token()) for _ in range(20)))
+
+    assert set(found) == {True}
+    assert provider.asked["keys"] == 1
+
+
+async def test_a_thousand_unknown_names_are_one_question_in_ten_seconds(
+    keys: RemoteKeys, provider: FakeProvider, clock: ShiftedClock
+) -> None:  # JWT-04
+    assert await keys.verifies(token())
+    clock.advance(10)
+    storm = [token(secrets.token_hex(8)) for _ in range(1000)]
+    found = await asyncio.gather(*map(keys.verifies, storm))
+
+    assert set(found) == {False}
+    assert provider.asked["keys"] == 2
+    clock.advance(9)
+    assert not await keys.verifies(token("another"))
+    assert provider.asked["keys"] == 2
+    clock.advance(1)
+    assert not await keys.verifies(token("another"))
+    assert provider.asked["keys"] == 3
+    assert await keys.verifies(token())
+
+
+@pytest.mark.parametrize(
+    "key_id",
+    [
+        "../../../../dev/null",
+        "first' OR '1'='1",
+        "http://127.0.0.1:1/keys",
+        "FIRST",
+        "first ",
+        "",
+        "\u212airst",
+        "x" * 4096,
+    ],
+)
+async def test_a_hostile_name_is_an_unknown_one(
+    keys: RemoteKeys, provider: FakeProvider, key_id: str
+) -> None:  # JWT-04
+    await keys.verifies(token())
+
+    assert not await keys.verifies(token(key_id))
+    assert provider.asked["keys"] == 1
+
+
+@pytest.mark.parametrize("key_id", [7, None, ["first"], {"kid": "first"}, True, "x" * 100_000])
+def test_a_name_that_is_no_text_or_endless_is_no_token(key_id: Any) -> None:  # JWT-04
+    with pytest.raises(MalformedJws):
+        parse(signed_by(rsa_key(1), {"alg": "RS256", "kid": key_id}, {}))
+
+
+async def test_a_new_key_is_found_by_its_name(
+    keys: RemoteKeys, provider: FakeProvider, clock: ShiftedClock
+) -> None:  # JWT-04
+    assert await keys.verifies(token())
+    provider.published.append(public_jwk(Key("second", rsa_key(2))))
+    clock.advance(10)
+
+    assert await keys.verifies(token("second", 2))
+    assert await keys.verifies(token())
+    assert provider.asked["keys"] == 2
+
+
+async def test_a_key_that_is_withdrawn_is_trusted_for_an_hour_at_most(
+    keys: RemoteKeys, provider: FakeProvider, clock: ShiftedClock
+) -> None:
+    assert await keys.verifies(token())
+    provider.published = [public_jwk(Key("second", rsa_key(2)))]
+    clock.advance(3599)
+    assert await keys.verifies(token())
+    clock.advance(1)
+
+    assert not await keys.verifies(token())
+    assert await keys.verifies(token("second", 2))
+
+
+async def test_a_name_that_gets_another_key_is_that_key(
+    keys: RemoteKeys, provider: FakeProvider, clock: ShiftedClock
+) -> None:
+    assert await keys.verifies(token())
+    provider.published = [public_jwk(Key("first", rsa_key(2)))]
+    clock.advance(3600)
+
+    assert not await keys.verifies(token("first", 1))
+    assert await keys.verifies(token("first", 2))
+
+
+async def test_keys_that_can_not_be_had_anew_are_not_trusted_on(
+    keys: RemoteKeys, provider: FakeProvider, clock: ShiftedClock
+) -> None:  # OA-11
+    assert await keys.verifies(token())
+    clock.advance(3600)
+    provider.instead = {"keys": of_json({}, 503)}
+    for _ in range(3):
+        with pytest.raises(OutboundFailed) as failure:
+            await keys.verifies(token())
+        assert failure.value.reason == "status"
+    assert provider.asked["keys"] == 2
+    provider.straighten()
+    clock.advance(10)
+
+    assert await keys.verifies(token())
+
+
+async def test_an_outage_does_not_touch_keys_that_are_there(
+    keys: RemoteKeys, provider: FakeProvider, clock: ShiftedClock
+) -> None:
+    assert await keys.verifies(token())
+    clock.advance(10)
+    provider.instead = {"keys": of_json({}, 503)}
+    with pytest.raises(OutboundFailed):
+        await keys.verifies(token("second", 2))
+
+    assert await keys.verifies(token())
+
+
+async def test_who_gives_up_while_keys_are_fetched_leaves_them_unknown(
+    keys: RemoteKeys, provider: FakeProvider, clock: ShiftedClock
+) -> None:  # OA-11
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def waits(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await never.wait()
+        raise AssertionError("unreachable")
+
+    provider.instead = {"keys": waits}
+    judging = asyncio.create_task(keys.verifies(token()))
+    await asked.wait()
+    judging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await judging
+    provider.straighten()
+
+    with pytest.raises(OutboundFailed, match="timeout"):
+        await keys.verifies(token())
+    clock.advance(10)
+    assert await keys.verifies(token())
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"keys": {}}, {"keys": None}, {"keys": "first"}, {"KEYS": []}], ids=str
+)
+async def test_what_is_no_list_of_keys_is_no_answer(
+    keys: RemoteKeys, provider: FakeProvider, answer: Any
+) -> None:  # OA-11
+    provider.instead = {"keys": of_json(answer)}
+
+    with pytest.raises(OutboundFailed, match="list"):
+        await keys.verifies(token())
+
+
+async def test_two_keys_of_one_name_are_none(keys: RemoteKeys, provider: FakeProvider) -> None:
+    provider.published.append(public_jwk(Key("first", rsa_key(2))))
+
+    assert not await keys.verifies(token())
+
+
+async def test_what_is_no_key_beside_good_ones_is_passed_over(
+    keys: RemoteKeys, provider: FakeProvider
+) -> None:
+    odd: list[Any] = [None, 7, "first", [], {}, {"kty": "RSA"}, {"kty": ["RSA"]}, {"kty": "EC"}]
+    provider.published = [*odd, *provider.published]
+
+    assert await keys.verifies(token())
+
+
+async def test_a_key_on_another_curve_is_not_for_this_algorithm(
+    http: OutgoingHttp, provider: FakeProvider, clock: ShiftedClock
+) -> None:
+    found = {}
+    for name, curve in (("P-256", ec.SECP256R1()), ("P-384", ec.SECP384R1())):
+        private = ec.generate_private_key(curve)
+        jwk = ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
+        provider.published = [jwk | {"kid": "curve"}]
+        text = f"{encoded({'alg': 'ES256', 'kid': 'curve'})}.{encoded({'sub': 'ada'})}"
+        signature = ECAlgorithm(ECAlgorithm.SHA256).sign(text.encode(), private)
+        signed = parse(f"{text}.{encoded(signature)}")
+        found[name] = await keys_of(http, provider, clock, "ES256").verifies(signed)
+
+    assert found == {"P-256": True, "P-384": False}
+
+
+async def test_keys_and_addresses_in_a_header_are_never_used(scene: Scene) -> None:  # JWT-03
+    hits: list[str] = []
+
+    async def collaborator(request: web.Request) -> web.StreamResponse:
+        hits.append(request.path)
+        return web.json_response({"keys": [public_jwk(Key("mine", rsa_key(2)))]})
+
+    async with listening(collaborator) as port:
+        elsewhere = f"http://127.0.0.1:{port}/keys"
+        headers: list[dict[str, Any]] = [
+            {"jwk": public_jwk(Key("mine", rsa_key(2)))},
+            {"jku": elsewhere},
+            {"x5u": elsewhere},
+            {"x5c": ["MIIB"]},
+            {"jku": elsewhere, "kid": "mine"},
+            {"kid": elsewhere},
+        ]
+        answers = []
+        for header in headers:
+            scene.provider.id_token = lambda given, claims, header=header: signed_by(  # type: ignore[misc]
+                rsa_key(2), given | header, claims
+            )
+            answers.append((await scene.sign_in()).error)
+        scene.provider.straighten()
+        scene.provider.header = headers[0] | headers[1] | headers[2]
+        honest = await scene.sign_in()
+
+    assert answers == ["invalid_grant"] * len(headers)
+    assert set(await scene.refusals()) == {"id_token_signature"}
+    assert honest.status == 200
+    assert hits == []
+    # One for the first token, and one for a name that is not known.
+    assert scene.provider.asked["keys"] <= 2
+
+
+def test_what_is_published_holds_no_private_part() -> None:
+    assert set(public_jwk(Key("first", rsa_key(1)))) == {"kty", "n", "e", "use", "alg", "kid"}
+    assert json.dumps(public_jwk(Key(None, rsa_key(1)))).count("kid") == 0
