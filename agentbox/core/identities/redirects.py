@@ -168,13 +168,13 @@ class Redirects:
         while the provider does not answer.
         """
         named, _ = self._named(provider)
-        if wait := self._limit.wait(origin.address):
-            raise RateLimited("Too many sign-ins were begun.", retry_after=wait)
         target = self._target(return_to)
         if code_challenge is not None and not is_digest_or_random(code_challenge):
             raise ValidationFailed(
                 errors=[FieldFault("/code_challenge", "Not an S256 challenge (RFC 7636)")]
             )
+        if wait := self._limit.wait(origin.address):
+            raise RateLimited("Too many sign-ins were begun.", retry_after=wait)
         context = LoginContext(now=self._clock.now(), origin=origin)
         challenge = await self._ask(
             named, lambda: named.opened.begin(context, RedirectLogin(provider)), origin, Challenge
