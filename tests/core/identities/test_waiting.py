@@ -12,6 +12,7 @@ from agentbox.errors import (
     NotFound,
     Overloaded,
     RateLimited,
+    ValidationFailed,
 )
 from agentbox.model.principal import Origin
 from tests.core.identities.at_sites import PAGE, Site, Sites, judged, query_of, someone
@@ -100,5 +101,7 @@ async def test_what_can_t_be_begun_is_not_counted(sites: Sites) -> None:
     for _ in range(130):
         with pytest.raises(NotFound):
             await sites.begin("none")
+        with pytest.raises(ValidationFailed):
+            await sites.begin(return_to="https://evil.example/")
 
     assert await sites.begin()
