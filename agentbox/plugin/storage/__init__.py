@@ -20,7 +20,12 @@ from agentbox.plugin.storage.database import (
     Transaction,
 )
 from agentbox.plugin.storage.environments import EnvironmentStore, GrantStore
-from agentbox.plugin.storage.keys import ApiKeyStore, ApiKeyUsageStore, SigningKeyStore
+from agentbox.plugin.storage.keys import (
+    ApiKeyRateStore,
+    ApiKeyStore,
+    ApiKeyUsageStore,
+    SigningKeyStore,
+)
 from agentbox.plugin.storage.page import Page
 from agentbox.plugin.storage.people import (
     LoginFlowStore,
@@ -34,6 +39,7 @@ from agentbox.plugin.storage.throttles import ThrottleStore
 
 __all__ = [
     "ALL_CHANGED",
+    "ApiKeyRateStore",
     "ApiKeyStore",
     "ApiKeyUsageStore",
     "AuditStore",

@@ -15,7 +15,12 @@ from agentbox.model.jobs import Lease
 from agentbox.plugin.options import NoOptions, Options
 from agentbox.plugin.storage.audit import AuditStore
 from agentbox.plugin.storage.environments import EnvironmentStore, GrantStore
-from agentbox.plugin.storage.keys import ApiKeyStore, ApiKeyUsageStore, SigningKeyStore
+from agentbox.plugin.storage.keys import (
+    ApiKeyRateStore,
+    ApiKeyStore,
+    ApiKeyUsageStore,
+    SigningKeyStore,
+)
 from agentbox.plugin.storage.people import (
     LoginFlowStore,
     PasswordResetStore,
@@ -66,6 +71,7 @@ class Transaction(ABC):
     login_flows: LoginFlowStore
     api_keys: ApiKeyStore
     api_key_usage: ApiKeyUsageStore
+    api_key_rates: ApiKeyRateStore
     environments: EnvironmentStore
     grants: GrantStore
     signing_keys: SigningKeyStore
