@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Final
 
@@ -36,24 +36,26 @@ class _Share:
     __slots__ = (
         "asked",
         "asking",
-        "batch",
         "full_until",
+        "lasts",
         "rate",
         "spare",
         "spare_last",
         "spare_until",
         "text",
+        "used",
         "waiting",
     )
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.rate = _parsed(text)
+        self.lasts = min(self.rate.part, SPARE_FOR).total_seconds()
         self.spare = 0
-        self.spare_until = 0.0  # monotonic; `spare_last` is the same for the database
+        self.spare_until = -math.inf  # monotonic; `spare_last` is the same for the database
         self.spare_last = EPOCH
-        self.batch = 0  # how many spare ones to take next
-        self.full_until = 0.0
+        self.used = 0  # since `spare_until` was moved on
+        self.full_until = -math.inf
         self.asking = False
         self.waiting: list[asyncio.Future[int]] = []
         self.asked: list[asyncio.Future[int]] = []
@@ -63,14 +65,22 @@ class _Share:
         if not self.spare or now >= self.spare_until:
             return False
         self.spare -= 1
+        self.used += 1
         return True
 
-    def next_batch(self, now: float, most: int) -> int:
-        """Twice as many as the last time if those are spent before they were over, else as many as
-        were spent: none for a key that is used now and then."""
+    def expected(self, now: float) -> int:
+        """How many more uses will come soon: as many again as there have just been, or as there
+        were the last time; none for a key that is used now and then."""
         if now < self.spare_until:
-            return min(2 * self.batch + 1, most)
-        return min(self.batch - self.spare, most)
+            return self.used
+        return self.used - 1 if now < self.spare_until + self.lasts else 0
+
+    def take(self, now: float, used: int, spare: int, until: datetime, seconds: float) -> None:
+        """Note what the database gave: uses that are made now, and some that may be until then."""
+        if now >= self.spare_until:
+            self.used = 0
+        self.used += used
+        self.spare, self.spare_last, self.spare_until = spare, until, now + seconds
 
 
 class Rates:
@@ -91,7 +101,7 @@ class Rates:
         now = self._clock.monotonic()
         if share.spend(now):
             return 0
-        return _whole(share.full_until - now) or None
+        return (share.full_until > now and _whole(share.full_until - now)) or None
 
     async def ask(self, key_id: str, rate: str) -> int:
         """As `known`, by the database; those who ask at the same time share one transaction.
@@ -148,28 +158,27 @@ class Rates:
         rate = share.rate
         async with self._storage.transaction() as tx:
             await tx.lock(f"rate:{key_id}")
-            marks = await tx.api_key_rates.get(key_id)
+            stored = await tx.api_key_rates.get(key_id)
             # Not before: whoever had the lock has decided, and nobody who decides later is earlier.
             now, at = self._clock.now(), self._clock.monotonic()
             share.asked = [turn for turn in share.waiting if not turn.done()]
             share.waiting = []
-            marks = rate.counting(marks, now)
-            marks = rate.given_back(marks, share.spare_last, share.spare)
+            marks = rate.given_back(rate.counting(stored, now), share.spare_last, share.spare)
             room = rate.room(marks)
             granted = min(room, len(share.asked))
-            spare = min(share.next_batch(at, rate.share), room - granted) if granted else 0
-            ends = min(rate.end_of_part(now), now + SPARE_FOR)
+            spare = min(share.expected(at), rate.share, room - granted) if granted else 0
+            until = min(rate.end_of_part(now), now + SPARE_FOR)
             if granted:
+                marks = rate.noted(marks, now, until if spare else now, granted + spare)
+            if granted or (marks and marks[-1] != stored[-1]):
                 share.spare = 0  # whether they are given back nobody can tell if this fails
-                marks = rate.noted(marks, now, ends if spare else now, granted + spare)
                 if not await tx.api_key_rates.put(key_id, marks):
                     raise InvalidToken
-        wait = (rate.free_again(marks, now) - now).total_seconds()
         if granted:
-            share.batch = share.spare = spare
-            share.spare_last, share.spare_until = ends, at + (ends - now).total_seconds()
+            share.take(at, granted, spare, until, (until - now).total_seconds())
+        wait = (rate.free_again(marks, now) - now).total_seconds()
         # Spare ones that are left over make room again, so they are to be given back first.
-        share.full_until = 0.0 if spare else at + wait
+        share.full_until = -math.inf if spare else at + wait
         return [0] * granted + [_whole(wait)] * (len(share.asked) - granted)
 
 

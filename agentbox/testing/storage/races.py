@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from agentbox.errors import Conflict
 from agentbox.model.access.roles import Role
+from agentbox.model.key_rates import RateMark
 from agentbox.model.throttles import Counter, Tally
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Page, Storage, Transaction
@@ -201,6 +202,23 @@ class RaceTests(StorageTests):
             assert list(await tx.api_key_usage.list("key-1", hour, hour + HOUR)) == [
                 (hour, RACERS * (RACERS + 1) // 2)
             ]
+
+    async def test_marks_put_under_the_lock_are_all_there(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.api_keys.add(an_api_key(), a_digest())
+
+        async def one_more(tx: Transaction, number: int) -> bool:
+            await tx.lock("rate:key-1")
+            marks = await tx.api_key_rates.get("key-1")
+            await asyncio.sleep(0)
+            return await tx.api_key_rates.put("key-1", [*marks, RateMark(NOON, number)])
+
+        assert await _race(both, one_more) == [True] * RACERS
+
+        async with both[1].transaction(read_only=True) as tx:
+            marks = await tx.api_key_rates.get("key-1")
+        assert sorted(mark.uses for mark in marks) == list(range(RACERS))
 
     async def test_guesses_at_once_are_all_counted(self, both: list[Storage]) -> None:
         counter = Counter("account", "user-1")

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from agentbox.model.access.roles import Permission
 from agentbox.model.api_keys import ApiKeyUsage
+from agentbox.model.key_rates import RateMark
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
     HOUR,
@@ -123,6 +124,38 @@ class KeyTests(StorageTests):
             assert await uses("one", first + TICK, second + HOUR) == [(second, 42)]
             assert await uses("two", first, second + HOUR) == [(first, 7)]
             assert await uses("gone", first, second + HOUR) == []
+
+    async def test_marks_of_a_limited_key_are_put_in_the_place_of_others(
+        self, storage: Storage
+    ) -> None:
+        marks = [RateMark(NOON + at * TICK, at + 1) for at in range(200)]
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for id_ in ("key-1", "key-2"):
+                await tx.api_keys.add(an_api_key(id_), a_digest(id_))
+            assert list(await tx.api_key_rates.get("key-1")) == []
+
+            assert await tx.api_key_rates.put("key-1", marks)
+            assert await tx.api_key_rates.put("key-2", marks[:1])
+            assert list(await tx.api_key_rates.get("key-1")) == marks
+
+            assert await tx.api_key_rates.put("key-1", marks[150:])
+            assert list(await tx.api_key_rates.get("key-1")) == marks[150:]
+            assert list(await tx.api_key_rates.get("key-2")) == marks[:1]
+
+    async def test_marks_go_with_their_key_and_none_are_put_for_one_that_is_gone(
+        self, storage: Storage
+    ) -> None:
+        marks = [RateMark(NOON, 1)]
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.api_keys.add(an_api_key(), a_digest())
+            assert await tx.api_key_rates.put("key-1", marks)
+            await tx.users.delete("user-1")
+
+            assert list(await tx.api_key_rates.get("key-1")) == []
+            assert not await tx.api_key_rates.put("key-1", marks)
+            assert list(await tx.api_key_rates.get("key-1")) == []
 
     async def test_last_uses_move_forwards_on_live_keys_alone(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
