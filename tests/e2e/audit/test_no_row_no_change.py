@@ -15,6 +15,7 @@ REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT,
 OF_NO_CHANGE = {
     "jobs",
     "api_key_usage",
+    "api_key_rates",
     "audit_seals",
     "audit_points",
     "throttles",

@@ -26,7 +26,7 @@ PERSONS = ("viewer", "user", "admin", "super_admin", "disabled", "restricted")
 
 NOT_LOOKED_AT = {
     *("audit", "audit_seals", "audit_points", "sqlite_sequence"),
-    *("jobs", "api_key_usage"),
+    *("jobs", "api_key_usage", "api_key_rates"),
 }
 """Tables in which a refusal may leave something: the trail, what is due, and how much is used."""
 
