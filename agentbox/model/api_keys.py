@@ -85,3 +85,10 @@ class ApiKeyUsage(NamedTuple):
 
     hour: datetime
     uses: int
+
+
+class RateMark(NamedTuple):
+    """So many uses that count for the rate of a key, the last of them at `last` or before."""
+
+    last: datetime
+    uses: int

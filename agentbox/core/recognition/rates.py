@@ -15,9 +15,9 @@ from functools import lru_cache, partial
 from typing import Final
 
 from agentbox.core.recognition.caches import Bounded
+from agentbox.core.recognition.marks import Rate
 from agentbox.errors import InvalidToken
 from agentbox.model.formats.rate_limit import parse_rate_limit
-from agentbox.model.key_rates import Rate
 from agentbox.model.times import EPOCH
 from agentbox.plugin.services import Clock
 from agentbox.plugin.storage import Storage

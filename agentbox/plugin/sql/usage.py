@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from agentbox.errors import StorageError
-from agentbox.model.api_keys import ApiKeyUsage
-from agentbox.model.key_rates import RateMark
+from agentbox.model.api_keys import ApiKeyUsage, RateMark
 from agentbox.model.times import EPOCH
 from agentbox.plugin.sql.driver import Connection, from_json, to_json
 from agentbox.plugin.storage import ApiKeyRateStore, ApiKeyUsageStore

@@ -6,8 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyUsage
-from agentbox.model.key_rates import RateMark
+from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyUsage, RateMark
 from agentbox.model.signing_keys import SigningKey
 from agentbox.plugin.storage.page import Page
 

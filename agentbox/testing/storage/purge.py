@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentbox.model.key_rates import RateMark
+from agentbox.model.api_keys import RateMark
 from agentbox.model.throttles import Counter
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (

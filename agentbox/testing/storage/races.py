@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from agentbox.errors import Conflict
 from agentbox.model.access.roles import Role
-from agentbox.model.key_rates import RateMark
+from agentbox.model.api_keys import RateMark
 from agentbox.model.throttles import Counter, Tally
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Page, Storage, Transaction

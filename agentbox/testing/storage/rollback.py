@@ -8,9 +8,9 @@ import pytest
 
 from agentbox.errors import Conflict, StorageError
 from agentbox.model.access.roles import Permission
+from agentbox.model.api_keys import RateMark
 from agentbox.model.environments import EnvironmentFilter
 from agentbox.model.jobs import Lease
-from agentbox.model.key_rates import RateMark
 from agentbox.model.throttles import Counter
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Storage

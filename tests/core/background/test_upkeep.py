@@ -10,8 +10,8 @@ import pytest
 from agentbox.core.background.scheduler import ClaimedRun
 from agentbox.core.background.upkeep import PurgeExpired, repeat
 from agentbox.errors import StorageError
+from agentbox.model.api_keys import RateMark
 from agentbox.model.formats.rate_limit import PERIODS
-from agentbox.model.key_rates import RateMark
 from agentbox.model.users import PasswordReset
 from agentbox.plugin.storage import Storage
 from tests.core.world import START, World, add_key, add_session, add_user

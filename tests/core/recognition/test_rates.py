@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agentbox.core.recognition import rates as module
+from agentbox.core.recognition.marks import Rate
 from agentbox.core.recognition.rates import SPARE_FOR, Rates
 from agentbox.errors import InvalidToken, StorageError
 from agentbox.model.formats.rate_limit import parse_rate_limit
@@ -196,8 +197,11 @@ async def test_no_span_holds_more_whichever_process_they_come_to(world: World, r
     processes = [Uses(world, key_id) for _ in range(3)]
     number, seconds = parse_rate_limit(rate)
     chance, used = random.Random(11), list[float]()
+    part = Rate.of(parse_rate_limit(rate)).part.total_seconds()
     while world.clock.monotonic() < 1000 + 5 * seconds:
-        world.clock.move(chance.expovariate(40 / seconds))
+        # now within a part, where some are spare, now far beyond it
+        near = chance.random() < 0.7
+        world.clock.move(chance.random() * part / 3 if near else chance.expovariate(20 / seconds))
         if chance.random() < 0.02:
             processes[0] = Uses(world, key_id)  # killed, and started again
         bursts = (
@@ -259,6 +263,35 @@ async def test_what_is_spare_is_over_in_time(world: World, uses: Uses) -> None:
     assert uses.rates.known(uses.key_id, "10000/day") == 0
     world.clock.move(0.001)
     assert uses.rates.known(uses.key_id, "10000/day") is None
+
+
+async def test_what_is_spare_counts_until_it_may_have_been_used(world: World, uses: Uses) -> None:
+    assert await uses.allowed("1000/hour", 10) == 10
+    taken = await counted(world, uses.key_id)
+    world.clock.move(4)
+    assert await uses.allowed("1000/hour", taken - 10) == taken - 10
+    other = Uses(world, uses.key_id)
+    world.clock.move(40)
+    while await other.wait("1000/hour") == 0:
+        pass
+
+    world.clock.move(3600 - 44 + 4 - 0.001)  # an hour after the first, and before that of the last
+    assert taken > 10
+    assert await Uses(world, uses.key_id).wait("1000/hour") > 0
+    world.clock.move(1.001)
+    assert await Uses(world, uses.key_id).wait("1000/hour") == 0
+
+
+async def test_a_use_is_of_the_time_when_it_is_its_turn(world: World, uses: Uses) -> None:
+    async with world.storage.transaction():
+        use = asyncio.create_task(uses.wait("1/minute"))
+        while not uses.rates._tasks:
+            await asyncio.sleep(0)
+        world.clock.move(30)
+    assert await use == 0
+    world.clock.move(59)
+
+    assert await Uses(world, uses.key_id).wait("1/minute") == 1
 
 
 async def test_a_process_that_is_killed_takes_along_no_more_than_it_has_used(

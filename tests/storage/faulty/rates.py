@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from agentbox.model.api_keys import RateMark
 from agentbox.model.jobs import Lease
-from agentbox.model.key_rates import RateMark
 from agentbox.plugin.sql import SqlTransaction
 from agentbox.testing.storage import CrudTests, PurgeTests, RaceTests, RollbackTests
 from agentbox_sqlite.storage import SqliteStorage

@@ -8,8 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from agentbox.model.access.roles import Permission
-from agentbox.model.api_keys import ApiKeyUsage
-from agentbox.model.key_rates import RateMark
+from agentbox.model.api_keys import ApiKeyUsage, RateMark
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
     HOUR,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from agentbox.model.api_keys import RateMark
 from agentbox.model.formats.rate_limit import RateLimit
 from agentbox.model.times import EPOCH
 
@@ -17,13 +18,6 @@ SHORTEST: Final = timedelta(milliseconds=50)
 """No part is shorter: less than this says little between several processes."""
 
 _TICK = timedelta(microseconds=1)
-
-
-class RateMark(NamedTuple):
-    """So many uses, the last of them then, or at the latest then."""
-
-    last: datetime
-    uses: int
 
 
 class Rate(NamedTuple):

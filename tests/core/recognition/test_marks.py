@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agentbox.core.recognition.marks import MARKS, SHORTEST, Rate
+from agentbox.model.api_keys import RateMark
 from agentbox.model.formats.rate_limit import PERIODS, parse_rate_limit
-from agentbox.model.key_rates import MARKS, SHORTEST, Rate, RateMark
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND, TICK = timedelta(seconds=1), timedelta(microseconds=1)
