@@ -285,7 +285,7 @@ async def test_what_is_spare_counts_until_it_may_have_been_used(world: World, us
 async def test_a_use_is_of_the_time_when_it_is_its_turn(world: World, uses: Uses) -> None:
     async with world.storage.transaction():
         use = asyncio.create_task(uses.wait("1/minute"))
-        while not uses.rates._tasks:
+        while not uses.storage.transactions:
             await asyncio.sleep(0)
         world.clock.move(30)
     assert await use == 0
