@@ -4,74 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
 from agentbox.core.recognition import rates as module
 from agentbox.core.recognition.marks import Rate
-from agentbox.core.recognition.rates import SPARE_FOR, Rates
 from agentbox.errors import InvalidToken, StorageError
 from agentbox.model.formats.rate_limit import parse_rate_limit
-from agentbox.plugin.storage import Storage
-from tests.core.world import World, add_key, add_user
-
-
-class Watched:
-    """A storage that counts its transactions, and fails before or after the work when told so."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self.transactions = 0
-        self.failing = ""
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Any]:
-        self.transactions += 1
-        if self.failing == "at once":
-            raise StorageError("gone")
-        async with self._storage.transaction() as tx:
-            yield tx
-        if self.failing == "after the commit":
-            raise StorageError("gone")
-
-
-class Uses:
-    """The uses of one key by one process."""
-
-    def __init__(self, world: World, key_id: str) -> None:
-        self.storage = Watched(world.storage)
-        self.key_id = key_id
-        self.rates = Rates(self.storage, world.clock)  # type: ignore[arg-type]
-
-    async def wait(self, rate: str) -> int:
-        """One use: 0, or the seconds until there may be one."""
-        known = self.rates.known(self.key_id, rate)
-        return await self.rates.ask(self.key_id, rate) if known is None else known
-
-    async def allowed(self, rate: str, times: int) -> int:
-        """How many of so many uses at once get through."""
-        return [await self.wait(rate) for _ in range(times)].count(0)
-
-    async def at_once(self, rate: str, times: int) -> int:
-        """The same, of uses that are all there at the same time."""
-        return (await asyncio.gather(*(self.wait(rate) for _ in range(times)))).count(0)
+from tests.core.recognition.limited import Uses, a_key
+from tests.core.world import World
 
 
 @pytest.fixture
 async def uses(world: World) -> Uses:
     return Uses(world, await a_key(world))
-
-
-async def a_key(world: World) -> str:
-    return (await add_key(world.storage, await add_user(world.storage), ["self:read"])).id
-
-
-async def counted(world: World, key_id: str) -> int:
-    async with world.storage.transaction(read_only=True) as tx:
-        return sum(mark.uses for mark in await tx.api_key_rates.get(key_id))
 
 
 # AK-05
@@ -149,13 +96,6 @@ async def test_a_rate_that_was_narrowed_counts_what_was_used_before(uses: Uses) 
     assert await uses.allowed("8/hour", 5) == 2
 
 
-async def test_what_was_spare_under_a_wider_rate_is_no_use_under_the_narrower(uses: Uses) -> None:
-    await uses.allowed("10000/minute", 100)
-    assert uses.rates._shares[uses.key_id].spare > 0
-
-    assert await uses.allowed("100/minute", 50) == 0
-
-
 async def test_a_restart_forgets_nothing(world: World, uses: Uses) -> None:
     await uses.allowed("5/hour", 4)
     again = Uses(world, uses.key_id)
@@ -219,69 +159,6 @@ async def test_those_who_ask_at_the_same_time_share_a_transaction(uses: Uses) ->
     assert uses.storage.transactions <= 2
 
 
-async def test_a_key_that_is_used_again_and_again_is_spent_from_memory(
-    world: World, uses: Uses
-) -> None:
-    async def second() -> int:
-        """The transactions of 150 uses."""
-        before = uses.storage.transactions
-        for _ in range(150):
-            world.clock.move(1 / 150)
-            assert await uses.wait("10000/minute") == 0
-        return uses.storage.transactions - before
-
-    assert await second() <= 12  # it takes twice as many each time
-    assert await second() <= 5
-    assert await counted(world, uses.key_id) <= 300 + 100
-
-
-async def test_a_key_that_is_used_now_and_then_has_nothing_to_spare(
-    world: World, uses: Uses
-) -> None:
-    for number in range(200):
-        assert await uses.wait("10000/hour") == 0
-        assert await counted(world, uses.key_id) == number + 1
-        world.clock.move(5)
-
-
-async def test_what_was_not_spent_is_given_back(world: World, uses: Uses) -> None:
-    made = 0
-    for _ in range(5):
-        made += await uses.allowed("10000/minute", 137)
-        assert await counted(world, uses.key_id) > made
-        world.clock.move(3)  # what is spare is over
-        made += await uses.allowed("10000/minute", 1)
-        assert await counted(world, uses.key_id) - uses.rates._shares[uses.key_id].spare == made
-
-
-async def test_what_is_spare_is_over_in_time(world: World, uses: Uses) -> None:
-    await uses.allowed("10000/day", 50)
-    share = uses.rates._shares[uses.key_id]
-    assert share.spare > 1
-
-    world.clock.move(SPARE_FOR.total_seconds() - 0.001)
-    assert uses.rates.known(uses.key_id, "10000/day") == 0
-    world.clock.move(0.001)
-    assert uses.rates.known(uses.key_id, "10000/day") is None
-
-
-async def test_what_is_spare_counts_until_it_may_have_been_used(world: World, uses: Uses) -> None:
-    assert await uses.allowed("1000/hour", 10) == 10
-    taken = await counted(world, uses.key_id)
-    world.clock.move(4)
-    assert await uses.allowed("1000/hour", taken - 10) == taken - 10
-    other = Uses(world, uses.key_id)
-    world.clock.move(40)
-    while await other.wait("1000/hour") == 0:
-        pass
-
-    world.clock.move(3600 - 44 + 4 - 0.001)  # an hour after the first, and before that of the last
-    assert taken > 10
-    assert await Uses(world, uses.key_id).wait("1000/hour") > 0
-    world.clock.move(1.001)
-    assert await Uses(world, uses.key_id).wait("1000/hour") == 0
-
-
 async def test_a_use_is_of_the_time_when_it_is_its_turn(world: World, uses: Uses) -> None:
     async with world.storage.transaction():
         use = asyncio.create_task(uses.wait("1/minute"))
@@ -292,16 +169,6 @@ async def test_a_use_is_of_the_time_when_it_is_its_turn(world: World, uses: Uses
     world.clock.move(59)
 
     assert await Uses(world, uses.key_id).wait("1/minute") == 1
-
-
-async def test_a_process_that_is_killed_takes_along_no_more_than_it_has_used(
-    world: World, uses: Uses
-) -> None:
-    for burst in (1, 2, 5, 20, 60):
-        killed = Uses(world, uses.key_id)
-        before = await counted(world, uses.key_id)
-        assert await killed.allowed("10000/day", burst) == burst
-        assert await counted(world, uses.key_id) - before <= 2 * burst
 
 
 @pytest.mark.parametrize("failing", ["at once", "after the commit"])
@@ -315,20 +182,6 @@ async def test_nothing_is_allowed_that_can_t_be_counted(uses: Uses, failing: str
     uses.storage.failing = ""
     # where nobody can tell whether they were counted, they were
     assert await uses.allowed("5/minute", 9) == (5 if failing == "at once" else 0)
-
-
-async def test_nothing_is_given_back_twice(world: World, uses: Uses) -> None:
-    made = await uses.allowed("10000/minute", 137)
-    world.clock.move(3)
-    uses.storage.failing = "after the commit"
-    with pytest.raises(StorageError):
-        await uses.wait("10000/minute")
-    uses.storage.failing = ""
-
-    await uses.wait("10000/minute")
-
-    spare = uses.rates._shares[uses.key_id].spare
-    assert await counted(world, uses.key_id) - spare >= made + 1
 
 
 async def test_a_client_who_leaves_takes_nobody_s_answer_along(uses: Uses) -> None:
