@@ -111,6 +111,13 @@ class _State(NamedTuple):
     state: SubjectState
 
 
+class Begun(NamedTuple):
+    """When a read began: the monotonic time, and how many changes had been noticed."""
+
+    at: float
+    epoch: int
+
+
 class StateCache:
     """Current state by (user, kind of credential, its id), with one read at a time for each."""
 
@@ -140,6 +147,16 @@ class StateCache:
         """
         return await asyncio.shield(self._reads.get(key) or self._begin(key))
 
+    def begin(self) -> Begun:
+        """To be asked before a read that may end in `keep`."""
+        return Begun(self._clock.monotonic(), self._epoch)
+
+    def keep(self, key: StateKey, state: SubjectState, begun: Begun) -> None:
+        """Remember a state whose read began then, unless something has changed since."""
+        if begun.epoch == self._epoch:
+            kept = state._replace(version=begun.epoch)
+            self._states.put(key, _State(begun.at + STATE_AGE, kept))
+
     def drop(self) -> None:
         """Something has changed: everything kept or being read is out of date."""
         self._epoch += 1
@@ -153,10 +170,9 @@ class StateCache:
         return task
 
     async def _fill(self, key: StateKey) -> SubjectState:
-        epoch, started = self._epoch, self._clock.monotonic()
-        state = (await self._read(key))._replace(version=epoch)
-        if epoch == self._epoch:
-            self._states.put(key, _State(started + STATE_AGE, state))
+        begun = self.begin()
+        state = (await self._read(key))._replace(version=begun.epoch)
+        self.keep(key, state, begun)
         return state
 
     def _forget(self, key: StateKey, task: asyncio.Task[SubjectState]) -> None:
