@@ -48,6 +48,10 @@ class Gathered(Generic[V]):
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[V | None] = loop.create_future()
+        if not (id_.isascii() and id_.isprintable()):
+            # No id of ours, and maybe no text that a database takes: it would fail all beside it.
+            future.set_result(None)
+            return future
         if not self._waiting:
             self._first_asked = loop.time()
         self._waiting.setdefault(id_, []).append(future)

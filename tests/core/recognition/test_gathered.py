@@ -112,6 +112,18 @@ async def test_a_read_has_a_bounded_number_of_ids(ask: Asking, rows: Rows) -> No
     assert sorted(map(len, rows.reads)) == [1, gathered.MOST_IDS, gathered.MOST_IDS]
 
 
+@pytest.mark.parametrize("id_", ["a\x00", "\ud800", "é", "a\n"], ids=ascii)
+async def test_what_can_be_no_id_is_not_there_and_disturbs_nobody(
+    ask: Asking, rows: Rows, id_: str
+) -> None:
+    assert await asyncio.gather(ask("a"), ask(id_), ask("b")) == [
+        "a in read 1",
+        None,
+        "b in read 1",
+    ]
+    assert rows.reads == [["a", "b"]]
+
+
 async def test_one_who_gives_up_leaves_the_others_waiting(ask: Asking, rows: Rows) -> None:
     rows.go.clear()
     leaving, staying = ask("a"), ask("a")
