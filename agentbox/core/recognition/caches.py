@@ -10,6 +10,7 @@ dropped at once by a change notice. Rights themselves are worked out on every re
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
@@ -37,11 +38,12 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Bounded(dict[K, V]):
+class Bounded(OrderedDict[K, V]):
     """A dict that forgets the oldest entry for a new one once it is full.
 
     Looked at several times by every request: an LRU in Python would cost a tenth of what the whole
-    recognition does, and entries live for seconds.
+    recognition does, and entries live for seconds. A plain dict can't be emptied from the front: to
+    find its oldest entry it walks over all that were deleted there.
     """
 
     def __init__(self, most: int) -> None:
@@ -52,7 +54,7 @@ class Bounded(dict[K, V]):
         """Keep an entry, as the newest."""
         self.pop(key, None)
         if len(self) >= self._most:
-            del self[next(iter(self))]
+            self.popitem(last=False)
         self[key] = value
 
 
