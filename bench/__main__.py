@@ -1,4 +1,7 @@
-"""`python -m bench`: all, as tables of ratios; `lists` and `logins`: these alone."""
+"""`python -m bench`: all, as tables of ratios; `lists` and `logins`: these alone.
+
+`postgres` is none of `all`: what a key check costs there.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import platform
 from pathlib import Path
 
-from bench import flood, lists, logins, refusals, requests, servers
+from bench import flood, lists, logins, postgres, refusals, requests, servers
 from bench.load import require_wrk
 
 REFUSALS = 100
@@ -22,7 +25,9 @@ LIST_ROUNDS = 10
 def main() -> None:
     """Print the figures; `--write` keeps them in a file too."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=("all", "lists", "logins"), default="all", nargs="?")
+    parser.add_argument(
+        "what", choices=("all", "lists", "logins", "postgres"), default="all", nargs="?"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=100_000, help="of each kind, for lists")
@@ -36,6 +41,8 @@ def main() -> None:
         lines += [*flood.lines(options.rounds * FLOOD), ""]
     if options.what in ("all", "lists"):
         lines += lists.lines(options.rows, options.rounds * LIST_ROUNDS)
+    if options.what == "postgres":
+        lines += postgres.lines(options.rounds, options.seconds)
     text = "\n".join(lines) + "\n"
     print(text, end="")
     if options.write:

@@ -49,6 +49,7 @@ from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
+from agentbox.core.recognition.subjects import Subjects
 from agentbox.core.signing import SigningKeys
 from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
 from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
@@ -187,7 +188,12 @@ async def open_runtime(
         await stack.enter_async_context(storage.open(brief=not serving))
         await clock.synchronise(storage)
         await verify_root_secret(storage, secret)
-        services = replace(services, opened_storage=storage, root_secret=secret)
+        services = replace(
+            services,
+            opened_storage=storage,
+            root_secret=secret,
+            read_subjects=Subjects(storage, clock),
+        )
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
         runtime = _assemble(assembly, services, clock, secret, abilities)
         await _first_start(runtime, settings, storage)

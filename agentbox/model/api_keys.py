@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from agentbox.model.access.roles import Permission
 from agentbox.model.evidence import EnvironmentLimit
+from agentbox.model.users import User
 
 MOST_ENTRIES = 1000
 """Environments that a key can have entries for."""
@@ -67,6 +68,14 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     def live(self, now: datetime) -> bool:
         """True while the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class IssuedKey(NamedTuple):
+    """A key with what a presented one is judged by: the SHA-256 of its text, and whose it is."""
+
+    key: ApiKey
+    digest: bytes
+    owner: User
 
 
 class ApiKeyFilter(Struct, frozen=True, kw_only=True):

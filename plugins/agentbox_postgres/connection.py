@@ -57,6 +57,14 @@ class PostgresConnection:
         with self._translated():
             await self._connection.executemany(sql, values, timeout=self._patience)
 
+    async def run_columns(self, sql: str, *columns: Sequence[Value]) -> None:
+        """Run a statement once whose parameters are arrays, each a column of what is written."""
+        self._require_open()
+        for column in columns:
+            _require_zones(column)
+        with self._translated():
+            await self._connection.execute(sql, *columns, timeout=self._patience)
+
     async def lock(self, name: str) -> None:
         """Be alone with `name` until the end of the transaction."""
         await self.fetch(LOCK, name)

@@ -9,12 +9,13 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from agentbox.core.counters import Counters
-from agentbox.core.recognition.caches import FactCache, FactKey, StateCache, StateKey
+from agentbox.core.recognition.caches import FactCache, FactKey
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.rates import Rates
 from agentbox.core.recognition.soundness import is_sound
-from agentbox.core.recognition.state import SubjectState, load_state, principal_of, user_id_of
+from agentbox.core.recognition.state import principal_of, user_id_of
+from agentbox.core.recognition.subjects import Subjects
 from agentbox.errors import (
     ExpiredCredential,
     InvalidCredential,
@@ -56,6 +57,7 @@ class Recognition:
         *,
         chain: Sequence[ChainLink],
         storage: Storage,
+        subjects: Subjects,
         clock: Clock,
         scopes: ScopeTable,
         dispatcher: Dispatcher,
@@ -64,14 +66,13 @@ class Recognition:
         cache_seconds: float,
     ) -> None:
         self._chain = chain
-        self._storage = storage
         self._clock = clock
         self._scopes = scopes
         self._dispatcher = dispatcher
         self._counters = counters
         self._last_used = last_used
         self._facts = FactCache(clock, cache_seconds)
-        self._states = StateCache(clock, self._read_state)
+        self._states = subjects.states
         self._rates = Rates(storage, clock)
         storage.on_change(self._on_change)
 
@@ -208,12 +209,7 @@ class Recognition:
                 raise self._dispatcher.broke(link.id, f"recognises gave {type(mine).__name__}")
         return None
 
-    async def _read_state(self, key: StateKey) -> SubjectState:
-        async with self._storage.transaction(read_only=True) as tx:
-            return await load_state(tx, *key)
-
     def _on_change(self, change: Change) -> None:
-        self._states.drop()
         if change.kind in {"signing_key", "all"}:
             self._facts.clear()
 

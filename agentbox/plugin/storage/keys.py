@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyUsage, RateMark
+from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyUsage, IssuedKey, RateMark
 from agentbox.model.signing_keys import SigningKey
 from agentbox.plugin.storage.page import Page
 
@@ -22,8 +22,12 @@ class ApiKeyStore(ABC):
     async def get(self, key_id: str) -> ApiKey | None: ...
 
     @abstractmethod
-    async def digest(self, key_id: str) -> bytes | None:
-        """The digest that `add` was given."""
+    async def issued(self, key_ids: Sequence[str]) -> Sequence[IssuedKey]:
+        """Those of these keys that are there, with their digests and owners, in no order.
+
+        In one statement, since each request with a key that nothing is remembered of waits for
+        it. The ids may repeat.
+        """
 
     @abstractmethod
     async def revoke(self, key_id: str, now: datetime) -> bool:

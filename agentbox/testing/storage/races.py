@@ -32,6 +32,8 @@ from agentbox.testing.storage.harness import StorageFactory, StorageTests
 
 RACERS = 16
 
+HOURLY = NOON.replace(minute=0, second=0, microsecond=0)
+
 Step = Callable[[Transaction, int], Awaitable[object]]
 
 
@@ -190,7 +192,7 @@ class RaceTests(StorageTests):
         assert [type(answer) for answer in got].count(Conflict) == RACERS - 1
 
     async def test_uses_that_are_counted_at_once_add_up(self, both: list[Storage]) -> None:
-        hour = NOON.replace(minute=0, second=0, microsecond=0)
+        hour = HOURLY
         async with both[0].transaction() as tx:
             await tx.users.add(a_user())
             await tx.api_keys.add(an_api_key(), a_digest())
@@ -219,6 +221,33 @@ class RaceTests(StorageTests):
         async with both[1].transaction(read_only=True) as tx:
             marks = await tx.api_key_rates.get("key-1")
         assert sorted(mark.uses for mark in marks) == list(range(RACERS))
+
+    async def test_uses_of_many_in_any_order_never_wait_in_a_circle(
+        self, both: list[Storage]
+    ) -> None:
+        ids = [f"id-{number:03}" for number in range(200)]
+        async with both[0].transaction() as tx:
+            await tx.users.add(a_user())
+            for number, id_ in enumerate(ids):
+                await tx.api_keys.add(an_api_key(id_), number.to_bytes(32, "big"))
+                await tx.sessions.add(a_session(id_))
+
+        async def use(tx: Transaction, number: int) -> None:
+            there = ids if number % 4 < 2 else list(reversed(ids))
+            await tx.api_keys.touch(dict.fromkeys(there, NOON + number * TICK))
+            await tx.api_key_usage.add({(id_, HOURLY): 1 for id_ in there})
+            await tx.sessions.touch(dict.fromkeys(there, NOON + number * TICK))
+
+        assert await _race(both, use) == [None] * RACERS
+        last = NOON + (RACERS - 1) * TICK
+        async with both[1].transaction(read_only=True) as tx:
+            for id_ in (ids[0], ids[-1]):
+                key, session = await tx.api_keys.get(id_), await tx.sessions.get(id_)
+                uses = await tx.api_key_usage.list(id_, HOURLY, HOURLY + HOUR)
+                assert key is not None
+                assert session is not None
+                assert (key.last_used, session.last_used) == (last, last)
+                assert list(uses) == [(HOURLY, RACERS)]
 
     async def test_guesses_at_once_are_all_counted(self, both: list[Storage]) -> None:
         counter = Counter("account", "user-1")
