@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import os
 import signal
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from tests.live import ADMIN_PASSWORD, UNTHROTTLED, USER_PASSWORD, Answer, Caller
+from tests.live import ADMIN_PASSWORD, USER_PASSWORD, Answer, Caller
 from tests.process import ServerProcess, environment
 
 SECRET_KEY = base64.b64encode(os.urandom(32)).decode()
-
-NO_DELAY = {"AGENTBOX_SERVER__DRAIN_DELAY": "0"}
 
 
 def settings(dsn: str, **more: str) -> dict[str, str]:
@@ -105,32 +101,3 @@ async def calling(processes: list[ServerProcess]) -> AsyncIterator[list[Replica]
             session = aiohttp.ClientSession(process.url, connector=connector)
             replicas.append(Replica(process, await stack.enter_async_context(session)))
         yield replicas
-
-
-async def seconds_until(
-    ask: Callable[[], Awaitable[bool]], *, since: float, limit: float = 5.0, every: float = 0.005
-) -> float:
-    """How long after `since` (monotonic) the answer was asked for that was the first true one.
-
-    When it was asked for, not when it came: what is measured is how long the old state was acted
-    on. Fails after `limit` seconds.
-    """
-    while True:
-        asked = time.monotonic()
-        if await ask():
-            return asked - since
-        assert asked - since < limit, f"not seen within {limit} s"
-        await asyncio.sleep(every)
-
-
-__all__ = [
-    "NO_DELAY",
-    "SECRET_KEY",
-    "UNTHROTTLED",
-    "Replica",
-    "calling",
-    "cluster",
-    "seconds_until",
-    "settings",
-    "starting",
-]

@@ -47,13 +47,21 @@ class ClaimedRun:
     """One run of a job (`agentbox.plugin.JobRun`)."""
 
     def __init__(
-        self, job: Job, storage: Storage, clock: Clock, lease: Lease, due: datetime
+        self,
+        job: Job,
+        storage: Storage,
+        clock: Clock,
+        lease: Lease,
+        due: datetime,
+        *,
+        holds_for: timedelta = LEASE,
     ) -> None:
         self._job = job
         self._storage = storage
         self._clock = clock
         self._over = False
         self.lost = False
+        self._holds_for = holds_for
         self.lease = lease
         self.due = due
 
@@ -71,12 +79,12 @@ class ClaimedRun:
         return self._storage.transaction(lease=self.lease)
 
     async def renew(self) -> bool:
-        """Hold the job for another `LEASE`; False if there is nothing to hold any more.
+        """Hold the job for as long again; False if there is nothing to hold any more.
 
         `lost` says then whether another process has claimed it meanwhile.
         """
         async with self._storage.transaction() as tx:
-            if await tx.jobs.renew(self.lease, self._clock.now() + LEASE):
+            if await tx.jobs.renew(self.lease, self._clock.now() + self._holds_for):
                 return True
             row = await tx.jobs.get(self.lease.name)
         self.lost = row is None or row.fence != self.lease.fence
@@ -117,6 +125,7 @@ class Scheduler:
         counters: Counters,
         *,
         poll: float = POLL,
+        lease: timedelta = LEASE,
         renew_every: float = RENEW_EVERY,
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
@@ -124,6 +133,7 @@ class Scheduler:
         self._clock = clock
         self._counters = counters
         self._poll = poll
+        self._lease = lease
         self._renew_every = renew_every
         self._running: dict[str, asyncio.Task[None]] = {}
         self._loop_task: asyncio.Task[None] | None = None
@@ -182,10 +192,12 @@ class Scheduler:
     async def _claim(self, job: Job, state: JobState) -> None:
         now = self._clock.now()
         async with self._storage.transaction() as tx:
-            lease = await tx.jobs.claim(job.name, now, now + LEASE)
+            lease = await tx.jobs.claim(job.name, now, now + self._lease)
         if lease is None:
             return
-        run = ClaimedRun(job, self._storage, self._clock, lease, state.next_due)
+        run = ClaimedRun(
+            job, self._storage, self._clock, lease, state.next_due, holds_for=self._lease
+        )
         task = asyncio.create_task(self._run(job, run), name=f"agentbox-job-{job.name}")
         self._running[job.name] = task
         task.add_done_callback(lambda _: self._running.pop(job.name, None))
