@@ -30,6 +30,11 @@ def settings(dsn: str, **more: str) -> dict[str, str]:
     return environment(**(given | more))
 
 
+def name_of(dsn: str) -> str:
+    """The database in a DSN of `tests.postgres`."""
+    return dsn.partition("@/")[2].partition("?")[0]
+
+
 @contextmanager
 def starting(
     folder: Path, count: int, env: Mapping[str, str], *arguments: str
@@ -67,7 +72,7 @@ class Replica:
         self._session = session
         self.anonymous = Caller(session, {})
 
-    def calling(self, token: str) -> Caller:
+    def with_token(self, token: str) -> Caller:
         """Calls with an access token or an API key."""
         return Caller(self._session, {"Authorization": f"Bearer {token}"})
 
@@ -80,7 +85,7 @@ class Replica:
 
     async def sign_in(self, username: str, password: str = USER_PASSWORD) -> Caller:
         """Calls as somebody who has just signed in."""
-        return self.calling((await self.login(username, password))["token"])
+        return self.with_token((await self.login(username, password))["token"])
 
     async def admin(self) -> Caller:
         """The super_admin of the first start."""

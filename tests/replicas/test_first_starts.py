@@ -9,7 +9,7 @@ from pathlib import Path
 from agentbox.core.runtime import open_runtime
 from agentbox.core.startup import assemble
 from tests.postgres import Postgres
-from tests.replicas.cluster import calling, cluster, settings
+from tests.replicas.cluster import calling, cluster, name_of, settings
 from tests.replicas.together import environ
 from tests.scale import scaled
 
@@ -33,11 +33,6 @@ def require_one_of_each(postgres: Postgres, dsn: str) -> None:
     assert markers == "first_start root_secret"
 
 
-def name_of(dsn: str) -> str:
-    """The database in a DSN of `tests.postgres`."""
-    return dsn.partition("@/")[2].partition("?")[0]
-
-
 # ST-07, OP-01
 async def test_eight_processes_that_start_at_once_make_one_of_each(
     postgres: Postgres, fresh_dsn: str, tmp_path: Path
@@ -53,7 +48,7 @@ async def test_eight_processes_that_start_at_once_make_one_of_each(
             tokens = [(await one.login("admin", password))["token"] for one in replicas]
             for number, one in enumerate(replicas):
                 token = tokens[(number + 1) % AT_ONCE]
-                assert (await one.calling(token).get("/auth/me")).status == 200
+                assert (await one.with_token(token).get("/auth/me")).status == 200
 
 
 # ST-07: 2 rounds at scale 1, 20 at scale 10

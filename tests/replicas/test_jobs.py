@@ -25,6 +25,7 @@ from agentbox_postgres.descriptor import own_folders
 from agentbox_postgres.storage import PostgresStorage
 from tests.postgres import Postgres
 from tests.process import environment
+from tests.replicas.cluster import name_of
 from tests.scale import SCALE
 
 SECONDS = 2.0 if SCALE == 1 else LEASE.total_seconds()
@@ -87,10 +88,9 @@ def ticking(dsn: str, moment: str = "between") -> Iterator[Ticking]:
 
 def rows(postgres: Postgres, dsn: str, event: str, name: str) -> list[Any]:
     """One detail of each row of the event, in the order in which they were written."""
-    database = dsn.partition("@/")[2].partition("?")[0]
     found = postgres.run(
         f"SELECT details::json ->> '{name}' FROM audit WHERE event = '{event}' ORDER BY seq",
-        database=database,
+        database=name_of(dsn),
     )
     return [row[0] for row in found]
 

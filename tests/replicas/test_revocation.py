@@ -46,7 +46,7 @@ async def make_subject(replica: Replica, admin: Caller) -> Subject:
     made = await admin.post("/users", body)
     assert made.status == 201, made.text
     login = await replica.login(name)
-    caller = replica.calling(login["token"])
+    caller = replica.with_token(login["token"])
     key = await caller.post("/api-keys", {"scopes": ["self:read", "users:read"]})
     assert key.status == 201, key.text
     sessions = await caller.get("/auth/sessions")
@@ -83,19 +83,19 @@ async def _change_password(replica: Replica, admin: Caller, subject: Subject) ->
 ENDINGS: dict[str, tuple[Act, str, int]] = {
     "key revoked": (lambda r, a, s: a.delete(f"/api-keys/{s.key_id}"), "key", 401),
     "key narrowed": (
-        lambda r, a, s: r.calling(s.token).patch(
+        lambda r, a, s: r.with_token(s.token).patch(
             f"/api-keys/{s.key_id}", {"scopes": ["self:read"]}
         ),
         "key",
         403,
     ),
     "session revoked": (
-        lambda r, a, s: r.calling(s.token).delete(f"/auth/sessions/{s.session_id}"),
+        lambda r, a, s: r.with_token(s.token).delete(f"/auth/sessions/{s.session_id}"),
         "token",
         401,
     ),
     "all sessions revoked": (lambda r, a, s: a.delete(f"/users/{s.id}/sessions"), "token", 401),
-    "logged out": (lambda r, a, s: r.calling(s.token).post("/auth/logout"), "token", 401),
+    "logged out": (lambda r, a, s: r.with_token(s.token).post("/auth/logout"), "token", 401),
     "refresh token used again": (_reuse, "token", 401),
     "password changed": (_change_password, "token", 401),
     "role taken": (lambda r, a, s: a.patch(f"/users/{s.id}", {"role": "user"}), "token", 403),
@@ -115,7 +115,9 @@ async def lags(replicas: list[Replica], ending: str, *, steady: bool) -> list[fl
     act, kind, status = ENDINGS[ending]
     admin = await first.admin()
     subject = await make_subject(first, admin)
-    callers = [other.calling(subject.key if kind == "key" else subject.token) for other in others]
+    callers = [
+        other.with_token(subject.key if kind == "key" else subject.token) for other in others
+    ]
     for caller in callers:
         assert (await caller.get("/users")).status == 200  # remembered from here on
     done: asyncio.Future[float] = asyncio.get_running_loop().create_future()

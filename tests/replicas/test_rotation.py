@@ -59,9 +59,9 @@ async def test_tokens_of_a_compromised_key_end_on_all_replicas(replicas: list[Re
     tokens = [(await one.login("admin", ADMIN_PASSWORD))["token"] for one in replicas]
     for one in replicas:
         for token in tokens:
-            assert (await one.calling(token).get("/auth/me")).status == 200
+            assert (await one.with_token(token).get("/auth/me")).status == 200
 
-    answer = await first.calling(tokens[0]).post("/system/keys/rotate", {"compromised": True})
+    answer = await first.with_token(tokens[0]).post("/system/keys/rotate", {"compromised": True})
     done = time.monotonic()
     assert answer.status in (200, 201), answer.text
 
@@ -69,7 +69,7 @@ async def test_tokens_of_a_compromised_key_end_on_all_replicas(replicas: list[Re
         last = done
         while True:
             asked = time.monotonic()
-            status = (await one.calling(token).get("/auth/me")).status
+            status = (await one.with_token(token).get("/auth/me")).status
             if status == 401:
                 return last - done
             last = asked
@@ -84,4 +84,4 @@ async def test_tokens_of_a_compromised_key_end_on_all_replicas(replicas: list[Re
         token = (await one.login("admin", ADMIN_PASSWORD))["token"]
         assert kid(token) == answer.body["kid"]
         for other in replicas:
-            assert (await other.calling(token).get("/auth/me")).status == 200
+            assert (await other.with_token(token).get("/auth/me")).status == 200
