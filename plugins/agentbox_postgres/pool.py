@@ -23,8 +23,13 @@ answer: whoever asks is told within 2 s that the database does not answer."""
 LONG_PATIENCE: Final = 30.0
 """The same for jobs and commands, which may have much to do and nobody who waits."""
 
-# A replica whose machine is gone must not keep its locks.
-BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+# Whatever the database's defaults are: who has waited for a lock has to see what was committed
+# meanwhile, and under REPEATABLE READ would see what there was before. A replica whose machine is
+# gone must not keep its locks.
+BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE;"
+    " SET LOCAL idle_in_transaction_session_timeout = '10s'"
+)
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 Announce = Callable[[Sequence[Change]], str]
