@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -166,10 +167,11 @@ class Pool:
             await self._pool.release(connection)
 
     async def _roll_back(self, connection: Any, db: PostgresConnection) -> None:
-        if db.broken or connection.is_closed():
+        if db.broken:
             await self._throw_away(connection)
             return
         try:
+            # A connection that the database has closed is no longer the pool's, and says nothing.
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK", timeout=PATIENCE)
         except FAILURES:
@@ -179,7 +181,8 @@ class Pool:
 
     async def _throw_away(self, connection: Any) -> None:
         """Close without a word: whoever does not answer would not answer a goodbye either."""
-        connection.terminate()
+        with contextlib.suppress(*FAILURES):
+            connection.terminate()
         await self._pool.release(connection)
 
 
