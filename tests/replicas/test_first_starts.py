@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from agentbox.core.runtime import open_runtime
 from agentbox.core.startup import assemble
+from agentbox.errors import StartError
+from tests.live import ADMIN_PASSWORD, live_server
 from tests.postgres import Postgres
 from tests.replicas.cluster import calling, cluster, name_of, settings
-from tests.replicas.together import environ
+from tests.replicas.together import environ, together
 from tests.scale import scaled
 
 AT_ONCE = 8
@@ -58,7 +64,7 @@ async def test_eight_runtimes_that_start_at_once_make_one_of_each(
     for _ in range(scaled(2)):
         with postgres.database() as dsn:
             given = {name: value for name, value in environ(dsn).items() if value is not None}
-            given["AGENTBOX_ADMIN_PASSWORD"] = "walnut-ember-quarry-71"
+            given["AGENTBOX_ADMIN_PASSWORD"] = ADMIN_PASSWORD
             assembly = assemble(None, given, {})
             async with AsyncExitStack() as stack:
                 await asyncio.gather(
@@ -68,3 +74,22 @@ async def test_eight_runtimes_that_start_at_once_make_one_of_each(
                     )
                 )
                 require_one_of_each(postgres, dsn)
+
+
+# JWT-06: replicas share one secret, or don't start
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        (None, "needs AGENTBOX_SECRET_KEY, the same on every replica"),
+        (base64.b64encode(os.urandom(32)).decode(), "the root secret is not the one that sealed"),
+    ],
+    ids=["none", "another"],
+)
+async def test_a_replica_without_the_shared_secret_does_not_start(
+    fresh_dsn: str, tmp_path: Path, secret: str | None, said: str
+) -> None:
+    async with together(tmp_path, fresh_dsn, 1):
+        given = environ(fresh_dsn) | {"AGENTBOX_SECRET_KEY": secret}
+        with pytest.raises(StartError, match=said):
+            async with live_server(tmp_path, environ=given):
+                pass

@@ -92,6 +92,30 @@ async def test_two_who_demote_each_other_at_two_replicas_leave_one(
         )
 
 
+# AZ-09
+async def test_of_two_owners_who_leave_at_two_replicas_one_is_left(
+    replicas: list[Replica],
+) -> None:
+    users = [await make(one, "user") for one in replicas[:2]]
+    pair = [
+        await one.sign_in(user["username"]) for one, user in zip(replicas[:2], users, strict=True)
+    ]
+    for _ in range(scaled(5)):
+        made = await pair[0].post("/environments", {"name": f"e-{os.urandom(6).hex()}"})
+        assert made.status == 201, made.text
+        path = f"/environments/{made.body['id']}/permissions"
+        shared = await pair[0].post(path, {"user_id": users[1]["id"], "permission": "owner"})
+        assert shared.status == 201, shared.text
+        answers = await asyncio.gather(
+            *(
+                caller.delete(f"{path}/{user['id']}")
+                for caller, user in zip(pair, users, strict=True)
+            )
+        )
+
+        assert sorted(answer.status for answer in answers) == [204, 409]
+
+
 def privileged(number: int, target: str) -> list[tuple[str, str, Any]]:
     """What an admin may do, and somebody else may not."""
     return [
