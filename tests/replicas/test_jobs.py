@@ -95,7 +95,7 @@ def rows(postgres: Postgres, dsn: str, event: str, name: str) -> list[Any]:
     return [row[0] for row in found]
 
 
-# SC-01
+# SC-01, SC-02: another job hangs meanwhile, for the ten minutes that it has
 def test_each_tick_runs_once_and_the_loss_of_a_holder_is_repaired(
     postgres: Postgres, fresh_dsn: str
 ) -> None:
