@@ -23,11 +23,18 @@ CHANNEL: Final = "agentbox_changes"
 MOST_BYTES: Final = 7000
 """A notice has less than 8000; what does not fit is told as "everything"."""
 
+LISTENER: Final = "agentbox notices"
+"""What the connection that listens is called in `pg_stat_activity`."""
+
 LOOK_EVERY: Final = 0.4
-"""Seconds between two looks whether the connection still answers, and that it has to answer."""
+"""Seconds between two looks whether the connection still answers, and that it has to answer. One
+that was closed is noticed at once; this is for packets that go nowhere."""
 
 RETRY_EVERY: Final = 0.2
-"""Seconds between attempts to connect. Nothing is heard meanwhile, so each forgets everything."""
+"""Seconds between attempts to connect."""
+
+FORGET_EVERY: Final = 0.1
+"""Seconds for which something is remembered as long as nothing is heard."""
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True):
@@ -47,7 +54,6 @@ class Notices:
         self._tell = tell
         self._me = os.urandom(9).hex()
         self._own = asyncio.Event()
-        self._listening = False
 
     def announcement(self, changes: Sequence[Change]) -> str:
         """The statement that tells others of `changes` once its transaction is committed."""
@@ -89,7 +95,10 @@ class Notices:
         """A connection that listens."""
         with translated():
             connection = await asyncpg.connect(
-                self._dsn, timeout=1.0, target_session_attrs="read-write"
+                self._dsn,
+                timeout=1.0,
+                target_session_attrs="read-write",
+                server_settings={"application_name": LISTENER},
             )
             try:
                 async with asyncio.timeout(1.0):
@@ -111,27 +120,35 @@ class Notices:
 
     async def _listen(self, connection: Any) -> None:
         """Returns when the connection does not answer any more."""
+        closed = asyncio.Event()
+        connection.add_termination_listener(lambda _: closed.set())
         # What was told before it listened was not heard.
         self._tell((ALL_CHANGED,))
         with contextlib.suppress(*FAILURES):
-            while True:
-                await asyncio.sleep(LOOK_EVERY)
+            while not (closed.is_set() or connection.is_closed()):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await closed.wait()
                 await connection.execute("SELECT 1", timeout=LOOK_EVERY)
         connection.terminate()
 
     async def _reconnected(self) -> Any:
+        """A new connection, however long it takes; nothing is kept for long until there is one."""
+        attempt = asyncio.create_task(self._connected_at_last())
+        try:
+            while True:
+                self._tell((ALL_CHANGED,))
+                if (await asyncio.wait({attempt}, timeout=FORGET_EVERY))[0]:
+                    return attempt.result()
+        finally:
+            attempt.cancel()
+
+    async def _connected_at_last(self) -> Any:
         while True:
-            self._tell((ALL_CHANGED,))
-            attempt = asyncio.create_task(self._connected())
             try:
-                while not (await asyncio.wait({attempt}, timeout=RETRY_EVERY))[0]:
-                    self._tell((ALL_CHANGED,))
-                return attempt.result()
+                return await self._connected()
             except StorageError:
                 await asyncio.sleep(RETRY_EVERY)
-            finally:
-                if not attempt.done():
-                    attempt.cancel()
 
     def _on_notice(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         try:

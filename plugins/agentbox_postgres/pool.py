@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -23,8 +24,13 @@ answer: whoever asks is told within 2 s that the database does not answer."""
 LONG_PATIENCE: Final = 30.0
 """The same for jobs and commands, which may have much to do and nobody who waits."""
 
-# A replica whose machine is gone must not keep its locks.
-BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+# Whatever the database's defaults are: who has waited for a lock has to see what was committed
+# meanwhile, and under REPEATABLE READ would see what there was before. A replica whose machine is
+# gone must not keep its locks.
+BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE;"
+    " SET LOCAL idle_in_transaction_session_timeout = '10s'"
+)
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 Announce = Callable[[Sequence[Change]], str]
@@ -161,10 +167,11 @@ class Pool:
             await self._pool.release(connection)
 
     async def _roll_back(self, connection: Any, db: PostgresConnection) -> None:
-        if db.broken or connection.is_closed():
+        if db.broken:
             await self._throw_away(connection)
             return
         try:
+            # A connection that the database has closed is no longer the pool's, and says nothing.
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK", timeout=PATIENCE)
         except FAILURES:
@@ -174,7 +181,8 @@ class Pool:
 
     async def _throw_away(self, connection: Any) -> None:
         """Close without a word: whoever does not answer would not answer a goodbye either."""
-        connection.terminate()
+        with contextlib.suppress(*FAILURES):
+            connection.terminate()
         await self._pool.release(connection)
 
 

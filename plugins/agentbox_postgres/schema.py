@@ -22,7 +22,13 @@ LOCK_KEY: Final = 0x6167656E74626F78  # "agentbox"
 
 TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCK_KEY})"
 # Also on the connection that migrates, should the one with the lock be lost.
-BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK_KEY} + 1)"
+# A table is waited for briefly and tried again: whoever waits for it holds up everybody behind, and
+# requests of the servers that run meanwhile have 1.5 s.
+BEGIN = (
+    "BEGIN; SET LOCAL lock_timeout = '10s';"
+    f" SELECT pg_advisory_xact_lock({LOCK_KEY} + 1);"
+    " SET LOCAL lock_timeout = '500ms'"
+)
 IS_THERE = "SELECT to_regclass('agentbox_migrations') IS NOT NULL"
 
 
@@ -56,9 +62,12 @@ class PostgresTarget(MigrationTarget):
         return tuple(Applied(*row) for row in rows)
 
     def prepare(self, connection: Any) -> None:
-        """Give up where a table stays locked: whoever waits for it holds up everybody behind."""
-        connection.execute("SET lock_timeout = '10s'")
+        """Be silent about what is there already."""
         connection.execute("SET client_min_messages = warning")
+
+    def is_busy(self, error: Exception) -> bool:
+        """A table that was locked for longer than a migration waits."""
+        return isinstance(error, psycopg.errors.LockNotAvailable)
 
     def verify(self, connection: Any) -> None:
         """Postgres has checked every reference by itself."""

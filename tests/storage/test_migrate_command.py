@@ -131,6 +131,7 @@ def test_status_is_json_for_scripts(loaded: Loaded) -> None:
         "drifted": [],
         "out_of_order": [],
         "orphaned": [],
+        "newer": [],
     }
 
 

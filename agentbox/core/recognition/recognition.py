@@ -14,7 +14,7 @@ from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.rates import Rates
 from agentbox.core.recognition.soundness import is_sound
-from agentbox.core.recognition.state import principal_of, user_id_of
+from agentbox.core.recognition.state import SubjectState, principal_of, user_id_of
 from agentbox.core.recognition.subjects import Subjects
 from agentbox.errors import (
     ExpiredCredential,

@@ -38,6 +38,11 @@ class MigrationTarget(ABC):
     def prepare(self, connection: Any) -> None:
         """Set up the DB-API connection on which the migrations run."""
 
+    def is_busy(self, error: Exception) -> bool:
+        """Whether a migration failed with `error` because others use a table at the moment, so that
+        it is tried again. Never, unless a backend knows better."""
+        return False
+
     @abstractmethod
     def verify(self, connection: Any) -> None:
         """Look at the result before each commit. Raises `SchemaError`."""

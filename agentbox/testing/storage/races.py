@@ -10,6 +10,7 @@ import pytest_asyncio
 from agentbox.errors import Conflict
 from agentbox.model.access.roles import Role
 from agentbox.model.api_keys import RateMark
+from agentbox.model.jobs import Lease
 from agentbox.model.throttles import Counter, Tally
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Page, Storage, Transaction
@@ -283,6 +284,28 @@ class RaceTests(StorageTests):
         got = await _race(both, lambda tx, n: tx.jobs.claim("job", NOON, NOON + HOUR))
 
         assert got.count(None) == RACERS - 1
+
+    async def test_a_claim_waits_for_what_is_written_under_the_lease(
+        self, both: list[Storage]
+    ) -> None:
+        later = NOON + 2 * HOUR
+        async with both[0].transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            lease = await tx.jobs.claim("job", NOON, NOON + HOUR)
+
+        async def claim() -> Lease | None:
+            async with both[1].transaction() as tx:
+                return await tx.jobs.claim("job", NOON + HOUR, later)
+
+        async with both[0].transaction(lease=lease) as tx:
+            claiming = asyncio.create_task(claim())
+            await asyncio.wait({claiming}, timeout=0.1)
+            assert not claiming.done()
+            await tx.users.add(a_user())
+
+        assert await claiming == Lease("job", 2)
+        async with both[1].transaction(read_only=True) as tx:
+            assert await tx.users.get(a_user().id) is not None
 
     async def test_one_of_many_writes_a_marker(self, both: list[Storage]) -> None:
         got = await _race(both, lambda tx, n: tx.markers.claim("name", str(n)))

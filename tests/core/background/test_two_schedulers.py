@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentbox.core.background.scheduler import GRACE, ClaimedRun, Scheduler
+from agentbox.core.background.scheduler import LEASE, ClaimedRun, Scheduler
 from agentbox.core.counters import Counters
 from agentbox.errors import StorageError
 from agentbox.plugin.job import Job, JobRun
@@ -92,7 +92,7 @@ async def test_a_leased_job_is_left_to_its_holder(
     clock.move(60)
     await first.look()
     await holder.begun.wait()
-    clock.move((Tick.timeout + GRACE).total_seconds() - 0.1)
+    clock.move(LEASE.total_seconds() - 0.1)
     await other.look()
     holder.wake.set()
     await first.stop()
@@ -110,7 +110,7 @@ async def test_a_lease_that_ran_out_is_taken_over(
     clock.move(60)
     await first.look()
     await holder.begun.wait()
-    clock.move((Tick.timeout + GRACE).total_seconds())
+    clock.move(LEASE.total_seconds())
     await other.look()
     await asyncio.gather(*other._running.values())
     holder.wake.set()
@@ -129,7 +129,7 @@ async def test_a_holder_that_lost_the_job_writes_nothing(
     clock.move(60)
     await first.look()
     await holder.begun.wait()
-    clock.move((Tick.timeout + GRACE).total_seconds())
+    clock.move(LEASE.total_seconds())
     await other.look()
     await asyncio.gather(*other._running.values())
     holder.wake.set()
@@ -150,7 +150,7 @@ async def test_a_holder_that_lost_the_job_moves_no_date(
     clock.move(60)
     await first.look()
     await holder.begun.wait()
-    clock.move((Tick.timeout + GRACE).total_seconds())
+    clock.move(LEASE.total_seconds())
     await other.look()
     await asyncio.gather(*other._running.values())
     async with storage.transaction(read_only=True) as tx:
