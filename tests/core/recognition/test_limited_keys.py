@@ -126,14 +126,14 @@ class Noted:
         self.broken = False
 
     @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Any]:
+    async def transaction(self, *, read_only: bool = False, **more: Any) -> AsyncIterator[Any]:
         if read_only:
             self.reads += 1
         else:
             self.writes += 1
             if self.broken:
                 raise StorageError("gone")
-        async with self._storage.transaction(read_only=read_only) as tx:
+        async with self._storage.transaction(read_only=read_only, **more) as tx:
             yield tx
 
     def on_change(self, listener: Any) -> None:
