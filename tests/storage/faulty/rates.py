@@ -62,7 +62,7 @@ class ReadsBeforeItsTurn(SqliteStorage):
 
     @asynccontextmanager
     async def transaction(  # type: ignore[override]
-        self, *, read_only: bool = False, lease: Lease | None = None
+        self, *, read_only: bool = False, single: bool = False, lease: Lease | None = None
     ) -> AsyncIterator[SqlTransaction]:
         async with super().transaction(read_only=True) as before:
             marks = await before.api_key_rates.get("key-1")
@@ -70,7 +70,7 @@ class ReadsBeforeItsTurn(SqliteStorage):
         async def get(key_id: str) -> Sequence[RateMark]:
             return marks
 
-        async with super().transaction(read_only=read_only, lease=lease) as tx:
+        async with super().transaction(read_only=read_only, single=single, lease=lease) as tx:
             if not read_only:
                 tx.api_key_rates.get = get  # type: ignore[method-assign]
             yield tx
