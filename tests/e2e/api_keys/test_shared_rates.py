@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,21 +16,17 @@ from tests.scale import scaled
 
 
 class StillClock(ShiftedClock):
-    """Stands still between two moves, so that the time of each use is known."""
+    """Stands still between two moves, whatever is measured: so the time of each use is known."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._still = super().monotonic()
+        self._began = super().now(), super().monotonic()
 
-    def now(self) -> Any:
-        from datetime import UTC, datetime, timedelta
-
-        return datetime.fromtimestamp(self._offset + self._still, UTC) + timedelta(
-            seconds=self.ahead
-        )
+    def now(self) -> datetime:
+        return self._began[0] + timedelta(seconds=self.ahead)
 
     def monotonic(self) -> float:
-        return self._still + self.ahead
+        return self._began[1] + self.ahead
 
 
 @pytest.fixture
