@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from agentbox.errors import StorageError
 from agentbox.plugin.migrations import SELECT_APPLIED, Applied, MigrationTarget
@@ -33,9 +34,9 @@ class PostgresTarget(MigrationTarget):
     errors = (psycopg.Error,)
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
         # Whole, so that libpq reads what only libpq knows, such as several hosts.
-        self.url = f"postgresql+psycopg://?conninfo={quote(dsn, safe='')}"
+        self._dsn = _to_primary(dsn)
+        self.url = f"postgresql+psycopg://?conninfo={quote(self._dsn, safe='')}"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -74,6 +75,14 @@ class PostgresTarget(MigrationTarget):
         with _translated():
             row = connection.execute(TRY_LOCK).fetchone()
         return bool(row and row[0])
+
+
+def _to_primary(dsn: str) -> str:
+    """Of several hosts, the one that takes writes."""
+    try:
+        return make_conninfo(dsn, target_session_attrs="read-write")
+    except psycopg.Error:
+        return dsn  # whoever connects is told what is wrong with it
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from agentbox.plugin.migrations import (
 from agentbox.plugin.storage import Change
 from agentbox_postgres.checks import require_fit, require_sessions
 from agentbox_postgres.notices import Notices
-from agentbox_postgres.pool import LONG_PATIENCE, PATIENCE, Pool
+from agentbox_postgres.pool import Pool
 from agentbox_postgres.schema import PostgresTarget
 
 NOW = "SELECT clock_timestamp()"
@@ -62,7 +62,7 @@ class PostgresStorage(Storage):
             self._dsn,
             min(self._pool_size, BRIEF_POOL) if brief else self._pool_size,
             pooled=self._pooled,
-            patience=LONG_PATIENCE if brief else PATIENCE,
+            hurried=not brief,
             announce=notices.announcement,
             tell=self._tell,
         )
