@@ -84,6 +84,13 @@ class Postgres:
         """What it has said since it was made."""
         return (self.folder / "log").read_text()
 
+    def make_folder(self, path: Path) -> None:
+        """A folder that it may write to."""
+        path.mkdir()
+        identity = _identity()
+        if identity:
+            os.chown(path, identity["user"], identity["group"])
+
     def command(self, name: str, *arguments: Any) -> None:
         """Run one of its programs to its end, as the user that owns its files."""
         _run(_identity(), self.binaries / name, *arguments)

@@ -45,9 +45,9 @@ async def make_template(dsn: str) -> None:
 
 
 @contextmanager
-def copy_of(server: Postgres, template: str) -> Iterator[str]:
+def copy_of(server: Postgres, template: str, place: str = "") -> Iterator[str]:
     """The DSN of a copy of a database; the server runs again at the end."""
-    name = server.create(template=template)
+    name = server.create(template=f"{template} {place}")
     # Without it a crash would set back the sequences of a copy: it is not logged what the
     # template's log has in advance.
     server.run("CHECKPOINT")

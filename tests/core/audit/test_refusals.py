@@ -143,7 +143,7 @@ async def test_what_was_written_unheard_is_written_once(database: Path) -> None:
 
         first, second = await world.audit()
         assert (first.details, second.details) == (DENIED, DENIED)
-        assert [event.id for event in world.events] == [second.id, first.id]
+        assert [event.id for event in world.events] == [first.id, second.id]
 
 
 def test_a_reason_is_one_of_a_closed_set(world: World) -> None:
