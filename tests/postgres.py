@@ -87,13 +87,13 @@ class Postgres:
     def make_folder(self, path: Path) -> None:
         """A folder that it may write to."""
         path.mkdir()
-        identity = _identity()
+        identity = as_somebody()
         if identity:
             os.chown(path, identity["user"], identity["group"])
 
     def command(self, name: str, *arguments: Any) -> None:
         """Run one of its programs to its end, as the user that owns its files."""
-        _run(_identity(), self.binaries / name, *arguments)
+        _run(as_somebody(), self.binaries / name, *arguments)
 
     def dsn(self, database: str = "postgres") -> str:
         """A database of this server."""
@@ -199,7 +199,7 @@ def _folder() -> Iterator[Path]:
     # Not below pytest's own folder, which only its owner enters, and short: a socket's path has
     # 107 bytes at most.
     folder = Path(tempfile.mkdtemp(prefix="abpg"))
-    identity = _identity()
+    identity = as_somebody()
     if identity:
         os.chown(folder, identity["user"], identity["group"])
     try:
@@ -232,7 +232,7 @@ def _run(identity: dict[str, Any], *command: Any) -> None:
     assert done.returncode == 0, done.stderr.decode(errors="replace")
 
 
-def _identity() -> dict[str, Any]:
+def as_somebody() -> dict[str, Any]:
     """Postgres refuses to run as root: then it is somebody who can do little."""
     if os.geteuid() != 0:
         return {}

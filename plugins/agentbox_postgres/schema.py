@@ -43,6 +43,9 @@ class PostgresTarget(MigrationTarget):
         """A lock of a session of its own: it goes with the connection."""
         deadline = time.monotonic() + PATIENCE
         with self._connected() as connection:
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding != "UTF8":
+                raise StorageError(f"The database's encoding is {encoding}; UTF8 is needed.")
             while not self._locked(connection):
                 if time.monotonic() > deadline:
                     raise StorageError("Another process migrates this database; try again later.")

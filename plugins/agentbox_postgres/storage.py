@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
 from agentbox.plugin import Services, Storage, Transaction
+from agentbox.plugin.findings import Finding
 from agentbox.plugin.migrations import (
     MigrationFolder,
     SchemaStatus,
@@ -18,6 +19,7 @@ from agentbox.plugin.migrations import (
 )
 from agentbox.plugin.storage import Change
 from agentbox_postgres.checks import require_fit, require_sessions
+from agentbox_postgres.findings import findings
 from agentbox_postgres.notices import Notices
 from agentbox_postgres.pool import Pool
 from agentbox_postgres.schema import PostgresTarget
@@ -93,6 +95,9 @@ class PostgresStorage(Storage):
     async def now(self) -> datetime:
         now: datetime = (await self._opened.fetch(NOW))[0]
         return now.astimezone(UTC)
+
+    def examine(self, *, connect: bool) -> Sequence[Finding]:
+        return findings(self._direct_dsn) if connect else ()
 
     def on_change(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)

@@ -7,6 +7,7 @@ import base64
 import os
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -67,6 +68,14 @@ async def until(condition: Callable[[], Any], seconds: float = 10.0) -> float:
         assert loop.time() - begun < seconds, f"not within {seconds} s"
         await asyncio.sleep(0.02)
     return loop.time() - begun
+
+
+def until_now(condition: Callable[[], bool], told: Callable[[], str]) -> None:
+    """`until` for what has no loop; `told` says what is the matter if it takes 10 s."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, told()
+        time.sleep(0.02)
 
 
 @contextmanager
