@@ -10,12 +10,20 @@ import pytest
 
 from agentbox.errors import StorageError
 from agentbox.testing import StorageFactory, StorageSuite
+from agentbox.testing.storage import (
+    ChangeTests,
+    DurabilityTests,
+    ErrorTests,
+    RaceTests,
+    RollbackTests,
+)
 from agentbox_postgres.descriptor import own_folders
 from agentbox_postgres.storage import PostgresStorage
 from tests.outages.load import loaded
 from tests.outages.pooler import Pooler, pooling
 from tests.outages.servers import on_postgres
 from tests.postgres import Postgres
+from tests.scale import SCALE
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +64,11 @@ async def test_a_pooler_with_a_direct_way_beside_it_serves(pooler: Pooler, dsn: 
     load.assert_kept(dsn)
 
 
-class TestPooled(StorageSuite):
+class Transactions(RaceTests, RollbackTests, ChangeTests, DurabilityTests, ErrorTests):
+    """What a pooler could break; `make soak` runs the whole suite."""
+
+
+class TestPooled(StorageSuite if SCALE > 1 else Transactions):  # type: ignore[misc]
     """Through the pooler Postgres keeps the contract."""
 
     @pytest.fixture
