@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
@@ -25,6 +25,9 @@ FAILURES = (
 )
 """What asyncpg raises when a database refuses, is gone, or does not answer. A closed connection is
 an `InterfaceError`, a standby where a primary is wanted an `InternalClientError`."""
+
+BATCH: Final = 100
+"""Rows that are sent together: so many are answered at once, where the database works at all."""
 
 _KEY = re.compile(r"Key \((.*?)\)=")
 
@@ -58,13 +61,15 @@ class PostgresConnection:
         return rows
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        """Run a statement once for each of `rows`, sent together."""
+        """Run a statement once for each of `rows`, sent together, `BATCH` at a time."""
         self._require_open()
         values = list(rows)
         for row in values:
             _require_zones(row)
-        with self._translated(), self.patience.spent() as seconds:
-            await self._connection.executemany(sql, values, timeout=seconds)
+        for first in range(0, len(values), BATCH):
+            batch = values[first : first + BATCH]
+            with self._translated(), self.patience.spent() as seconds:
+                await self._connection.executemany(sql, batch, timeout=seconds)
 
     async def lock(self, name: str) -> None:
         """Be alone with `name` until the end of the transaction."""
