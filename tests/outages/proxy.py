@@ -14,8 +14,9 @@ class Network:
     """Passes bytes on; `dsn` leads through it.
 
     `silent()` drops all that comes from then on, and takes connections nobody answers;
-    `reset()` ends all connections by force. With `losing_commits` the answer to the next commits
-    never arrives: if `before`, the commits don't either.
+    `reset()` ends all connections by force. A new connection takes `delay` seconds. With
+    `losing_commits` the answer to the next commits never arrives: if `before`, the commits don't
+    either.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -26,6 +27,7 @@ class Network:
         self._passing.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._port = 0
+        self.delay = 0.0
         self.losing_commits = False
         self.before = False
         self.lost = 0
@@ -48,6 +50,7 @@ class Network:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             await self._passing.wait()
+            await asyncio.sleep(self.delay)
             there, here = await asyncio.open_unix_connection(str(self._socket))
             self._writers |= {writer, here}
             try:
