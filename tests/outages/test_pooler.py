@@ -39,7 +39,6 @@ def pooled(pooler: Pooler, dsn: str) -> str:
 
 
 async def test_a_pooler_alone_is_refused(pooler: Pooler, dsn: str) -> None:
-    # PL-07: locks and notices don't work through it
     with pytest.raises(StorageError, match=r"pooler in transaction mode.*direct_dsn"):
         async with on_postgres(pooled(pooler, dsn)):
             pass
