@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from tests.postgress.load import loaded
-from tests.postgress.servers import backends, make_template, on_postgres
-
 from tests.live import Live
+from tests.outages.load import loaded
+from tests.outages.servers import backends, make_template, on_postgres
 from tests.postgres import Postgres, running, standby
 
 READ_ONLY = "ALTER SYSTEM SET default_transaction_read_only = on"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from agentbox.errors import StorageError
 from tests.live import Live
 from tests.outages.load import loaded
-from tests.outages.servers import until
 from tests.postgres import Postgres
 
 
@@ -36,13 +36,39 @@ async def test_a_server_that_is_still_starting_up(
     # ST-08: 57P03
     async with loaded(durable_live) as load:
         await asyncio.to_thread(durable.stop)
-        (durable.data / "standby.signal").touch()
-        # With nobody to follow and no readers let in, it stays as it is until it is promoted.
-        await asyncio.to_thread(durable.start, "-c hot_standby=off", wait=False)
-        await until(lambda: "consistent recovery state" in durable.log)
-        with pytest.raises(StorageError, match="57P03"):
-            await durable_live.runtime.storage.ping()
-        await load.until_refused("read", "write", "revoked")
-        await asyncio.to_thread(durable.command, "pg_ctl", "promote", "-w", "-D", durable.data)
+        waiting = durable.data / "standby.signal"
+        waiting.touch()
+        try:
+            # With nobody to follow and no readers let in, it stays as it is until it is promoted.
+            await asyncio.to_thread(durable.start, "-c hot_standby=off", wait=False)
+            await told(durable_live, "57P03")
+            await load.until_refused("read", "write", "revoked")
+            await promoted(durable)
+        finally:
+            waiting.unlink(missing_ok=True)
         await load.until_all_is_well(within=10)
     load.assert_kept(durable_dsn)
+
+
+async def told(live: Live, state: str) -> None:
+    """Wait until Postgres answers that."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await live.runtime.storage.ping()
+            except StorageError as error:
+                if state in str(error):
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def promoted(server: Postgres) -> None:
+    """Let it become a primary, as soon as it can."""
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(AssertionError):
+                await asyncio.to_thread(
+                    server.command, "pg_ctl", "promote", "-w", "-D", server.data
+                )
+                return
+            await asyncio.sleep(0.05)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -28,8 +29,8 @@ async def far(between: Network) -> AsyncIterator[Live]:
         yield live
 
 
-@contextmanager
-def idle_ones_paused(server: Postgres, dsn: str) -> Iterator[list[int]]:
+@asynccontextmanager
+async def idle_ones_paused(server: Postgres, dsn: str) -> AsyncIterator[list[int]]:
     """Every backend that there is, in a moment when none is at work: it would keep its locks."""
     while True:
         old = backends(server, dsn)
@@ -37,6 +38,7 @@ def idle_ones_paused(server: Postgres, dsn: str) -> Iterator[list[int]]:
             if not set(old) & set(backends(server, dsn, "state <> 'idle'")):
                 yield old
                 return
+        await asyncio.sleep(0.01)  # for whoever is in the middle of something
 
 
 async def test_backends_that_stand_still_are_replaced(
@@ -44,7 +46,7 @@ async def test_backends_that_stand_still_are_replaced(
 ) -> None:
     # ST-08: SIGSTOP of the backends that there are; new ones are made
     async with loaded(live) as load:
-        with idle_ones_paused(postgres, dsn) as old:
+        async with idle_ones_paused(postgres, dsn) as old:
             await load.until_all_is_well(within=10)
             # Nothing new is sent to them, and their places are taken by others.
             assert set(backends(postgres, dsn)) - set(old)
