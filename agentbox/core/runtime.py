@@ -16,7 +16,7 @@ from agentbox.core.audit.reading import Audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.background.scheduler import Scheduler
-from agentbox.core.background.upkeep import PurgeExpired, repeat
+from agentbox.core.background.upkeep import PurgeExpired, once, repeat
 from agentbox.core.background.watchdog import Watchdog
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
@@ -279,8 +279,8 @@ async def _serve(runtime: Runtime, stack: AsyncExitStack) -> None:
     """Start what only a server does; the stack stops it, last started first."""
     runtime.events.start()
     stack.callback(runtime.events.stop)
-    stack.push_async_callback(runtime.last_used.flush)
-    stack.push_async_callback(lambda: runtime.refusals.flush(all_of_it=True))
+    stack.push_async_callback(once, "last_used", runtime.last_used.flush)
+    stack.push_async_callback(once, "refusals", lambda: runtime.refusals.flush(all_of_it=True))
     loops = [
         asyncio.create_task(repeat("last_used", LAST_USED_EVERY, runtime.last_used.flush)),
         asyncio.create_task(repeat("refusals", REFUSALS_EVERY, runtime.refusals.flush)),

@@ -30,6 +30,9 @@ LOOK_EVERY: Final = 0.4
 """Seconds between two looks whether the connection still answers, and that it has to answer. One
 that was closed is noticed at once; this is for packets that go nowhere."""
 
+HEAR_WITHIN: Final = 5.0
+"""Seconds that the first notice of its own may take."""
+
 RETRY_EVERY: Final = 0.2
 """Seconds between attempts to connect."""
 
@@ -83,7 +86,7 @@ class Notices:
         async with pool.transaction(None) as tx:
             tx.changed(Change("all"))
         try:
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(HEAR_WITHIN):
                 await self._own.wait()
         except TimeoutError:
             raise StorageError(

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from agentbox.errors import StorageError
 from agentbox.plugin.migrations import SELECT_APPLIED, Applied, MigrationTarget
@@ -39,15 +40,18 @@ class PostgresTarget(MigrationTarget):
     errors = (psycopg.Error,)
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
         # Whole, so that libpq reads what only libpq knows, such as several hosts.
-        self.url = f"postgresql+psycopg://?conninfo={quote(dsn, safe='')}"
+        self._dsn = _to_primary(dsn)
+        self.url = f"postgresql+psycopg://?conninfo={quote(self._dsn, safe='')}"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """A lock of a session of its own: it goes with the connection."""
         deadline = time.monotonic() + PATIENCE
         with self._connected() as connection:
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding != "UTF8":
+                raise StorageError(f"The database's encoding is {encoding}; UTF8 is needed.")
             while not self._locked(connection):
                 if time.monotonic() > deadline:
                     raise StorageError("Another process migrates this database; try again later.")
@@ -83,6 +87,14 @@ class PostgresTarget(MigrationTarget):
         with _translated():
             row = connection.execute(TRY_LOCK).fetchone()
         return bool(row and row[0])
+
+
+def _to_primary(dsn: str) -> str:
+    """Of several hosts, the one that takes writes."""
+    try:
+        return make_conninfo(dsn, target_session_attrs="read-write")
+    except psycopg.Error:
+        return dsn  # whoever connects is told what is wrong with it
 
 
 @contextmanager

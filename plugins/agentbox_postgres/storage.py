@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
 from agentbox.plugin import Services, Storage, Transaction
+from agentbox.plugin.findings import Finding
 from agentbox.plugin.migrations import (
     MigrationFolder,
     SchemaStatus,
@@ -18,8 +19,9 @@ from agentbox.plugin.migrations import (
 )
 from agentbox.plugin.storage import Change
 from agentbox_postgres.checks import require_fit, require_sessions
+from agentbox_postgres.findings import findings
 from agentbox_postgres.notices import Notices
-from agentbox_postgres.pool import LONG_PATIENCE, PATIENCE, Pool
+from agentbox_postgres.pool import Pool
 from agentbox_postgres.schema import PostgresTarget
 
 NOW = "SELECT clock_timestamp()"
@@ -62,7 +64,7 @@ class PostgresStorage(Storage):
             self._dsn,
             min(self._pool_size, BRIEF_POOL) if brief else self._pool_size,
             pooled=self._pooled,
-            patience=LONG_PATIENCE if brief else PATIENCE,
+            hurried=not brief,
             announce=notices.announcement,
             tell=self._tell,
         )
@@ -93,6 +95,9 @@ class PostgresStorage(Storage):
     async def now(self) -> datetime:
         now: datetime = (await self._opened.fetch(NOW))[0]
         return now.astimezone(UTC)
+
+    def examine(self, *, connect: bool) -> Sequence[Finding]:
+        return findings(self._direct_dsn) if connect else ()
 
     def on_change(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)

@@ -99,7 +99,7 @@ class SqliteStorage(Storage):
         require_folder(self.path)
         return await asyncio.to_thread(faults, self.path)
 
-    def examine(self) -> Sequence[Finding]:
+    def examine(self, *, connect: bool) -> Sequence[Finding]:
         return findings(self.path)
 
     def on_change(self, listener: Callable[[Change], None]) -> None:

@@ -57,9 +57,14 @@ async def repeat(name: str, seconds: float, step: Callable[[], Awaitable[object]
     """Await `step` every so many seconds, for ever: one that fails is logged, and tried again."""
     while True:
         await asyncio.sleep(seconds)
-        try:
-            await step()
-        except StorageError as error:
-            _log.warning("upkeep_failed", step=name, error=str(error))
-        except Exception as error:  # noqa: BLE001  a defect; without this loop all would go stale
-            _log.error("upkeep_failed", step=name, error=type(error).__name__, exc_info=error)
+        await once(name, step)
+
+
+async def once(name: str, step: Callable[[], Awaitable[object]]) -> None:
+    """Await `step`; that it fails is logged, and stops nothing that comes after."""
+    try:
+        await step()
+    except StorageError as error:
+        _log.warning("upkeep_failed", step=name, error=str(error))
+    except Exception as error:  # noqa: BLE001  a defect; without this loop all would go stale
+        _log.error("upkeep_failed", step=name, error=type(error).__name__, exc_info=error)

@@ -144,11 +144,13 @@ class Storage(ABC):
         """
         return ()
 
-    def examine(self) -> Sequence[Finding]:
-        """What an operator should know of this backend's files and versions, for `agentbox doctor`.
+    def examine(self, *, connect: bool) -> Sequence[Finding]:
+        """What an operator should know of this backend's files, versions and server.
 
-        Synchronous, called without `open`; changes nothing and raises nothing. The findings are
-        about `files.…` and `versions.…`; a backend that has nothing to tell gives none.
+        Synchronous, called without `open`; changes nothing and raises nothing. `connect` is true
+        for `agentbox doctor`, and false for `agentbox check`, which asks no server. The findings
+        are about `files.…`, `versions.…` and `database.…`; a backend that has nothing to tell, or
+        can't reach its server, gives none.
         """
         return ()
 

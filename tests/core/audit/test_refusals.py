@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from agentbox.core.audit import refusals
 from agentbox.core.audit.refusals import HOLD_SECONDS, MOST_WAITING, Refusals
 from agentbox.errors import StorageError
 from agentbox.model.principal import Origin
+from agentbox.plugin.storage import Transaction
 from agentbox_sqlite.storage import SqliteStorage
 from tests.core.audit.trail import tamper
 from tests.core.world import HERE, START, World
@@ -107,8 +111,39 @@ async def test_what_can_not_be_written_is_written_later(
     tamper(storage, "ALTER TABLE away RENAME TO audit")
     deny(world)
     await world.refusals.flush()
-    (row,) = await world.audit()
-    assert row.details["count"] == 2
+    first, second = await world.audit()
+    assert (first.details, second.details) == (DENIED, DENIED)
+
+
+class Forgetful(SqliteStorage):
+    """Does what it is told, and once answers that it did not."""
+
+    answers = True
+
+    @asynccontextmanager
+    async def transaction(self, **options: Any) -> AsyncIterator[Transaction]:
+        async with super().transaction(**options) as tx:
+            yield tx
+        if not self.answers:
+            self.answers = True
+            raise StorageError("the answer was lost")
+
+
+async def test_what_was_written_unheard_is_written_once(database: Path) -> None:
+    # OB-04: the answer to a commit is lost
+    storage = Forgetful(database)
+    async with storage.open():
+        world = World(storage)
+        deny(world)
+        storage.answers = False
+        with pytest.raises(StorageError):
+            await world.refusals.flush()
+        deny(world)
+        await world.refusals.flush()
+
+        first, second = await world.audit()
+        assert (first.details, second.details) == (DENIED, DENIED)
+        assert [event.id for event in world.events] == [first.id, second.id]
 
 
 def test_a_reason_is_one_of_a_closed_set(world: World) -> None:
@@ -127,9 +162,9 @@ async def test_what_comes_while_it_is_written_is_a_row_of_its_own(world: World) 
     class Slow(Refusals):
         """Something is refused between the commit and the next look."""
 
-        def _forget(self, batch: Any) -> None:
+        def _tell(self, rows: Any) -> None:
             deny(world) if not world.events else None
-            super()._forget(batch)
+            super()._tell(rows)
 
     world.refusals = Slow(world.storage, world.clock, world.counters, world.queue)
     deny(world)
