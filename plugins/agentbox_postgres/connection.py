@@ -76,8 +76,8 @@ class PostgresConnection:
         self._require_open()
         for column in columns:
             _require_zones(column)
-        with self._translated():
-            await self._connection.execute(sql, *columns, timeout=self._patience)
+        with self._translated(), self.patience.spent() as seconds:
+            await self._connection.execute(sql, *columns, timeout=seconds)
 
     async def lock(self, name: str) -> None:
         """Be alone with `name` until the end of the transaction."""
