@@ -23,11 +23,11 @@ CLOSE_WITHIN: Final = 2.0
 which is thrown away has to call off what it asked for."""
 
 # Whatever the database's defaults are: who has waited for a lock has to see what was committed
-# meanwhile, and under REPEATABLE READ would see what there was before. A replica whose machine is
-# gone must not keep its locks.
+# meanwhile, and under REPEATABLE READ would see what there was before. Not READ WRITE, though: a
+# server that was made read-only is to say so. A replica whose machine is gone must not keep its
+# locks.
 BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE;"
-    " SET LOCAL idle_in_transaction_session_timeout = '10s'"
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '10s'"
 )
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 

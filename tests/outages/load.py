@@ -9,10 +9,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-import psycopg
-
 from tests.live import Answer, Caller, Live
-from tests.outages.servers import until
+from tests.outages.servers import at_one_moment, until
 
 GOOD = {"read": 200, "write": 201, "revoked": 401, "nobody": 401, "alive": 200}
 """What each kind of request is answered when nothing is wrong."""
@@ -78,7 +76,7 @@ class Load:
 
     def assert_kept(self, dsn: str) -> None:
         """Nothing that was acknowledged is lost, and nothing is there by halves."""
-        with psycopg.connect(dsn) as connection:
+        with at_one_moment(dsn) as connection:
             users = dict(connection.execute("SELECT id, username FROM users").fetchall())
             rows = connection.execute(
                 "SELECT target FROM audit WHERE event = 'user.create'"

@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from tests.live import UNTHROTTLED, Live, live_server
 from tests.postgres import Postgres
 
@@ -88,6 +90,15 @@ def paused(*pids: int) -> Iterator[None]:
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def at_one_moment(dsn: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection that sees nothing of what is committed meanwhile, such as a last commit that
+    reached Postgres before the server was killed."""
+    with psycopg.connect(dsn) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        yield connection
 
 
 def backends(server: Postgres, dsn: str, condition: str = "true") -> list[int]:

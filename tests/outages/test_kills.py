@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
-import psycopg
 
 from tests.e2e.wire import calls_to
 from tests.live import Caller
-from tests.outages.servers import settings_for, until
+from tests.outages.servers import at_one_moment, settings_for, until
 from tests.postgres import Postgres
 from tests.process import ServerProcess, agentbox, environment, serving
 from tests.scale import scaled
@@ -102,7 +101,7 @@ async def test_no_acknowledged_write_is_lost_to_kill_9(
 
 def assert_kept(dsn: str, said: Said) -> None:
     """What was acknowledged is there, and each change exactly if its row of the audit is."""
-    with psycopg.connect(dsn) as connection:
+    with at_one_moment(dsn) as connection:
         rows = connection.execute("SELECT event, target FROM audit").fetchall()
         users = dict(connection.execute("SELECT id, email FROM users").fetchall())
         keys = dict(connection.execute("SELECT id, revoked_at FROM api_keys").fetchall())
