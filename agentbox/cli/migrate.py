@@ -30,7 +30,7 @@ class _Loaded(Protocol):
 _MEANINGS = {
     "applied": "",
     "pending": "will be applied by `agentbox migrate up`",
-    "pending additive": "the same; older versions may run meanwhile and after",
+    "additive": "pending; older versions may run meanwhile and after",
     "ahead": "applied by a newer version than this one",
     "drifted": "its file has been edited since it was applied",
     "out_of_order": "a later one of the same plugin is applied",
@@ -124,7 +124,7 @@ def _report(console: Console, verb: str, ids: Sequence[str]) -> None:
 def _states(status: SchemaStatus) -> list[tuple[str, str]]:
     """Each id with its worst state; drift is of applied ones, out of order of pending ones."""
     worse = {
-        **{id_: "pending additive" for id_ in status.pending if is_additive(id_)},
+        **{id_: "additive" for id_ in status.pending if is_additive(id_)},
         **dict.fromkeys(status.drifted, "drifted"),
         **dict.fromkeys(status.out_of_order, "out_of_order"),
     }

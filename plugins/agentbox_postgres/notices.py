@@ -33,11 +33,9 @@ that was closed is noticed at once; this is for packets that go nowhere."""
 HEAR_WITHIN: Final = 5.0
 """Seconds that the first notice of its own may take."""
 
-RETRY_EVERY: Final = 0.2
-"""Seconds between attempts to connect."""
-
 FORGET_EVERY: Final = 0.1
-"""Seconds for which something is remembered as long as nothing is heard."""
+"""Seconds for which something is remembered as long as nothing is heard, and between attempts to
+connect."""
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True):
@@ -112,17 +110,26 @@ class Notices:
         return connection
 
     async def _keep_listening(self, connection: Any) -> None:
-        """Connect anew whenever the connection fails; forget everything as long as it has."""
+        """Connect anew whenever the connection fails; forget everything as long as it has.
+
+        Whatever it fails with: a driver may raise anything about a connection that ends at the
+        wrong moment, and a process that stopped listening would never be told.
+        """
         try:
             while True:
-                await self._listen(connection)
-                self._log_warning("postgres_notices_lost")
+                listening = asyncio.create_task(self._listen(connection))
+                try:
+                    await asyncio.wait({listening})
+                finally:
+                    listening.cancel()
+                    connection.terminate()
+                self._log_lost(listening)
                 connection = await self._reconnected()
         finally:
             connection.terminate()
 
     async def _listen(self, connection: Any) -> None:
-        """Returns when the connection does not answer any more."""
+        """Ends when the connection does not answer any more."""
         closed = asyncio.Event()
         connection.add_termination_listener(lambda _: closed.set())
         # What was told before it listened was not heard.
@@ -133,25 +140,21 @@ class Notices:
                     async with asyncio.timeout(LOOK_EVERY):
                         await closed.wait()
                 await connection.execute("SELECT 1", timeout=LOOK_EVERY)
-        connection.terminate()
 
     async def _reconnected(self) -> Any:
         """A new connection, however long it takes; nothing is kept for long until there is one."""
-        attempt = asyncio.create_task(self._connected_at_last())
-        try:
-            while True:
-                self._tell((ALL_CHANGED,))
-                if (await asyncio.wait({attempt}, timeout=FORGET_EVERY))[0]:
-                    return attempt.result()
-        finally:
-            attempt.cancel()
-
-    async def _connected_at_last(self) -> Any:
         while True:
+            attempt = asyncio.create_task(self._connected())
             try:
-                return await self._connected()
-            except StorageError:
-                await asyncio.sleep(RETRY_EVERY)
+                while not attempt.done():
+                    self._tell((ALL_CHANGED,))
+                    await asyncio.wait({attempt}, timeout=FORGET_EVERY)
+            finally:
+                attempt.cancel()
+            if not attempt.cancelled() and attempt.exception() is None:
+                return attempt.result()
+            self._tell((ALL_CHANGED,))
+            await asyncio.sleep(FORGET_EVERY)
 
     def _on_notice(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         try:
@@ -171,6 +174,9 @@ class Notices:
     def _now(self) -> int:
         return 0 if self._services is None else int(self._services.clock.now().timestamp() * 1e6)
 
-    def _log_warning(self, event: str) -> None:
-        if self._services is not None:
-            self._services.log.warning(event)
+    def _log_lost(self, listening: asyncio.Task[None]) -> None:
+        if self._services is None:
+            return
+        error = None if listening.cancelled() else listening.exception()
+        reason = {} if error is None else {"error": type(error).__name__}
+        self._services.log.warning("postgres_notices_lost", **reason)

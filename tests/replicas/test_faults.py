@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
 import pytest
 
 from agentbox.core.keys.making import NewApiKey
@@ -20,11 +21,10 @@ from agentbox.plugin.sql import SqlTransaction
 from agentbox_postgres.descriptor import own_folders
 from agentbox_postgres.storage import PostgresStorage
 from tests.core.world import HERE, World, add_key, add_session, add_user
-from tests.postgres import Postgres
-from tests.replicas.cluster import name_of
 
 PASSWORD = "a-canary-of-a-password"
 OPERATOR = Operator()
+TABLES = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'"
 END_MYSELF = "SELECT pg_terminate_backend(pg_backend_pid())"
 
 
@@ -92,16 +92,11 @@ OPERATIONS: dict[str, Do] = {
 }
 
 
-def contents(postgres: Postgres, dsn: str) -> dict[str, list[Any]]:
+def contents(reading: psycopg.Connection[Any]) -> dict[str, list[Any]]:
     """All rows of all tables."""
-    database = name_of(dsn)
-    tables = postgres.run(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-        " ORDER BY table_name",
-        database=database,
-    )
+    tables = reading.execute(TABLES).fetchall()
     return {
-        name: postgres.run(f"SELECT t::text FROM {name} AS t ORDER BY 1", database=database)
+        name: reading.execute(f"SELECT t::text FROM {name} AS t ORDER BY 1").fetchall()
         for (name,) in tables
     }
 
@@ -109,28 +104,29 @@ def contents(postgres: Postgres, dsn: str) -> dict[str, list[Any]]:
 # ST-02 on Postgres
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_change_is_whole_or_nothing_wherever_its_connection_ends(
-    postgres: Postgres, fresh_dsn: str, name: str
+    fresh_dsn: str, name: str
 ) -> None:
     storage = Ending(fresh_dsn)
     storage.migrate(own_folders())
-    async with storage.open():
-        world = World(storage)
-        user = await add_user(storage, password=PASSWORD)
-        await add_session(storage, user)
-        await add_key(storage, user, ["self:read"])
-        before = contents(postgres, fresh_dsn)
-        at = 0
-        while True:
-            storage.at, storage.steps = at, 0
-            try:
-                await OPERATIONS[name](world, user)
-            except StorageError:
-                assert contents(postgres, fresh_dsn) == before
-                assert world.events == []
-                at += 1
-            else:
-                break
-        after = contents(postgres, fresh_dsn)
+    with psycopg.connect(fresh_dsn, autocommit=True) as reading:
+        async with storage.open():
+            world = World(storage)
+            user = await add_user(storage, password=PASSWORD)
+            await add_session(storage, user)
+            await add_key(storage, user, ["self:read"])
+            before = contents(reading)
+            at = 0
+            while True:
+                storage.at, storage.steps = at, 0
+                try:
+                    await OPERATIONS[name](world, user)
+                except StorageError:
+                    assert contents(reading) == before
+                    assert world.events == []
+                    at += 1
+                else:
+                    break
+            after = contents(reading)
 
     assert at >= 4  # a lock, what is read, what is written, the audit's row, the commit
     assert len(after["audit"]) - len(before["audit"]) == len(world.events) >= 1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
+import asyncpg
+import psycopg
 import pytest
 
 from agentbox.plugin.storage import Change
@@ -14,7 +17,12 @@ from tests.live import Live
 from tests.postgres import Postgres
 from tests.replicas.cluster import name_of
 from tests.replicas.together import together
+from tests.scale import scaled
 
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'agentbox notices' AND datname = current_database()"
+)
 LAG = "postgres.revocation_lag_seconds"
 
 
@@ -83,3 +91,60 @@ async def test_what_does_not_fit_into_a_notice_is_told_as_everything(
                 await asyncio.sleep(0.005)
 
     assert set(told) == kinds
+
+
+async def hears(one: PostgresStorage, two: PostgresStorage) -> bool:
+    """Whether two is told what one changes, within a second."""
+    told: list[str] = []
+    two.on_change(lambda change: told.append(change.id))
+    deadline = asyncio.get_running_loop().time() + 10
+    while asyncio.get_running_loop().time() < deadline:
+        # One that is sent while it connects is lost, which is why everything is forgotten then.
+        async with one.transaction() as tx:
+            tx.changed(Change("user", "a-user"))
+        await asyncio.sleep(0.05)
+        if "a-user" in told:
+            return True
+    return False
+
+
+# JWT-11: whenever the connection is cut, also while it is being made, another one is made
+async def test_a_replica_goes_on_listening_however_often_it_is_cut_off(fresh_dsn: str) -> None:
+    one, two = PostgresStorage(fresh_dsn), PostgresStorage(fresh_dsn)
+    one.migrate(own_folders())
+
+    def cut_off(times: int) -> None:
+        with psycopg.connect(fresh_dsn, autocommit=True) as connection:
+            while times > 0:
+                times -= len(connection.execute(CUT).fetchall())
+
+    async with one.open(), two.open():
+        for _ in range(3):
+            await asyncio.to_thread(cut_off, scaled(60))
+            assert await hears(one, two)
+            assert await hears(two, one)
+
+
+# JWT-11: whatever the driver raises
+@pytest.mark.parametrize(
+    "error", [RuntimeError("x"), asyncio.CancelledError(), OSError()], ids=repr
+)
+async def test_a_replica_goes_on_listening_whatever_happens_when_it_connects(
+    fresh_dsn: str, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    one, two = PostgresStorage(fresh_dsn), PostgresStorage(fresh_dsn)
+    one.migrate(own_folders())
+    connect, failures = asyncpg.connect, [error] * 4
+
+    async def connect_or_fail(*arguments: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await connect(*arguments, **options)
+
+    async with one.open(), two.open():
+        monkeypatch.setattr(asyncpg, "connect", connect_or_fail)
+        with psycopg.connect(fresh_dsn, autocommit=True) as connection:
+            connection.execute(CUT)
+        assert await hears(one, two)
+        assert await hears(two, one)
+    assert failures == []

@@ -6,10 +6,14 @@ import asyncio
 import os
 from typing import Any
 
+import pytest
+
 from tests.live import USER_PASSWORD
 from tests.replicas.cluster import Replica
 from tests.replicas.conftest import Shared
 from tests.scale import SCALE, scaled
+
+pytestmark = pytest.mark.xdist_group("replicas")  # they share three processes
 
 PARALLEL = 50
 
@@ -46,14 +50,15 @@ async def test_of_many_refreshes_at_two_replicas_one_lineage_goes_on(
         answers = await asyncio.gather(
             *(replicas[number % 2].refresh(token) for number in range(10 + 10 * SCALE))
         )
-        successors = {answer.body["refresh_token"] for answer in answers}
+        # They wait for each other; those for whom that takes too long are told to come again.
+        assert {answer.status for answer in answers} <= {200, 503}
+        successors = {a.body["refresh_token"] for a in answers if a.status == 200}
         living = [
             answer
             for number, each in enumerate(sorted(successors))
             if (answer := await replicas[number % 3].refresh(each)).status == 200
         ]
 
-        assert {answer.status for answer in answers} == {200}
         assert len(living) == 1
         token = living[0].body["refresh_token"]
 
