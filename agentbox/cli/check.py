@@ -45,8 +45,11 @@ def check(context: click.Context, as_json: bool) -> None:
 
 
 def _judge(invocation: Invocation) -> tuple[CheckReport, Assembly | None]:
+    from agentbox.core.start.workers import require_room
+
     try:
         assembly = invocation.assembly
+        require_room(assembly.settings.server.workers, invocation.storage)
     except ConfigurationError as error:
         return CheckReport(ok=False, faults=error.faults), None
     except StartError as error:

@@ -16,7 +16,7 @@ from agentbox.cli.invocation import Invocation
 from agentbox.errors import Problem, StartError, StorageError
 
 COMMANDS: Final = {
-    "serve": "agentbox.cli.serve:serve",
+    "serve": "agentbox.cli.serving.command:serve",
     "check": "agentbox.cli.check:check",
     "doctor": "agentbox.cli.operation.doctor:doctor",
     "config": "agentbox.cli.config:config",

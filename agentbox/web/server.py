@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 from aiohttp import http_parser, web
@@ -15,9 +15,12 @@ from aiohttp import http_parser, web
 from agentbox.core.logs import LogHandle
 from agentbox.plugin.routes import Route
 from agentbox.web.access_log import AccessLogger
+from agentbox.web.address import Address
 from agentbox.web.app import HEADERS, IN_FLIGHT, REQUEST_IDS, create_app
 from agentbox.web.context import Runtime
+from agentbox.web.crowd import Shared
 from agentbox.web.protocol import Connection, Connections
+from agentbox.web.shared_listener import BACKLOG, SharedListener
 from agentbox.web.typed.body import DEADLINE
 
 KEEPALIVE: Final = 75.0
@@ -32,26 +35,22 @@ LINGER: Final = 2.0
 _log = structlog.get_logger("agentbox.web")
 
 
-class Address(NamedTuple):
-    """Where the server listens, once it does."""
+class _Seat:
+    def __init__(self, shared: Shared, connections: web.Server) -> None:
+        self._crowd, self._place = shared.crowd, shared.place
+        self._connections = connections
 
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """`http://…` of this address."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self}"
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+    def is_ahead(self) -> bool:
+        self._crowd.note(self._place, len(self._connections.connections))
+        return self._crowd.is_ahead(self._place)
 
 
 class Server:
-    """Serves `routes` on one address: `start`, `begin_drain`, `stop`.
+    """Serves `routes` on one address: `start`, then `begin_drain` or `retire`, then `stop`.
 
     `access_log` is where access lines go; None writes none. `on_bound` is called with the address
-    once connections are accepted. `runtime.draining` is what a readiness probe asks.
+    once connections are accepted. `runtime.draining` is what a readiness probe asks. With
+    `shared` it listens on those sockets, as other processes do, and on no address of its own.
     """
 
     def __init__(
@@ -61,6 +60,7 @@ class Server:
         *,
         host: str | None = None,
         port: int | None = None,
+        shared: Shared | None = None,
         access_log: LogHandle | None = None,
         on_bound: Callable[[Address], None] | None = None,
         body_deadline: float = DEADLINE,
@@ -69,37 +69,72 @@ class Server:
         settings = runtime.settings.server
         self._host = settings.host if host is None else host
         self._port = settings.port if port is None else port
+        self._shared = shared
         self._on_bound = on_bound
         self._runtime = runtime
         app = create_app(runtime, routes, body_deadline=body_deadline)
         self._in_flight = app[IN_FLIGHT]
         self._grace = grace
         self._site: web.TCPSite | None = None
+        self._listeners: list[SharedListener] = []
         self._runner = _Runner(app, access_log, shutdown_timeout=LINGER)
 
     async def start(self) -> Address:
         """Listen. Raises OSError if the address can't be had."""
         _check_parser()
         await self._runner.setup()
-        self._site = web.TCPSite(self._runner, self._host, self._port, backlog=1024)
-        await self._site.start()
-        address = Address(*self._runner.addresses[0][:2])
+        address = await self._listen() if self._shared is None else self._join(self._shared)
         if self._on_bound is not None:
             self._on_bound(address)
         return address
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        served = self._runner.server
+        return 0 if served is None else len(served.connections)
+
     def begin_drain(self) -> None:
         """Go on serving, but be not ready, and ask clients to close their connections."""
         self._runtime.draining = True
+        self._in_flight.parting = True
+
+    async def retire(self) -> None:
+        """Accept no more connections, which others on the same socket do; serve on those there are.
+
+        It stays ready, since the address does, and asks clients to close their connections.
+        """
+        self._in_flight.parting = True
+        await self._stop_listening()
 
     async def stop(self) -> None:
         """Close the listener, let requests in flight finish, close all connections."""
         self.begin_drain()
+        await self._stop_listening()
+        await self._finish_requests()
+        await self._runner.cleanup()
+
+    async def _listen(self) -> Address:
+        self._site = web.TCPSite(self._runner, self._host, self._port, backlog=BACKLOG)
+        await self._site.start()
+        return Address(*self._runner.addresses[0][:2])
+
+    def _join(self, shared: Shared) -> Address:
+        connections = self._runner.server
+        assert connections is not None  # noqa: S101  set up before
+        seat = _Seat(shared, connections)
+        for each in shared.sockets:
+            listener = SharedListener(each, connections, seat)
+            listener.start()
+            self._listeners.append(listener)
+        return Address(*shared.sockets[0].getsockname()[:2])
+
+    async def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
         site, self._site = self._site, None
         if site is not None:
             await site.stop()
-        await self._finish_requests()
-        await self._runner.cleanup()
 
     async def _finish_requests(self) -> None:
         """aiohttp's own stop reads no more of a body that is still coming, so wait before it."""

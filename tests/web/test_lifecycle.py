@@ -9,7 +9,8 @@ import pytest
 
 from agentbox.model.access.route import PUBLIC
 from agentbox.plugin.routes import RouteRequest, RouteResponse
-from agentbox.web.server import Address, Server
+from agentbox.web.address import Address
+from agentbox.web.server import Server
 from tests.web.live import read_answer, serving
 from tests.web.stub import Handlers, StubRuntime, row
 

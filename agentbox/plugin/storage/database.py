@@ -105,6 +105,13 @@ class Storage(ABC):
     """Where the first password is written if there is no terminal; None means the working
     directory."""
 
+    many_processes: bool = False
+    """Whether several processes may serve from this database at once, on one machine or on many.
+
+    It takes more than commands that work beside a server: writers of all of them at a time, and
+    changes of each told to the others. Without it `agentbox serve --workers` refuses more than one.
+    """
+
     @abstractmethod
     def open(self, *, brief: bool = False) -> AbstractAsyncContextManager[None]:
         """Connect; the schema must be there. Raises `StorageError`.
