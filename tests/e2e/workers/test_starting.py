@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 
 from tests.e2e.test_process import API, call, sign_in
 from tests.e2e.workers.conftest import Shared
-from tests.e2e.workers.load import steady
+from tests.e2e.workers.load import Connection, steady
 from tests.e2e.workers.looking import events, workers_of
 from tests.process import STRONG_PASSWORD, agentbox, environment, serving
 
@@ -35,10 +37,18 @@ def test_two_workers_serve_at_one_address(shared: Shared) -> None:
     assert [user["username"] for user in listed["users"]] == ["admin"]
 
 
-def test_each_worker_answers_for_its_own_readiness(shared: Shared) -> None:
-    server = shared.serve()
+async def test_each_worker_answers_for_its_own_readiness(shared: Shared) -> None:
+    # OP-05: readiness is that of the process that is asked.
+    server = shared.serve(AGENTBOX_SERVER__DRAIN_DELAY="60s")
+    connections = [Connection(server.url, {}) for _ in range(12)]
+    for each in connections:
+        assert (await each.get("/readyz")).status == 200
+    workers_of(server)[0].send_signal(signal.SIGTERM)
+    await asyncio.to_thread(server.wait_for, '"draining"')
 
-    assert call(f"{server.url}/readyz")[0] == 200
+    assert {(await each.get("/readyz")).status for each in connections} == {200, 503}
+    for each in connections:
+        each.close()
 
 
 def test_one_worker_is_a_server_as_without_the_option(shared: Shared) -> None:
@@ -59,7 +69,7 @@ async def test_every_line_of_a_worker_says_which_and_is_whole(shared: Shared) ->
     requests = [line for line in lines if line["event"] == "request"]
     assert len(requests) == load.statuses.total()
     assert {line["worker"] for line in requests} == {1, 2}
-    assert {line["worker"] for line in lines if line["logger"] == "agentbox.runtime"} == {1, 2}
+    assert {line["worker"] for line in events(server, "counters")} == {1, 2}
 
 
 @pytest.mark.parametrize("way", ["option", "variable", "file"])
@@ -128,7 +138,7 @@ def test_the_first_password_is_shown_once_on_a_terminal(shared: Shared) -> None:
     [
         ("AGENTBOX_SERVER__LOG_LEVEL", "loud", "AGENTBOX_SERVER__LOG_LEVEL"),  # the supervisor
         ("AGENTBOX_ADMIN_PASSWORD", "short", "AGENTBOX_ADMIN_PASSWORD"),  # the first worker
-        ("AGENTBOX_DB_PATH", "nowhere/agentbox.db", "does not exist"),
+        ("AGENTBOX_PLUGINS__SHARED__PATH", "nowhere/agentbox.db", "agentbox.db does not exist"),
     ],
 )
 def test_what_stops_the_start_is_said_once(
