@@ -96,7 +96,11 @@ class Storage(ABC):
     """The backend's name, as in `StorageType.name`; folders of migrations are asked for by it."""
 
     many_processes: bool = False
-    """Whether several servers may work on one database; where not, `serve` starts one process."""
+    """Whether several processes may serve from one database at once, on one machine or on many.
+
+    It takes writers of all of them at a time, and that changes of each are told to the others.
+    Where not, `serve` starts one process.
+    """
 
     default_secret_path: Path | None = None
     """Where a root secret may be made if none is configured; None refuses to start without one."""
@@ -104,13 +108,6 @@ class Storage(ABC):
     initial_password_path: Path | None = None
     """Where the first password is written if there is no terminal; None means the working
     directory."""
-
-    many_processes: bool = False
-    """Whether several processes may serve from this database at once, on one machine or on many.
-
-    It takes more than commands that work beside a server: writers of all of them at a time, and
-    changes of each told to the others. Without it `agentbox serve --workers` refuses more than one.
-    """
 
     @abstractmethod
     def open(self, *, brief: bool = False) -> AbstractAsyncContextManager[None]:

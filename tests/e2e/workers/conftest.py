@@ -1,26 +1,31 @@
-"""Servers of two workers on a storage that takes them."""
+"""Servers of two workers on a database of the test's own."""
 
 from __future__ import annotations
 
+import base64
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.workers.looking import kill, workers_of
-from tests.e2e.workers.shared import install, using
-from tests.process import ServerProcess
+from tests.process import STRONG_PASSWORD, ServerProcess, environment
 
 
-class Shared:
+class Servers:
     """Starts servers in one folder; all that still run at the end are ended."""
 
-    def __init__(self, folder: Path, packages: Path) -> None:
+    def __init__(self, folder: Path, dsn: str) -> None:
         self.folder = folder
-        self.packages = packages
+        self._given = {
+            "AGENTBOX_DB_DSN": dsn,
+            "AGENTBOX_SECRET_KEY": base64.b64encode(os.urandom(32)).decode(),
+            "AGENTBOX_ADMIN_PASSWORD": STRONG_PASSWORD,
+        }
         self._started: list[ServerProcess] = []
 
-    def start(self, *arguments: str, workers: int = 2, **more: str) -> ServerProcess:
+    def start(self, *arguments: str, workers: int = 2, **more: str | None) -> ServerProcess:
         """A server that has begun to start."""
         server = ServerProcess(
             self.folder, "--workers", str(workers), *arguments, env=self.environment(**more)
@@ -28,15 +33,16 @@ class Shared:
         self._started.append(server)
         return server
 
-    def serve(self, *arguments: str, workers: int = 2, **more: str) -> ServerProcess:
+    def serve(self, *arguments: str, workers: int = 2, **more: str | None) -> ServerProcess:
         """One whose workers all serve."""
         server = self.start(*arguments, workers=workers, **more)
         server.wait_until_listening()
         return server
 
-    def environment(self, **more: str) -> dict[str, str]:
-        """What it is started with."""
-        return using(self.packages, **more)
+    def environment(self, **more: str | None) -> dict[str, str]:
+        """What it is started with; a variable that is None is not set."""
+        given = self._given | more
+        return environment(**{name: value for name, value in given.items() if value is not None})
 
     def close(self) -> None:
         """End what runs, the supervisor first, so that it starts nothing again."""
@@ -49,17 +55,9 @@ class Shared:
             server.wait()
 
 
-@pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the storage `shared`."""
-    folder = tmp_path_factory.mktemp("packages")
-    install(folder)
-    return folder
-
-
 @pytest.fixture
-def shared(tmp_path: Path, packages: Path) -> Iterator[Shared]:
-    """Servers on the storage `shared`."""
-    made = Shared(tmp_path, packages)
+def servers(tmp_path: Path, fresh_dsn: str) -> Iterator[Servers]:
+    """Servers on one new database."""
+    made = Servers(tmp_path, fresh_dsn)
     yield made
     made.close()

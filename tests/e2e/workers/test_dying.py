@@ -10,7 +10,7 @@ from contextlib import suppress
 import psutil
 
 from tests.e2e.test_process import call, sign_in, wait_until
-from tests.e2e.workers.conftest import Shared
+from tests.e2e.workers.conftest import Servers
 from tests.e2e.workers.load import Connection, HalfSent, Load, steady
 from tests.e2e.workers.looking import events, kill, workers_of
 from tests.scale import scaled
@@ -19,9 +19,9 @@ CALLERS = 8
 
 
 async def test_a_killed_worker_takes_its_own_requests_with_it_and_no_other(
-    shared: Shared,
+    servers: Servers,
 ) -> None:
-    server = shared.serve()
+    server = servers.serve()
     headers = await asyncio.to_thread(sign_in, server.url)
     async with steady(server.url, headers, CALLERS) as load:
         for _ in range(scaled(3)):
@@ -44,9 +44,9 @@ async def test_a_killed_worker_takes_its_own_requests_with_it_and_no_other(
 
 
 async def test_what_waits_to_be_accepted_when_a_worker_dies_is_accepted_by_another(
-    shared: Shared,
+    servers: Servers,
 ) -> None:
-    server = shared.serve()
+    server = servers.serve()
     for worker in workers_of(server):
         worker.send_signal(signal.SIGSTOP)
     connections = [Connection(server.url, {}) for _ in range(20)]
@@ -64,8 +64,8 @@ async def test_what_waits_to_be_accepted_when_a_worker_dies_is_accepted_by_anoth
     assert load.statuses == {200: 20}
 
 
-async def test_a_worker_that_dies_is_started_again_and_serves(shared: Shared) -> None:
-    server = shared.serve()
+async def test_a_worker_that_dies_is_started_again_and_serves(servers: Servers) -> None:
+    server = servers.serve()
     before = {worker.pid for worker in workers_of(server)}
     for worker in workers_of(server):
         kill(worker)
@@ -83,9 +83,9 @@ def gone(process: psutil.Process) -> bool:
     return True
 
 
-def test_workers_without_a_supervisor_finish_what_is_in_flight_and_go(shared: Shared) -> None:
+def test_workers_without_a_supervisor_finish_what_is_in_flight_and_go(servers: Servers) -> None:
     # OP-04: in-flight requests finish, and nothing is left behind that holds the address.
-    server = shared.serve()
+    server = servers.serve()
     workers = workers_of(server)
     in_flight = HalfSent(server.url)
     server.process.send_signal(signal.SIGKILL)
@@ -96,7 +96,7 @@ def test_workers_without_a_supervisor_finish_what_is_in_flight_and_go(shared: Sh
     wait_until(lambda: all(map(gone, workers)), "orphans stay")
     assert len(events(server, "supervisor_gone")) == 2
 
-    again = shared.serve("--port", port)  # in the same place, at once
+    again = servers.serve("--port", port)  # in the same place, at once
     assert call(f"{again.url}/readyz")[0] == 200
 
 

@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_process import API, call, sign_in
-from tests.e2e.workers.conftest import Shared
+from tests.e2e.workers.conftest import Servers
 from tests.e2e.workers.load import Connection, steady
 from tests.e2e.workers.looking import events, workers_of
 from tests.process import STRONG_PASSWORD, agentbox, environment, serving
 
 
-def test_two_workers_serve_at_one_address(shared: Shared) -> None:
-    server = shared.serve()
+def test_two_workers_serve_at_one_address(servers: Servers) -> None:
+    server = servers.serve()
 
     bearer = sign_in(server.url)
     assert {call(f"{server.url}{API}/auth/me", **bearer)[0] for _ in range(10)} == {200}
@@ -32,14 +32,14 @@ def test_two_workers_serve_at_one_address(shared: Shared) -> None:
     assert [line["worker"] for line in events(server, "worker_ready")] == [1, 2]
     assert [line["workers"] for line in events(server, "listening")] == [2]
     listed = json.loads(
-        agentbox(shared.folder, "user", "list", "--json", env=shared.environment()).stdout
+        agentbox(servers.folder, "user", "list", "--json", env=servers.environment()).stdout
     )
     assert [user["username"] for user in listed["users"]] == ["admin"]
 
 
-async def test_each_worker_answers_for_its_own_readiness(shared: Shared) -> None:
+async def test_each_worker_answers_for_its_own_readiness(servers: Servers) -> None:
     # OP-05: readiness is that of the process that is asked.
-    server = shared.serve(AGENTBOX_SERVER__DRAIN_DELAY="60s")
+    server = servers.serve(AGENTBOX_SERVER__DRAIN_DELAY="60s")
     connections = [Connection(server.url, {}) for _ in range(12)]
     for each in connections:
         assert (await each.get("/readyz")).status == 200
@@ -51,16 +51,16 @@ async def test_each_worker_answers_for_its_own_readiness(shared: Shared) -> None
         each.close()
 
 
-def test_one_worker_is_a_server_as_without_the_option(shared: Shared) -> None:
-    server = shared.serve(workers=1)
+def test_one_worker_is_a_server_as_without_the_option(servers: Servers) -> None:
+    server = servers.serve(workers=1)
 
     assert workers_of(server) == []
     assert "worker" not in "".join(server.lines)
 
 
-async def test_every_line_of_a_worker_says_which_and_is_whole(shared: Shared) -> None:
+async def test_every_line_of_a_worker_says_which_and_is_whole(servers: Servers) -> None:
     # OB-02: a line is one line, also where several processes write to one pipe.
-    server = shared.serve()
+    server = servers.serve()
     async with steady(server.url, {}, callers=8) as load:
         await load.more(4000)
     assert server.stop() == 0
@@ -100,14 +100,13 @@ def test_other_commands_work_whatever_the_number(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_the_first_password_is_shown_once_on_a_terminal(shared: Shared) -> None:
+def test_the_first_password_is_shown_once_on_a_terminal(servers: Servers) -> None:
     # OP-01: shown once, whoever of them makes the admin.
     ours, theirs = pty.openpty()
-    env = {k: v for k, v in shared.environment().items() if k != "AGENTBOX_ADMIN_PASSWORD"}
-    env["AGENTBOX_SERVER__LOG_FORMAT"] = "json"
+    env = servers.environment(AGENTBOX_ADMIN_PASSWORD=None, AGENTBOX_SERVER__LOG_FORMAT="json")
     process = subprocess.Popen(
         [sys.executable, "-m", "agentbox", "serve", "--port", "0", "--workers", "2"],
-        cwd=shared.folder,
+        cwd=servers.folder,
         env=env,
         stdin=subprocess.DEVNULL,
         stderr=theirs,
@@ -129,8 +128,7 @@ def test_the_first_password_is_shown_once_on_a_terminal(shared: Shared) -> None:
 
     [password] = re.findall(r"^ {6}(\w{24})\r$", shown, re.MULTILINE)
     assert shown.count("First start") == 1
-    with serving(shared.folder, env=shared.environment()) as server:
-        sign_in(server.url, password)
+    sign_in(servers.serve().url, password)
 
 
 @pytest.mark.parametrize(
@@ -138,13 +136,13 @@ def test_the_first_password_is_shown_once_on_a_terminal(shared: Shared) -> None:
     [
         ("AGENTBOX_SERVER__LOG_LEVEL", "loud", "AGENTBOX_SERVER__LOG_LEVEL"),  # the supervisor
         ("AGENTBOX_ADMIN_PASSWORD", "short", "AGENTBOX_ADMIN_PASSWORD"),  # the first worker
-        ("AGENTBOX_PLUGINS__SHARED__PATH", "nowhere/agentbox.db", "agentbox.db does not exist"),
+        ("AGENTBOX_SECRET_KEY", None, "needs AGENTBOX_SECRET_KEY"),
     ],
 )
 def test_what_stops_the_start_is_said_once(
-    shared: Shared, name: str, value: str, told: str
+    servers: Servers, name: str, value: str | None, told: str
 ) -> None:
-    server = shared.start(**{name: value})
+    server = servers.start(**{name: value})
 
     assert server.wait() == 3
     assert "".join(server.lines).count(told) == 1
@@ -152,21 +150,21 @@ def test_what_stops_the_start_is_said_once(
     assert "Traceback" not in "".join(server.lines)
 
 
-def test_a_port_that_is_taken_is_said_before_there_is_a_database(shared: Shared) -> None:
+def test_a_port_that_is_taken_is_said_before_there_is_a_database(servers: Servers) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        server = shared.start("--port", port)
+        server = servers.start("--port", port)
         assert server.wait() == 3
 
     assert "".join(server.lines).count(f"Can't listen on 127.0.0.1:{port}") == 1
-    assert list(shared.folder.iterdir()) == []
+    assert list(servers.folder.iterdir()) == []
 
 
-def test_a_name_with_two_addresses_is_listened_on_at_both(shared: Shared) -> None:
+def test_a_name_with_two_addresses_is_listened_on_at_both(servers: Servers) -> None:
     found = {info[4][0] for info in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)}
-    server = shared.serve("--host", "localhost")
+    server = servers.serve("--host", "localhost")
     port = int(server.url.rpartition(":")[2])
 
     for address in found:
@@ -183,9 +181,9 @@ def test_the_option_for_workers_is_of_no_use_to_others(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
-def test_the_secret_of_a_worker_is_in_no_arguments(shared: Shared) -> None:
+def test_the_secret_of_a_worker_is_in_no_arguments(servers: Servers) -> None:
     # OP-03: files or environment, never argv.
-    server = shared.serve()
+    server = servers.serve()
 
     for worker in workers_of(server):
         assert STRONG_PASSWORD not in " ".join(worker.cmdline())

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from tests.e2e.test_process import call, sign_in, wait_until
-from tests.e2e.workers.conftest import Shared
+from tests.e2e.workers.conftest import Servers
 from tests.e2e.workers.load import ME, Connection, HalfSent, Load, steady
 from tests.e2e.workers.looking import events, workers_of
 from tests.scale import scaled
@@ -29,9 +29,9 @@ async def call_until_told_and_on(url: str, headers: dict[str, str], load: Load) 
     connection.close()
 
 
-async def test_sigterm_under_load_on_kept_connections_loses_nothing(shared: Shared) -> None:
+async def test_sigterm_under_load_on_kept_connections_loses_nothing(servers: Servers) -> None:
     # OP-04: of two workers at one address no request fails, then status 0.
-    server = shared.serve(AGENTBOX_SERVER__DRAIN_DELAY="60s")
+    server = servers.serve(AGENTBOX_SERVER__DRAIN_DELAY="60s")
     headers = await asyncio.to_thread(sign_in, server.url)
     load = Load()
     async with asyncio.TaskGroup() as calling:
@@ -48,9 +48,9 @@ async def test_sigterm_under_load_on_kept_connections_loses_nothing(shared: Shar
     assert {line["seconds"] for line in events(server, "draining")} == {60.0}
 
 
-def test_requests_in_flight_finish_whoever_has_them(shared: Shared) -> None:
+def test_requests_in_flight_finish_whoever_has_them(servers: Servers) -> None:
     # OP-04: in-flight requests finish.
-    server = shared.serve()
+    server = servers.serve()
     in_flight = [HalfSent(server.url) for _ in range(6)]
     server.process.send_signal(signal.SIGTERM)
     wait_until(lambda: len(events(server, "draining")) == 2, "not draining")
@@ -59,9 +59,9 @@ def test_requests_in_flight_finish_whoever_has_them(shared: Shared) -> None:
     assert server.wait() == 0
 
 
-def test_a_signal_to_all_of_them_counts_once(shared: Shared) -> None:
+def test_a_signal_to_all_of_them_counts_once(servers: Servers) -> None:
     # As from systemd, which tells the whole group: the delay is not cut short by that.
-    server = shared.serve(AGENTBOX_SERVER__DRAIN_DELAY="60s")
+    server = servers.serve(AGENTBOX_SERVER__DRAIN_DELAY="60s")
     workers = workers_of(server)
     server.process.send_signal(signal.SIGTERM)
     for worker in workers:
@@ -73,13 +73,13 @@ def test_a_signal_to_all_of_them_counts_once(shared: Shared) -> None:
     assert server.stop(signal.SIGTERM) == 0
 
 
-def test_ctrl_c_on_a_terminal_stops_all_without_the_delay(shared: Shared) -> None:
+def test_ctrl_c_on_a_terminal_stops_all_without_the_delay(servers: Servers) -> None:
     # OP-04: the terminal's signal reaches the group of the supervisor, which passes it on.
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", ON_A_TERMINAL],
-        cwd=shared.folder,
-        env=shared.environment(AGENTBOX_SERVER__DRAIN_DELAY="60s"),
+        cwd=servers.folder,
+        env=servers.environment(AGENTBOX_SERVER__DRAIN_DELAY="60s"),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -107,9 +107,9 @@ os.execv(sys.executable, [sys.executable, "-m", "agentbox", "serve", "--port", "
 """
 
 
-async def test_a_renewal_under_load_on_kept_connections_loses_nothing(shared: Shared) -> None:
+async def test_a_renewal_under_load_on_kept_connections_loses_nothing(servers: Servers) -> None:
     # OP-04: new workers before the old ones go; the address is ready throughout.
-    server = shared.serve()
+    server = servers.serve()
     headers = await asyncio.to_thread(sign_in, server.url)
     before = {worker.pid for worker in workers_of(server)}
     ready = Load()
@@ -141,9 +141,9 @@ async def probe(url: str, load: Load) -> None:
 
 
 async def test_a_retired_worker_answers_on_its_connections_and_asks_to_close(
-    shared: Shared,
+    servers: Servers,
 ) -> None:
-    server = shared.serve(AGENTBOX_SERVER__DRAIN_DELAY="60s")
+    server = servers.serve(AGENTBOX_SERVER__DRAIN_DELAY="60s")
     connections = [Connection(server.url, {}) for _ in range(8)]
     for each in connections:
         assert (await each.get("/healthz")).status == 200
@@ -160,10 +160,10 @@ async def test_a_retired_worker_answers_on_its_connections_and_asks_to_close(
     assert server.stop(signal.SIGINT) == 0
 
 
-async def test_a_renewal_that_fails_leaves_the_old_workers_where_they_are(shared: Shared) -> None:
-    settings = shared.folder / "agentbox.toml"
+async def test_a_renewal_that_fails_leaves_the_old_workers_where_they_are(servers: Servers) -> None:
+    settings = servers.folder / "agentbox.toml"
     settings.write_text("")
-    server = shared.serve()
+    server = servers.serve()
     before = {worker.pid for worker in workers_of(server)}
     settings.write_text("[server]\nlog_level = 'loud'\n")
     server.process.send_signal(signal.SIGHUP)
@@ -182,8 +182,8 @@ async def test_a_renewal_that_fails_leaves_the_old_workers_where_they_are(shared
     assert len(events(server, "request")) == requests
 
 
-def test_sighup_is_nothing_to_a_worker(shared: Shared) -> None:
-    server = shared.serve()
+def test_sighup_is_nothing_to_a_worker(servers: Servers) -> None:
+    server = servers.serve()
     worker = workers_of(server)[0]
     worker.send_signal(signal.SIGHUP)
     worker.send_signal(signal.SIGTERM)
