@@ -138,7 +138,8 @@ class Supervisor:
         finally:
             if not self._stopping.is_set():
                 self._begin_to_stop(Order.RETIRE)
-            await asyncio.gather(*keeping, return_exceptions=True)
+            beginning = [*keeping, *([self._renewing] if self._renewing else [])]
+            await asyncio.gather(*beginning, return_exceptions=True)
             await asyncio.gather(*(self._ended(worker) for worker in list(self._running)))
         return not self._unclean
 
