@@ -15,7 +15,7 @@ BACKLOG: Final = 1024
 _BREATH: Final = 1.0
 """Seconds until it is tried again, where there was no room for a connection."""
 
-_COURTESY: Final = 0.002
+COURTESY: Final = 0.002
 """Seconds that those who hold fewer connections have to take the next ones."""
 
 _UNASKED: Final = 8
@@ -41,11 +41,17 @@ class SharedListener:
     """
 
     def __init__(
-        self, sock: socket.socket, make: Callable[[], asyncio.Protocol], seat: Seat
+        self,
+        sock: socket.socket,
+        make: Callable[[], asyncio.Protocol],
+        seat: Seat,
+        *,
+        courtesy: float = COURTESY,
     ) -> None:
         self._socket = sock
         self._make = make
         self._seat = seat
+        self._courtesy = courtesy
         self._loop = asyncio.get_running_loop()
         self._beginning: set[asyncio.Task[None]] = set()
         self._open = False
@@ -70,7 +76,7 @@ class SharedListener:
         if self._unasked:
             self._unasked -= 1
         elif self._seat.is_ahead():
-            self._pause(_COURTESY)
+            self._pause(self._courtesy)
             return
         try:
             connection, _ = self._socket.accept()

@@ -9,12 +9,15 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import NamedTuple
 
 import pytest
 from structlog.testing import capture_logs
 
 from agentbox.web.crowd import SLACK, Crowd, Shared
 from agentbox.web.server import Server
+from agentbox.web.shared_listener import SharedListener
 from tests.web.live import read_answer
 from tests.web.stub import Handlers, StubRuntime
 
@@ -94,6 +97,38 @@ async def test_one_that_is_ahead_takes_what_nobody_else_takes(
         for client in clients:
             client.close()
     bound.close()
+
+
+class Ahead(NamedTuple):
+    """Where one stands, whatever it holds."""
+
+    ahead: bool
+
+    def is_ahead(self) -> bool:
+        return self.ahead
+
+
+async def test_one_that_is_ahead_leaves_the_next_to_others(bound: socket.socket) -> None:
+    taken: dict[bool, list[asyncio.Protocol]] = {True: [], False: []}
+
+    def noting(ahead: bool) -> asyncio.Protocol:
+        taken[ahead].append(asyncio.Protocol())
+        return taken[ahead][-1]
+
+    listeners = [
+        SharedListener(bound.dup(), partial(noting, ahead), Ahead(ahead), courtesy=3600)
+        for ahead in (True, False)
+    ]
+    for listener in listeners:
+        listener.start()
+    clients = [socket.create_connection(bound.getsockname()) for _ in range(20)]
+    async with asyncio.timeout(10):
+        while sum(map(len, taken.values())) < len(clients):
+            await asyncio.sleep(0)
+    for each in [*listeners, *clients, bound]:
+        each.close()
+
+    assert (len(taken[True]), len(taken[False])) == (0, 20)
 
 
 def test_who_is_ahead(crowd: Crowd) -> None:
