@@ -15,7 +15,7 @@ BACKLOG: Final = 1024
 _BREATH: Final = 1.0
 """Seconds until it is tried again, where there was no room for a connection."""
 
-COURTESY: Final = 0.002
+COURTESY: Final = 0.005
 """Seconds that those who hold fewer connections have to take the next ones."""
 
 _UNASKED: Final = 8

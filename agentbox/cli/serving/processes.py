@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Final, Protocol
 
 from agentbox.cli.serving.inheritance import OPTION, READY, Inheritance, Order
@@ -68,8 +68,8 @@ def launcher(
 
     async def launch(number: int) -> WorkerProcess:
         ours, theirs = socket.socketpair()
-        with theirs:
-            ours.setblocking(False)
+        with ExitStack() as opened:
+            opened.callback(ours.close)
             inheritance = Inheritance(
                 number,
                 count,
@@ -77,14 +77,17 @@ def launcher(
                 common=common,
                 sockets=tuple(each.fileno() for each in sockets),
             )
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                OPTION,
-                str(inheritance),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=inheritance.descriptors,
-                start_new_session=True,
-            )
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    OPTION,
+                    str(inheritance),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=inheritance.descriptors,
+                    start_new_session=True,
+                )
+            opened.pop_all()
+        ours.setblocking(False)
         return WorkerProcess(number, process, ours)
 
     return launch

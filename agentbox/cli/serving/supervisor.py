@@ -48,10 +48,12 @@ _log = structlog.get_logger("agentbox.supervisor")
 
 
 class WorkerFailed(Exception):
-    """A worker has ended before it served, and no other one serves."""
+    """A worker did not come to serve: `end` says why, `status` is how it ended if it began."""
 
-    def __init__(self, number: int, status: int) -> None:
-        super().__init__(f"Worker {number} ended with {described(status)} before it served.")
+    def __init__(self, number: int, end: str, status: int | None = None) -> None:
+        super().__init__(f"Worker {number} ended with {end} before it served.")
+        self.number = number
+        self.end = end
         self.status = status
 
 
@@ -123,13 +125,17 @@ class Supervisor:
         """Serve until `stop`; True if all workers then ended as they should.
 
         The first worker starts alone: what is done once for a database, it does, and what stops
-        the start, it says once. `on_serving` is called when all of them serve. Raises
-        `WorkerFailed` if one of the first ones fails, or a later one while no other serves.
+        the start, it says once. Then the others start together. `on_serving` is called when all of
+        them serve. Raises `WorkerFailed` if one of these fails, or a later one while no other
+        serves.
         """
         keeping: list[asyncio.Task[None]] = []
         try:
-            for number in self._filling:
-                self._places[number] = await self._started(number)
+            first, *others = self._filling
+            await self._fill(first)
+            filled = await asyncio.gather(*map(self._fill, others), return_exceptions=True)
+            for failed in filter(None, filled):
+                raise failed
             on_serving()
             keeping += [asyncio.create_task(self._keep(number)) for number in self._places]
             await asyncio.gather(*keeping)
@@ -171,11 +177,17 @@ class Supervisor:
         for worker in self._running:
             worker.tell(order)
 
+    async def _fill(self, number: int) -> None:
+        self._places[number] = await self._started(number)
+
     async def _started(self, number: int) -> WorkerProcess:
         """A new worker that serves. Raises `WorkerFailed`, and `_Stopped` while it stops."""
         if self._stopping.is_set():
             raise _Stopped
-        worker = await self._launch(number)
+        try:
+            worker = await self._launch(number)
+        except OSError as error:  # no memory, or no program any more
+            raise WorkerFailed(number, f"{error.strerror}") from error
         self._running.add(worker)
         if self._order is not None:
             worker.tell(self._order)
@@ -185,7 +197,7 @@ class Supervisor:
         status = await self._ended(worker)
         if self._stopping.is_set():
             raise _Stopped
-        raise WorkerFailed(number, status)
+        raise WorkerFailed(number, described(status), status)
 
     async def _ended(self, worker: WorkerProcess) -> int:
         status = await worker.ended()
@@ -219,11 +231,11 @@ class Supervisor:
                 if self._stopping.is_set() or self._places[number] is not dead:
                     return deaths
                 try:
-                    self._places[number] = await self._started(number)
+                    await self._fill(number)
                 except WorkerFailed as failed:
                     if not any(worker.is_ready for worker in self._running):
                         raise
-                    _log.error("worker_failed", worker=number, end=described(failed.status))
+                    _log.error("worker_failed", worker=number, end=failed.end)
                     deaths += 1
                 else:
                     return deaths
@@ -250,9 +262,9 @@ class Supervisor:
         async with self._filling[number]:
             old = self._places[number]
             try:
-                self._places[number] = await self._started(number)
+                await self._fill(number)
             except WorkerFailed as failed:
-                _log.error("renewal_failed", worker=number, end=described(failed.status))
+                _log.error("renewal_failed", worker=number, end=failed.end)
                 return False
         old.tell(Order.RETIRE)
         await self._ended(old)

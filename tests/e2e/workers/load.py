@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
 from collections import Counter
@@ -107,15 +108,23 @@ class Load:
 
 
 @asynccontextmanager
-async def steady(url: str, headers: Mapping[str, str], callers: int) -> AsyncIterator[Load]:
-    """Load from callers who go on until the end, each finishing its last request."""
+async def steady(
+    url: str, headers: Mapping[str, str], callers: int, *, leaving: int | None = None
+) -> AsyncIterator[Load]:
+    """Load from callers who go on until the end, each finishing its last request.
+
+    With `leaving` each connects anew after so many requests.
+    """
     load, ending = Load(), asyncio.Event()
 
     async def call() -> None:
         connection = Connection(url, headers)
-        while not ending.is_set():
+        for number in itertools.count(1):
             await load.get(connection)
-        connection.close()
+            if ending.is_set() or (leaving and number % leaving == 0):
+                connection.close()
+            if ending.is_set():
+                return
 
     calling = [asyncio.create_task(call()) for _ in range(callers)]
     try:

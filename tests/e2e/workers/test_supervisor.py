@@ -164,6 +164,14 @@ async def test_a_failure_at_the_first_start_is_the_end_for_all(
     assert len(list(tmp_path.glob("starts-*"))) == fails  # the first one starts alone
 
 
+async def test_a_program_that_is_gone_is_a_failure_as_any_other(tmp_path: Path) -> None:
+    common = new_common()
+    launch = launcher([str(tmp_path / "gone")], [], count=2, common=common)
+    with pytest.raises(WorkerFailed, match="No such file or directory"):
+        await Supervisor(2, launch, [], Crowd.new(common, 2)).run(lambda: None)
+    os.close(common)
+
+
 async def test_a_stop_does_not_wait_for_a_pause(
     supervisor: Supervisor, places: list[Place]
 ) -> None:
