@@ -27,6 +27,13 @@ def kill(process: psutil.Process) -> None:
         process.send_signal(signal.SIGKILL)
 
 
+def gone(process: psutil.Process) -> bool:
+    """Whether it has ended; somebody else's child may be a zombie until that one looks."""
+    with suppress(psutil.NoSuchProcess):
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
 def events(server: ServerProcess, name: str) -> list[dict[str, Any]]:
     """The lines of the log with that event, as far as they have come."""
     lines = [json.loads(line) for line in list(server.lines) if line.startswith("{")]

@@ -12,7 +12,7 @@ import psutil
 from tests.e2e.test_process import call, sign_in, wait_until
 from tests.e2e.workers.conftest import Servers
 from tests.e2e.workers.load import Connection, HalfSent, Load, steady
-from tests.e2e.workers.looking import events, kill, workers_of
+from tests.e2e.workers.looking import events, gone, kill, workers_of
 from tests.process import ServerProcess
 from tests.scale import scaled
 
@@ -89,13 +89,6 @@ async def test_a_worker_that_dies_is_started_again_and_serves(servers: Servers) 
     assert len(workers_of(server)) == 2
     assert not before & {worker.pid for worker in workers_of(server)}
     assert call(f"{server.url}/readyz")[0] == 200
-
-
-def gone(process: psutil.Process) -> bool:
-    """Whether it has ended; somebody else's child may be a zombie until that one looks."""
-    with suppress(psutil.NoSuchProcess):
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    return True
 
 
 def test_workers_without_a_supervisor_finish_what_is_in_flight_and_go(servers: Servers) -> None:

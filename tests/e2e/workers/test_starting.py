@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_process import API, call, sign_in
+from tests.e2e.test_process import API, call, sign_in, wait_until
 from tests.e2e.workers.conftest import Servers
 from tests.e2e.workers.load import Connection, steady
-from tests.e2e.workers.looking import events, workers_of
+from tests.e2e.workers.looking import events, gone, workers_of
 from tests.process import STRONG_PASSWORD, agentbox, environment, serving
 
 
@@ -131,6 +131,38 @@ def test_the_first_password_is_shown_once_on_a_terminal(servers: Servers) -> Non
     [password] = re.findall(r"^ {6}(\w{24})\r$", shown, re.MULTILINE)
     assert shown.count("First start") == 1
     sign_in(servers.serve().url, password)
+
+
+def test_two_first_starts_at_once_make_one_admin(servers: Servers) -> None:
+    # ST-07: two supervisors, four workers, one admin, whose password is told once.
+    racing = [servers.start(AGENTBOX_ADMIN_PASSWORD=None) for _ in range(2)]
+    urls = [server.wait_until_listening() for server in racing]
+
+    assert "".join(line for server in racing for line in server.lines).count("First start") == 1
+    password = (servers.folder / "agentbox.initial-password").read_text().strip()
+    bearer = sign_in(urls[0], password)
+    assert call(f"{urls[1]}{API}/auth/me", **bearer)[0] == 200
+
+
+def test_a_signal_during_the_start_ends_it_cleanly(servers: Servers) -> None:
+    server = servers.start()
+    wait_until(lambda: workers_of(server), "no worker was started", limit=30)
+    workers = workers_of(server)
+
+    assert server.stop(signal.SIGTERM) == 0
+    assert not any(worker.is_running() for worker in workers)
+    assert events(server, "listening") == []
+    assert "Traceback" not in "".join(server.lines)
+
+
+def test_a_worker_whose_supervisor_is_killed_during_the_start_ends(servers: Servers) -> None:
+    server = servers.start()
+    wait_until(lambda: workers_of(server), "no worker was started", limit=30)
+    workers = workers_of(server)
+    server.stop(signal.SIGKILL)
+
+    wait_until(lambda: all(map(gone, workers)), "an orphan stays", limit=30)
+    assert servers.serve().stop() == 0
 
 
 @pytest.mark.parametrize(
