@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,11 +37,16 @@ class Proxy:
     log: Path
     line: re.Pattern[str]
     tls: ssl.SSLContext
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def asked(self) -> Mapping[str, str]:
-        """The replicas that each request went to, by the request's id, as the log names them."""
+        """Where each request went, by its id: the port that the log tells, or several."""
         found = (self.line.search(line) for line in self.log.read_text().splitlines())
-        return {match["id"]: match["server"] for match in found if match is not None}
+        return {
+            match["id"]: self.names.get(match["server"], match["server"])
+            for match in found
+            if match is not None
+        }
 
 
 @contextmanager
@@ -53,16 +58,16 @@ def haproxy(folder: Path, replicas: Sequence[int]) -> Iterator[Proxy]:
     changes = {
         "bind :443": f"bind 127.0.0.1:{port}",
         "/etc/haproxy/agentbox.pem": str(certificate),
-        "/run/haproxy/admin.sock": str(folder / "admin.sock"),
-        **_ports(replicas),
-        **{f"replica-{old}": f"replica-{new}" for old, new in zip(PORTS, replicas, strict=True)},
     }
     settings = write_private(folder / "haproxy.cfg", text_of("haproxy.cfg", changes))
-    subprocess.run([program, "-c", "-q", "-f", str(settings)], check=True)
+    given = {f"REPLICA_{n}": f"127.0.0.1:{each}" for n, each in enumerate(replicas, 1)}
+    given["ADMIN_SOCKET"] = str(folder / "admin.sock")
+    subprocess.run([program, "-c", "-q", "-f", str(settings)], check=True, env=os.environ | given)
     log = folder / "haproxy.log"
     command = [program, "-db", "-f", str(settings)]
-    with _running(command, log, port):
-        yield Proxy("haproxy", port, log, _HAPROXY_LINE, trusting(certificate))
+    names = {f"replica-{number}": str(each) for number, each in enumerate(replicas, 1)}
+    with _running(command, log, port, given):
+        yield Proxy("haproxy", port, log, _HAPROXY_LINE, trusting(certificate), names)
 
 
 @contextmanager
@@ -76,7 +81,9 @@ def nginx(folder: Path, replicas: Sequence[int]) -> Iterator[Proxy]:
         "listen 443": f"listen 127.0.0.1:{port}",
         "/etc/nginx/agentbox.pem": str(certificate),
         "/var/log/nginx/agentbox.log": str(log),
-        **_ports(replicas),
+        **{
+            f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in zip(PORTS, replicas, strict=True)
+        },
     }
     site = write_private(folder / "agentbox.conf", text_of("nginx.conf", changes))
     # What Debian's own nginx.conf has around the files of conf.d.
@@ -86,7 +93,7 @@ def nginx(folder: Path, replicas: Sequence[int]) -> Iterator[Proxy]:
     )
     settings = write_private(folder / "nginx-main.conf", main)
     subprocess.run([program, "-t", "-q", "-c", str(settings)], check=True)
-    with _running([program, "-c", str(settings)], folder / "nginx.log", port):
+    with _running([program, "-c", str(settings)], folder / "nginx.log", port, {}):
         yield Proxy("nginx", port, log, _NGINX_LINE, trusting(certificate))
 
 
@@ -104,17 +111,17 @@ def _program(name: str) -> str:
     return found
 
 
-def _ports(replicas: Sequence[int]) -> dict[str, str]:
-    return {
-        f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in zip(PORTS, replicas, strict=True)
-    }
-
-
 @contextmanager
-def _running(command: Sequence[str], log: Path, port: int) -> Iterator[None]:
+def _running(
+    command: Sequence[str], log: Path, port: int, given: Mapping[str, str]
+) -> Iterator[None]:
     with log.open("w") as lines:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=lines, stderr=subprocess.STDOUT
+            command,
+            env=os.environ | given,
+            stdin=subprocess.DEVNULL,
+            stdout=lines,
+            stderr=subprocess.STDOUT,
         )
         try:
             _await_listener(process, port, log)

@@ -11,37 +11,8 @@ from pathlib import Path
 from tests.deployment.shipped import PORTS, free_ports, text_of, variables
 from tests.process import STRONG_PASSWORD, ServerProcess, agentbox, environment
 
-JOB = "held-job"
+JOB = "nap-long"
 DATABASE = "postgresql://agentbox@/agentbox?host=/run/postgresql"
-
-PLUGIN = '''
-import asyncio
-import os
-from datetime import timedelta
-from pathlib import Path
-
-from agentbox.plugin import Job, hookimpl
-
-AGENTBOX_API = 1
-
-
-class Held(Job):
-    """Is nearly always held by somebody, and writes down by whom."""
-
-    name = "held-job"
-    interval = timedelta(seconds=1)
-    timeout = timedelta(seconds=2)
-
-    async def run(self, run):
-        with Path(os.environ["HELD_BY"]).open("a") as file:
-            file.write(f"{os.getpid()}\\n")
-        await asyncio.sleep(1.5)
-
-
-@hookimpl
-def agentbox_jobs(services):
-    return [Held()]
-'''
 
 
 @dataclass
@@ -72,10 +43,13 @@ class Replicas:
         """The port of the process."""
         return next(port for port, server in self.servers.items() if server.pid == pid)
 
-    def holders(self) -> Sequence[int]:
-        """The processes that ran the plugin's job, one after the other."""
-        file = Path(self.environment["HELD_BY"])
-        return [int(line) for line in file.read_text().splitlines()] if file.exists() else []
+    @property
+    def holder(self) -> int | None:
+        """The process that has the plugin's job, or had it when it died."""
+        try:
+            return int((self.folder / "napping").read_text() or 0) or None
+        except FileNotFoundError:
+            return None
 
 
 def settings(folder: Path, dsn: str) -> dict[str, str]:
@@ -87,25 +61,24 @@ def settings(folder: Path, dsn: str) -> dict[str, str]:
     }
 
 
-def with_held_job(folder: Path) -> dict[str, str]:
-    """What makes a server run the plugin's job besides."""
+def with_nap(folder: Path) -> dict[str, str]:
+    """What makes a server run the job of docs/deployment/nap besides."""
     site = folder / "site"
-    about = site / "agentbox_held-1.0.dist-info"
+    about = site / "agentbox_nap-1.dist-info"
     about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: agentbox-held\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[agentbox]\nheld = agentbox_held\n")
-    (site / "agentbox_held.py").write_text(PLUGIN)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: agentbox-nap\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[agentbox]\nnap = agentbox_nap\n")
+    (site / "agentbox_nap.py").write_text(text_of("nap/agentbox_nap.py"))
     return {
         "PYTHONPATH": str(site),
-        "HELD_BY": str(folder / "held-by"),
-        "AGENTBOX_PLUGINS__ENABLED": "postgres,password,jwt,apikey,held",
+        "AGENTBOX_PLUGINS__ENABLED": "postgres,password,jwt,apikey,nap",
     }
 
 
 @contextmanager
 def running_replicas(folder: Path, dsn: str) -> Iterator[Replicas]:
     """Three of them, ended at the end whatever happens."""
-    found = environment(**settings(folder, dsn), **with_held_job(folder))
+    found = environment(**settings(folder, dsn), **with_nap(folder))
     replicas = Replicas(folder, found, free_ports(len(PORTS)))
     with ExitStack() as stack:
         stack.callback(_end, replicas)

@@ -13,13 +13,13 @@ import pytest
 from tests.deployment.load import API, Load, Outcome, steady_load
 from tests.deployment.proxies import Proxy, haproxy, nginx
 from tests.deployment.replicas import JOB, Replicas, running_replicas
-from tests.e2e.test_process import call, sign_in
+from tests.e2e.test_process import call, sign_in, wait_until
 from tests.postgres import Postgres
 from tests.scale import scaled
 
 pytestmark = pytest.mark.xdist_group("deployment")
 
-LEASE = 17.0
+LEASE = 19.0
 """Seconds: the job's time-out and the scheduler's grace."""
 
 
@@ -130,31 +130,25 @@ async def kill_a_holder(deployment: Deployment) -> Killed:
     """Kill whoever has just begun with the job; again, should it have given the job back."""
     replicas = deployment.replicas
     while True:
-        pid = await asyncio.to_thread(next_holder, replicas)
-        port = replicas.port_of(pid)
+        await asyncio.to_thread(wait_until, lambda: replicas.holder is None, "nobody gave it back")
+        await asyncio.to_thread(wait_until, lambda: replicas.holder, "nobody took it")
         fence, _ = deployment.job()
+        pid = replicas.holder
+        if pid is None:
+            continue
+        port = replicas.port_of(pid)
         sent = time.monotonic()
         await asyncio.to_thread(replicas.kill, port)
         gone = time.monotonic()
-        if deployment.job() == (fence, True) and replicas.holders()[-1] == pid:
+        if deployment.job() == (fence, True):
             return Killed(port, pid, fence, sent, gone)
         await asyncio.to_thread(replicas.start, port)
 
 
-def next_holder(replicas: Replicas) -> int:
-    """The process that begins with the job next."""
-    before = len(replicas.holders())
-    deadline = time.monotonic() + 2 * LEASE
-    while len(replicas.holders()) == before:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return replicas.holders()[-1]
-
-
 def wait_until_taken(deployment: Deployment, killed: Killed) -> float:
     """Seconds from the kill until another process had the job."""
-    pid = next_holder(deployment.replicas)
-    assert pid != killed.pid
+    replicas = deployment.replicas
+    wait_until(lambda: replicas.holder not in {None, killed.pid}, "nobody took it", 2 * LEASE)
     assert deployment.job()[0] > killed.fence
     return time.monotonic() - killed.gone
 
