@@ -23,10 +23,13 @@ class Replicas:
     environment: Mapping[str, str]
     ports: Sequence[int]
     servers: dict[int, ServerProcess] = field(default_factory=dict)
+    ended: list[ServerProcess] = field(default_factory=list)
 
     def start(self, port: int) -> None:
         """One more, ready when this returns."""
         server = ServerProcess(self.folder, "--port", str(port), env=self.environment)
+        if port in self.servers:
+            self.ended.append(self.servers[port])
         self.servers[port] = server
         server.wait_until_listening()
 
@@ -42,6 +45,15 @@ class Replicas:
     def port_of(self, pid: int) -> int:
         """The port of the process."""
         return next(port for port, server in self.servers.items() if server.pid == pid)
+
+    def lines(self) -> Sequence[str]:
+        """What went wrong, by the logs of all that ran."""
+        return [
+            f"{server.pid}: {line}"
+            for server in [*self.ended, *self.servers.values()]
+            for line in server.lines
+            if '"status":20' not in line and '"info"' not in line
+        ]
 
     @property
     def holder(self) -> int | None:
