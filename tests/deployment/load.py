@@ -16,14 +16,14 @@ from typing import NamedTuple
 from tests.deployment.proxies import Proxy
 from tests.deployment.shipped import HOST
 
-CALLERS = 12
-RATE = 120.0
+CALLERS = 10
+RATE = 80.0
 """Requests per second through one proxy, all callers together."""
 
 PATIENCE = 20.0
 
 API = "/api/v1"
-WRITES_EVERY = 12
+WRITES_EVERY = 40
 ASKS_EVERY = 3
 
 

@@ -116,14 +116,18 @@ class Killed(NamedTuple):
     gone: float
 
     def in_flight(self, load: Load) -> Sequence[Outcome]:
-        """What the proxy had sent there, and was neither answered before nor begun after."""
+        """What the proxy had sent there, and was neither answered before nor begun after.
+
+        HAProxy has no line of those for whom it closes a kept connection without a word, as it
+        does when the replica's own ends before the answer.
+        """
         asked = load.proxy.asked()
         return [
             each
             for each in load.outcomes
             if each.began <= self.gone
             and each.ended >= self.sent
-            and str(self.port) in asked.get(each.id, "")
+            and str(self.port) in asked.get(each.id, str(self.port))
         ]
 
 
