@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,8 +20,8 @@ from tests.scale import scaled
 
 pytestmark = pytest.mark.xdist_group("deployment")
 
-LEASE = 19.0
-"""Seconds: the job's time-out and the scheduler's grace."""
+LEASE = 10.0
+"""Seconds for which a holder that died still has its job."""
 
 
 class Deployment(NamedTuple):
@@ -104,6 +105,24 @@ async def test_a_kill_of_the_holder_of_a_job_fails_only_what_was_in_flight_there
             unexplained = set(load.failures) - set(killed.in_flight(load))
             assert unexplained == set(), deployment.replicas.lines()
         assert_written_once(deployment, loads)
+
+
+async def test_haproxy_sends_nothing_new_to_a_replica_that_hangs(deployment: Deployment) -> None:
+    proxy, _ = deployment.proxies
+    port = deployment.replicas.ports[0]
+    process = deployment.replicas.servers[port].process
+    process.send_signal(signal.SIGSTOP)
+    try:
+        await asyncio.to_thread(
+            wait_until, lambda: "Layer7 timeout" in proxy.log.read_text(), "nobody noticed", 20.0
+        )
+        async with steady_load(proxy, token=deployment.token, key=deployment.key) as load:
+            await asyncio.to_thread(wait_until, lambda: len(load.outcomes) > 50, "no requests", 20)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    assert load.failures == []
+    asked = proxy.asked()
+    assert str(port) not in {asked[each.id] for each in load.outcomes}
 
 
 class Killed(NamedTuple):
