@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -28,6 +30,9 @@ KEEPALIVE: Final = 75.0
 
 GRACE: Final = 30.0
 """Seconds that requests in flight have to finish at a stop."""
+
+HEARING: Final = 1.0
+"""Seconds that a connection which came before a stop has to send its first request."""
 
 LINGER: Final = 2.0
 """Seconds that a body nobody wants is read and thrown away, so that the answer gets through."""
@@ -108,9 +113,15 @@ class Server:
         await self._stop_listening()
 
     async def stop(self) -> None:
-        """Close the listener, let requests in flight finish, close all connections."""
+        """Close the listener, let requests in flight finish, close all connections.
+
+        Who connected before the listener was closed is answered, unless nothing is asked within a
+        second.
+        """
         self.begin_drain()
+        doubles = self._doubles()
         await self._stop_listening()
+        await self._hear_out(doubles)
         await self._finish_requests()
         await self._runner.cleanup()
 
@@ -135,6 +146,26 @@ class Server:
         site, self._site = self._site, None
         if site is not None:
             await site.stop()
+
+    def _doubles(self) -> Sequence[socket.socket]:
+        """The sockets that are listened on, once more, so that they stay when that ends."""
+        own = None if self._site is None else self._site._server  # aiohttp has no other way there
+        listening = [] if own is None else getattr(own, "sockets", [])
+        doubles = [socket.socket(fileno=os.dup(each.fileno())) for each in listening]
+        return [*doubles, *(each.double() for each in self._listeners if each.is_open)]
+
+    async def _hear_out(self, doubles: Sequence[socket.socket]) -> None:
+        """Answer those whom the system has accepted and this process has not, and the silent.
+
+        To close a listener resets the former: a proxy that has sent a POST there can't know that
+        nobody read it, and has to fail.
+        """
+        connections = self._runner.server
+        if isinstance(connections, Connections):
+            await _take_in(doubles, connections)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEARING):
+                    await connections.unheard.none_left()
 
     async def _finish_requests(self) -> None:
         """aiohttp's own stop reads no more of a body that is still coming, so wait before it."""
@@ -175,3 +206,17 @@ def _check_parser() -> None:
     """The parser in C is the one that is tested; one in Python is slower and differs in corners."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         _log.warning("slow_http_parser", reason="aiohttp was built without its C extensions")
+
+
+async def _take_in(listeners: Sequence[socket.socket], connections: Connections) -> None:
+    """Make a connection of everything that waits to be accepted, then close `listeners`."""
+    loop = asyncio.get_running_loop()
+    for listener in listeners:
+        with listener:
+            listener.setblocking(False)
+            # Until nothing waits (BlockingIOError), or what waited is gone (other OSErrors).
+            with suppress(OSError):
+                while True:
+                    accepted, _ = listener.accept()
+                    accepted.setblocking(False)
+                    await loop.connect_accepted_socket(connections, accepted)

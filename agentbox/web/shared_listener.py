@@ -65,6 +65,15 @@ class SharedListener:
         self._open = True
         self._loop.add_reader(self._socket, self._accept)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it accepts."""
+        return self._open
+
+    def double(self) -> socket.socket:
+        """The socket once more, which stays open when this is closed."""
+        return self._socket.dup()
+
     def close(self) -> None:
         """Accept no more; what waits is for the other processes."""
         if self._open:

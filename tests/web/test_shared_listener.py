@@ -191,3 +191,20 @@ async def test_without_a_free_descriptor_it_waits_and_goes_on(
 
     assert [line["event"] for line in lines] == ["cant_accept"]
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_who_waits_for_the_last_of_them_at_a_stop_is_answered(
+    bound: socket.socket, crowd: Crowd
+) -> None:
+    # OP-04: the system has accepted it, no process has; its request must not be reset.
+    async with serving(bound, crowd, 1) as server:
+        address = bound.getsockname()
+        bound.close()
+        with socket.create_connection(address) as waiting:
+            waiting.sendall(GET)
+            async with asyncio.timeout(10):
+                await server.stop()
+            waiting.settimeout(10)
+            answer = await asyncio.to_thread(waiting.recv, 65536)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
