@@ -13,6 +13,7 @@ import psycopg
 
 from agentbox.core.copying import copying
 from agentbox.core.copying.report import Report
+from agentbox.model.api_keys import RateMark
 from agentbox.model.audit import AuditPoint, AuditSeal
 from agentbox.model.throttles import Counter
 from agentbox.plugin import MigrationFolder
@@ -106,6 +107,7 @@ async def fill(storage: Storage) -> None:
             key = an_api_key(f"key-{number}", name=text, scopes=(text, "b"), last_used=NOON)
             await tx.api_keys.add(key, a_digest(f"{number}") + bytes([number]))
         await tx.api_key_usage.add({("key-1", NOON.replace(minute=0, second=0, microsecond=0)): 9})
+        assert await tx.api_key_rates.put("key-1", [RateMark(NOON, 3), RateMark(NOON + TICK, 1)])
         environment = an_environment(labels={"a": NASTY["json"], NASTY["emoji"]: "b"})
         await tx.environments.add(environment)
         await tx.grants.add(a_grant())

@@ -19,6 +19,13 @@ EVERY_PAIR = pytest.mark.parametrize(
 )
 
 
+async def tables(storage: Storage) -> set[str]:
+    """Every one that is there, but for those that migrations are written down in."""
+    async with storage.tables() as there:
+        assert {"users", "api_key_usage", "audit_seals", "markers"} <= there.shapes.keys()
+        return set(there.shapes)
+
+
 async def trail(storage: Storage) -> list[tuple[int, str, object]]:
     async with storage.open(brief=True), storage.transaction(read_only=True) as tx:
         return [(row.seq, row.event.id, row.event.details) for row in await tx.audit.rows(0, 1000)]
@@ -33,7 +40,7 @@ async def everybody(storage: Storage) -> list[object]:
 async def test_every_table_is_the_same_on_the_other_side(source: Place, target: Place) -> None:
     report = await copied(source, target)
 
-    assert len(report.tables) == 18
+    assert {table.name for table in report.tables} == await tables(source.storage)
     assert all(table.source.rows for table in report.tables), "a table is empty"
     assert {table.name for table in report.tables if table.written != table.source.rows} == set()
     assert await everybody(target.storage) == await everybody(source.storage)
