@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "config": "agentbox.cli.config:config",
     "plugins": "agentbox.cli.plugins:plugins",
     "migrate": "agentbox.cli.migrate:migrate",
+    "storage": "agentbox.cli.storage.commands:storage",
     "user": "agentbox.cli.user:user",
     "env": "agentbox.cli.env:env",
     "key": "agentbox.cli.key:key",

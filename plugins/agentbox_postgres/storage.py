@@ -17,12 +17,13 @@ from agentbox.plugin.migrations import (
     read_folders,
     schema_status,
 )
-from agentbox.plugin.storage import Change
+from agentbox.plugin.storage import Change, Tables, WritableTables
 from agentbox_postgres.checks import require_fit, require_sessions
 from agentbox_postgres.findings import findings
 from agentbox_postgres.notices import Notices
 from agentbox_postgres.pool import Pool
 from agentbox_postgres.schema import PostgresTarget
+from agentbox_postgres.tables import reading, writing
 
 NOW = "SELECT clock_timestamp()"
 PING = "SELECT 1"
@@ -40,6 +41,10 @@ class PostgresStorage(Storage):
 
     name = "postgres"
     many_processes = True
+    backup_advice = (
+        "Use `pg_dump --format=custom`, restore with `pg_restore`, and keep AGENTBOX_SECRET_KEY "
+        "with it."
+    )
 
     def __init__(
         self,
@@ -109,6 +114,12 @@ class PostgresStorage(Storage):
         self, folders: Sequence[MigrationFolder], *, down_to: str | None = None
     ) -> Sequence[str]:
         return migrate(PostgresTarget(self._direct_dsn), folders, down_to=down_to)
+
+    def tables(self) -> AbstractAsyncContextManager[Tables]:
+        return reading(self._direct_dsn)
+
+    def writable_tables(self) -> AbstractAsyncContextManager[WritableTables]:
+        return writing(self._direct_dsn)
 
     @property
     def _opened(self) -> Pool:

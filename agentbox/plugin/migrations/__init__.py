@@ -12,9 +12,15 @@ from agentbox.plugin.migrations.status import (
     require_known,
     schema_status,
 )
-from agentbox.plugin.migrations.target import SELECT_APPLIED, MigrationTarget, migrate
+from agentbox.plugin.migrations.target import (
+    BOOKKEEPING,
+    SELECT_APPLIED,
+    MigrationTarget,
+    migrate,
+)
 
 __all__ = [
+    "BOOKKEEPING",
     "SELECT_APPLIED",
     "Applied",
     "Migration",

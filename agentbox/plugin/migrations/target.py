@@ -13,6 +13,11 @@ from agentbox.plugin.migrations.status import Applied, require_known, schema_sta
 SELECT_APPLIED = "SELECT id, plugin, sha256 FROM agentbox_migrations ORDER BY position"
 """What `MigrationTarget.applied` asks: what was applied first comes first."""
 
+BOOKKEEPING = frozenset(
+    {"agentbox_migrations", "_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock"}
+)
+"""The tables in which migrations are written down; they are about one database alone."""
+
 
 class MigrationTarget(ABC):
     """A database that can be migrated. All of it is synchronous and used in one thread."""

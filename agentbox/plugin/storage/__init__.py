@@ -35,6 +35,7 @@ from agentbox.plugin.storage.people import (
     UserStore,
 )
 from agentbox.plugin.storage.records import JobStore, MarkerStore
+from agentbox.plugin.storage.tables import Column, Tables, TableShape, WritableTables
 from agentbox.plugin.storage.throttles import ThrottleStore
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "ApiKeyUsageStore",
     "AuditStore",
     "Change",
+    "Column",
     "EnvironmentStore",
     "GrantStore",
     "JobStore",
@@ -56,7 +58,10 @@ __all__ = [
     "SigningKeyStore",
     "Storage",
     "StorageType",
+    "TableShape",
+    "Tables",
     "ThrottleStore",
     "Transaction",
     "UserStore",
+    "WritableTables",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
 from agentbox.plugin.options import NoOptions, Options
 from agentbox.plugin.storage.audit import AuditStore
@@ -29,6 +30,7 @@ from agentbox.plugin.storage.people import (
     UserStore,
 )
 from agentbox.plugin.storage.records import JobStore, MarkerStore
+from agentbox.plugin.storage.tables import Tables, WritableTables
 from agentbox.plugin.storage.throttles import ThrottleStore
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ class StorageType(Struct, frozen=True, kw_only=True):
     """What `agentbox_storage_types` returns: a backend, the URL schemes it takes, how to make one.
 
     `create(services)` opens nothing; `Storage.open()` does. `services.storage` and
-    `services.sealer` are not there yet.
+    `services.sealer` are not there yet. `from_dsn` makes the options for a DSN with one of
+    `schemes`, for `agentbox storage copy --to`; it raises ValueError with a sentence that does not
+    repeat the DSN.
     """
 
     name: str
@@ -49,6 +53,7 @@ class StorageType(Struct, frozen=True, kw_only=True):
     options: type[Options] = NoOptions
     schemes: tuple[str, ...] = ()
     description: str = ""
+    from_dsn: Callable[[str], Options] | None = None
 
 
 class Change(Struct, frozen=True):
@@ -109,6 +114,9 @@ class Storage(ABC):
     """Where the first password is written if there is no terminal; None means the working
     directory."""
 
+    backup_advice: str = "Back it up with the tools of its own."
+    """What `backup` and `restore` tell the operator where a backend has none of ours."""
+
     @abstractmethod
     def open(self, *, brief: bool = False) -> AbstractAsyncContextManager[None]:
         """Connect; the schema must be there. Raises `StorageError`.
@@ -157,6 +165,48 @@ class Storage(ABC):
         can't reach its server, gives none.
         """
         return ()
+
+    def backup(self, destination: Path, *, replace: bool = False) -> None:
+        """Write one moment of the database to a new file, whole or not at all, mode 0600.
+
+        Synchronous; called without `open`, also beside a server that writes. `replace` allows a
+        file to be there. Raises `StorageError`: for a database that is not there or is damaged,
+        and always, with `backup_advice`, where a backend has no backups of ours.
+        """
+        raise StorageError(f"The storage {self.name} makes no such backups. {self.backup_advice}")
+
+    def restore(
+        self,
+        source: Path,
+        folders: Sequence[MigrationFolder],
+        *,
+        at: datetime,
+        accept: Callable[[str | None], None],
+    ) -> Path | None:
+        """Put what `backup` wrote in the database's place; where the replaced one is now, if any.
+
+        Synchronous; called without `open`. The replaced database is kept, under a name that bears
+        `at`. `accept` is called with the marker `root_secret` of the backup, None if it has none,
+        before anything is replaced, and raises to refuse it. Raises `StorageError` if anybody has
+        the database open, if the backup is damaged or no database of agentbox, and as `backup`
+        where there are none; `SchemaError` if it is ahead of this program.
+        """
+        raise StorageError(f"The storage {self.name} restores no backups. {self.backup_advice}")
+
+    def tables(self) -> AbstractAsyncContextManager[Tables]:
+        """Read all tables as they are, in one consistent state, beside whoever writes.
+
+        Called without `open`. Raises `StorageError`, also where a backend can't be copied.
+        """
+        raise StorageError(f"The storage {self.name} can't be copied.")
+
+    def writable_tables(self) -> AbstractAsyncContextManager[WritableTables]:
+        """Write all tables as they are: commits at the end, rolls back on any exception.
+
+        Called without `open`; the schema must be there. Raises `StorageError`, also where a
+        backend can't be copied to.
+        """
+        raise StorageError(f"The storage {self.name} can't be copied to.")
 
     @abstractmethod
     def on_change(self, listener: Callable[[Change], None]) -> None:
