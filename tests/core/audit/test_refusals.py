@@ -13,8 +13,8 @@ from agentbox.core.audit import refusals
 from agentbox.core.audit.refusals import HOLD_SECONDS, MOST_WAITING, Refusals
 from agentbox.errors import StorageError
 from agentbox.model.principal import Origin
+from agentbox.plugin import Storage
 from agentbox.plugin.storage import Transaction
-from agentbox_sqlite.storage import SqliteStorage
 from tests.core.audit.trail import tamper
 from tests.core.world import HERE, START, World
 
@@ -99,9 +99,7 @@ async def test_reads_that_are_held_are_bounded(
     assert len(world.refusals._held) == 3
 
 
-async def test_what_can_not_be_written_is_written_later(
-    world: World, storage: SqliteStorage
-) -> None:
+async def test_what_can_not_be_written_is_written_later(world: World, storage: Storage) -> None:
     deny(world)
     tamper(storage, "ALTER TABLE audit RENAME TO away")
     with pytest.raises(StorageError):
@@ -115,7 +113,7 @@ async def test_what_can_not_be_written_is_written_later(
     assert (first.details, second.details) == (DENIED, DENIED)
 
 
-class Forgetful(SqliteStorage):
+class Forgetful(Storage):
     """Does what it is told, and once answers that it did not."""
 
     answers = True
