@@ -1,6 +1,6 @@
 """Which tests run on which backend: all on SQLite, and on Postgres what Postgres could change.
 
-Left out of the pass on Postgres are the folders below, which never open a database of the backend,
+Left out of the pass on Postgres are the places below, which never open a database of the backend,
 and tests marked `sqlite_alone` with their reason. They are counted as deselected, and named at the
 end.
 """
@@ -18,13 +18,17 @@ from tests.backend import ON_POSTGRES
 
 TESTS = Path(__file__).parent
 
-NOT_ABOUT_STORAGE = {
+NOT_AGAIN = {
     "config": "settings, before anything is opened",
     "core/logs": "how lines are written",
+    "core/recognition/test_rates_on_postgres.py": "on Postgres in the pass on SQLite already",
+    "e2e/workers": "processes that share a Postgres of their own already",
     "house": "rules about the code and the pages",
     "loader": "how plugins are found",
     "model": "values and pure functions",
     "plugins/access_tokens": "signatures and claims",
+    "outages": "failures of a Postgres of its own already",
+    "replicas": "several servers on a Postgres of their own already",
     "storage": "the contract, which names its backends itself",
     "thirdparty": "wheels in an environment of their own",
     "web": "requests and answers of a server without storage",
@@ -42,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def why_not(item: pytest.Item) -> str | None:
     """Why a test does not run on Postgres; None if it does."""
-    for folder, reason in NOT_ABOUT_STORAGE.items():
+    for folder, reason in NOT_AGAIN.items():
         if item.path.is_relative_to(TESTS / folder):
             return f"tests/{folder}: {reason}"
     marker = item.get_closest_marker("sqlite_alone")
