@@ -5,13 +5,20 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: serve test lint bench soak lock ci-deps clean
+.PHONY: serve test test-sqlite test-postgres lint bench soak lock ci-deps clean
 
 serve: $(VENV)/.runtime
 	$(BIN)/agentbox serve
 
-test: $(VENV)/.dev
+# All tests on SQLite, then those that storage can change on Postgres, of which nothing need be
+# installed: tests/passes.py says which, and why the others are left out.
+test: test-sqlite test-postgres
+
+test-sqlite: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-postgres: $(VENV)/.dev
+	AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

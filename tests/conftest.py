@@ -7,9 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.canaries import found_in
-
-pytest_plugins = ["agentbox.testing", "tests.postgres"]
+pytest_plugins = ["agentbox.testing", "tests.postgres", "tests.backend", "tests.passes"]
 
 # In CI a skip is a failure, unless it stands here with its reason.
 REASONED_SKIPS: dict[str, str] = {}
@@ -32,6 +30,9 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that passes, and whose server has printed a secret meanwhile, has failed (OB-01)."""
+    # Not above: pytest rewrites the assertions of the plugins named there when it imports them.
+    from tests.canaries import found_in
+
     report = yield
     shown = sorted(set(found_in(report.capstdout + report.capstderr + report.caplog)))
     if report.passed and shown:

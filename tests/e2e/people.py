@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from tests.backend import database_in
 from tests.live import USER_PASSWORD, Caller, Live, live_server
 
 ResultT = TypeVar("ResultT")
@@ -36,7 +36,7 @@ class Template(NamedTuple):
 
     def copy_to(self, folder: Path) -> None:
         """The database and its key, as if the server had run there."""
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        database_in(self.folder).copy_to(folder)
 
 
 class Person:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,7 @@ from agentbox.core.counters import Counters
 from agentbox.errors import StorageError
 from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.storage import Storage
-from agentbox_sqlite.storage import SqliteStorage
+from tests.backend import Database
 from tests.core.world import ManualClock, user_of
 from tests.scale import scaled
 
@@ -56,9 +55,9 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def second(database: Path, storage: Storage) -> AsyncIterator[SqliteStorage]:
+async def second(database: Database, storage: Storage) -> AsyncIterator[Storage]:
     """The same database, opened once more."""
-    opened = SqliteStorage(database)
+    opened = database.storage()
     async with opened.open():
         yield opened
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from agentbox.errors import InvalidToken, Problem, RateLimited, StorageError
 from agentbox.model.api_keys import ApiKey
 from agentbox.model.users import User
 from agentbox.plugin.storage import Change, Storage
-from agentbox_sqlite.storage import SqliteStorage
+from tests.backend import Database
 from tests.core.recognition.chain import CREDENTIAL, Remembered, recognition
 from tests.core.world import World, add_key, add_session, add_user, key_evidence, session_evidence
 
@@ -101,10 +100,10 @@ async def test_a_key_is_used_as_often_as_its_rate_allows_however_many_ask_at_onc
 
 # AK-05
 async def test_two_processes_on_one_database_allow_together_what_the_rate_says(
-    world: World, database: Path
+    world: World, database: Database
 ) -> None:
     chain, user, key = await chain_for(world, rate_limit="10/minute")
-    other_storage = SqliteStorage(database)
+    other_storage = database.storage()
     async with other_storage.open():
         other_world = World(other_storage, clock=world.clock)
         other = recognition(other_world, [Remembered(key_evidence(user, key))])

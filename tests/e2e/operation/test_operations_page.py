@@ -9,9 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.test_process import given, sign_in
 from tests.house.tree import ROOT
 from tests.process import agentbox, environment, serving
+
+pytestmark = pytest.mark.sqlite_alone("the page backs up a file")
 
 PAGE = (ROOT / "docs/operations.md").read_text()
 COMMANDS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
