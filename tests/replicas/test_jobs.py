@@ -124,6 +124,7 @@ def test_a_holder_that_was_frozen_writes_nothing_any_more(
 ) -> None:
     with ticking(fresh_dsn, moment) as three:
         holder = three.wait_for("wrote")
+        three.wait_for("wrote", of=holder)  # so that one row of its is there for certain
         three.send(holder, signal.SIGSTOP)
         frozen = time.monotonic()
         three.wait_for("holds", but=holder)
