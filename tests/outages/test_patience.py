@@ -11,8 +11,8 @@ import pytest
 
 from agentbox.errors import StorageError
 from agentbox_postgres.connection import PostgresConnection
-from agentbox_postgres.door import Door
 from agentbox_postgres.patience import LONG, REQUEST, TO_COMMIT, Patience
+from agentbox_postgres.pool import Door
 from tests.postgres import Postgres
 
 SLEEP = "SELECT pg_sleep($1)"
