@@ -19,11 +19,11 @@ from agentbox.plugin.migrations import (
 )
 from agentbox.plugin.storage import Change, Tables, WritableTables
 from agentbox_postgres.checks import require_fit, require_sessions
+from agentbox_postgres.copying.tables import reading, writing
 from agentbox_postgres.findings import findings
 from agentbox_postgres.notices import Notices
 from agentbox_postgres.pool import Pool
 from agentbox_postgres.schema import PostgresTarget
-from agentbox_postgres.tables import reading, writing
 
 NOW = "SELECT clock_timestamp()"
 PING = "SELECT 1"

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 from agentbox.core.copying import copying
 from agentbox.plugin.storage import Storage
+from agentbox_postgres.copying.tables import PostgresWritableTables
 from agentbox_postgres.storage import PostgresStorage
-from agentbox_postgres.tables import PostgresWritableTables
 from agentbox_sqlite.storage import SqliteStorage
 from agentbox_sqlite.tables import SqliteWritableTables
 

@@ -22,7 +22,7 @@ from agentbox.plugin.storage.tables import (
     next_batch,
 )
 from agentbox_postgres.connection import FAILURES, translate, translated
-from agentbox_postgres.values import CODECS, FITS, KINDS
+from agentbox_postgres.copying.values import CODECS, FITS, KINDS
 
 PATIENCE: Final = 10.0
 
