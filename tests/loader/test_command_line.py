@@ -71,14 +71,16 @@ def test_the_list_has_the_chain_in_the_order_of_the_configuration(tmp_path: Path
         "sqlite",
         "jwt",
         "password",
+        "postgres",
     ]
 
 
 def test_the_list_says_what_is_installed_and_not_enabled(tmp_path: Path) -> None:
     done = run(tmp_path, "plugins", "--json", enabled="sqlite,password,jwt")
 
-    apikey = json.loads(done.stdout)["plugins"][-1]
+    apikey, postgres = json.loads(done.stdout)["plugins"][-2:]
     assert (apikey["name"], apikey["enabled"]) == ("apikey", False)
+    assert (postgres["name"], postgres["enabled"]) == ("postgres", False)
 
 
 def test_the_list_opens_nothing(tmp_path: Path) -> None:
