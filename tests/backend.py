@@ -85,6 +85,6 @@ def _chosen_backend(request: pytest.FixtureRequest) -> None:
 def _databases_of_the_test(request: pytest.FixtureRequest) -> Iterator[None]:
     """Gone at the end of the test, those in folders of a longer life excepted."""
     yield
-    folder = getattr(request.node, "funcargs", {}).get("tmp_path")
+    folder = (getattr(request.node, "funcargs", None) or {}).get("tmp_path")
     if folder is not None and PostgresDatabase.cluster is not None:
         PostgresDatabase.cluster.drop_below(folder)
