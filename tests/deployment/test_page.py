@@ -16,8 +16,9 @@ import pytest
 
 from tests.deployment.shipped import FOLDER, PORTS, free_ports
 from tests.e2e.test_pages import blocks
+from tests.e2e.test_process import API, call, given, sign_in
 from tests.postgres import absent, find_binaries
-from tests.process import environment
+from tests.process import environment, serving
 
 pytestmark = pytest.mark.xdist_group("deployment")
 
@@ -47,6 +48,32 @@ def test_the_section_that_is_tried_goes_as_written(tmp_path: Path, fresh_dsn: st
     assert moved[1] > held[1]
     stopped = [path.read_text().count('"event":"stopped"') for path in tmp_path.glob("*.log")]
     assert sorted(stopped) == [0, 1, 1]
+
+
+def test_a_sqlite_database_is_copied_over_and_old_passwords_sign_in(
+    tmp_path: Path, fresh_dsn: str
+) -> None:
+    while_running, stopped = blocks(PAGE, "copy")
+    assert DSN in while_running
+    script = f"set -euo pipefail\n{while_running}\n"
+    script = script.replace(DSN, fresh_dsn)
+    copying = script.replace(".venv/bin/agentbox", f"{sys.executable} -m agentbox")
+    last = stopped.replace(".venv/bin/agentbox", f"{sys.executable} -m agentbox")
+    with serving(tmp_path, env=given()) as before:
+        bearer = sign_in(before.url)
+        run(copying, tmp_path, environment())
+        made = call(f"{before.url}{API}/users", "POST", {"username": "late"}, **bearer)
+        assert made[0] == 201
+        assert before.stop() == 0
+
+    told = run(f"{copying}{last}\necho $AGENTBOX_SECRET_KEY > secret\n", tmp_path, environment())
+
+    assert "late" in told
+    secret = (tmp_path / "secret").read_text().strip()
+    moved = environment(AGENTBOX_DB_DSN=fresh_dsn, AGENTBOX_SECRET_KEY=secret)
+    with serving(tmp_path, env=moved) as after:
+        assert call(f"{after.url}{API}/auth/me", **bearer)[0] == 200
+        sign_in(after.url)
 
 
 def run(script: str, folder: Path, variables: Mapping[str, str]) -> str:
