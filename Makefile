@@ -15,10 +15,10 @@ serve: $(VENV)/.runtime
 test: test-sqlite test-postgres
 
 test-sqlite: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 test-postgres: $(VENV)/.dev
-	AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 2 --dist loadgroup
+	AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 3 --dist loadgroup
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -32,7 +32,7 @@ bench: $(VENV)/.dev
 
 # The long sizes; its output belongs under bench/results/.
 soak: $(VENV)/.dev
-	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 3 --dist loadgroup
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "agentbox needs Python 3.11 or later")'

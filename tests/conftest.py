@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
 
 pytest_plugins = ["agentbox.testing", "tests.postgres", "tests.backend", "tests.passes"]
+
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Under nohup. Servers that tests start must not inherit it: they are told to renew their
+    # workers by this signal. A handler of ours is not passed on.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # In CI a skip is a failure, unless it stands here with its reason.
 REASONED_SKIPS: dict[str, str] = {}

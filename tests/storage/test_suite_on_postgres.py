@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from agentbox.testing import StorageFactory, StorageSuite
+from agentbox.testing.storage.migrations import MigrationTests
 from agentbox_postgres.descriptor import own_folders
 from agentbox_postgres.storage import PostgresStorage
 from tests.postgres import Postgres, absent, majors, running
@@ -21,12 +22,29 @@ def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
         yield there
 
 
+@pytest.fixture(scope="session")
+def migrated(server: Postgres) -> Iterator[str]:
+    """A database with all tables, of which the others are copies: most tests have no other use of
+    migrations."""
+    name = server.create()
+    PostgresStorage(server.dsn(name)).migrate(own_folders())
+    yield name
+    server.drop(name)
+
+
 class TestPostgres(StorageSuite):
-    """Postgres keeps the contract, whichever version it is."""
+    """Postgres keeps the contract, whichever version it is.
+
+    Of several versions each test runs on one, and at a larger scale on all.
+    """
 
     @pytest.fixture
-    def factory(self, server: Postgres) -> Iterator[StorageFactory]:
-        with server.database() as dsn:
+    def factory(
+        self, request: pytest.FixtureRequest, server: Postgres, migrated: str
+    ) -> Iterator[StorageFactory]:
+        about_migrations = hasattr(MigrationTests, request.function.__name__)
+        template = "template0" if about_migrations else migrated
+        with server.database(template=template) as dsn:
             yield self._of(dsn)
 
     def _of(self, dsn: str) -> StorageFactory:
