@@ -1,4 +1,7 @@
-"""`python -m bench`: all, as tables of ratios; `lists` and `logins`: these alone."""
+"""`python -m bench`: all, as tables of ratios; `lists`, `logins` and `copy`: these alone.
+
+`postgres` is none of `all`: what a key check costs there.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import platform
 from pathlib import Path
 
-from bench import flood, lists, logins, refusals, requests, servers
+from bench import copying, flood, lists, logins, postgres, refusals, requests, servers
 from bench.load import require_wrk
 
 REFUSALS = 100
@@ -22,10 +25,17 @@ LIST_ROUNDS = 10
 def main() -> None:
     """Print the figures; `--write` keeps them in a file too."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=("all", "lists", "logins"), default="all", nargs="?")
+    parser.add_argument(
+        "what",
+        choices=("all", "lists", "logins", "copy", "postgres"),
+        default="all",
+        nargs="?",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=100_000, help="of each kind, for lists")
+    parser.add_argument(
+        "--rows", type=int, default=100_000, help="of each kind, for lists and copies"
+    )
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     lines: list[str] = []
@@ -35,7 +45,11 @@ def main() -> None:
         lines += [*refusals.lines(options.rounds * REFUSALS), ""]
         lines += [*flood.lines(options.rounds * FLOOD), ""]
     if options.what in ("all", "lists"):
-        lines += lists.lines(options.rows, options.rounds * LIST_ROUNDS)
+        lines += [*lists.lines(options.rows, options.rounds * LIST_ROUNDS), ""]
+    if options.what in ("all", "copy"):
+        lines += copying.lines(options.rows)
+    if options.what == "postgres":
+        lines += postgres.lines(options.rounds, options.seconds)
     text = "\n".join(lines) + "\n"
     print(text, end="")
     if options.write:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from bench.servers import Running
@@ -32,10 +33,17 @@ def require_wrk() -> None:
 
 
 def measure(
-    server: Running, url: str, headers: Mapping[str, str], *, seconds: int, cpus: str
+    server: Running,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    seconds: int,
+    cpus: str,
+    script: Path | None = None,
 ) -> Round:
-    """Send GETs for so many seconds; every answer must be 2xx."""
+    """Send GETs, or what wrk's `script` makes, for so many seconds; every answer must be 2xx."""
     flags = [flag for name, value in headers.items() for flag in ("-H", f"{name}: {value}")]
+    flags += ["-s", str(script)] if script else []
     command = ["taskset", "-c", cpus, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
     before = server.cpu_seconds()
     output = subprocess.run(

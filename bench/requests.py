@@ -74,15 +74,15 @@ def _cases(stack: ExitStack) -> Iterator[Case]:
     lines = stack.enter_context(servers.agentbox(SERVER_CPU))
     quiet = stack.enter_context(servers.agentbox(SERVER_CPU, **NO_LINES))
     uncached = stack.enter_context(servers.agentbox(SERVER_CPU, **NO_CACHE))
-    size = len(servers.get(quiet.url + ME, **_key(quiet)))
+    size = len(servers.get(quiet.url + ME, **key_of(quiet)))
     baseline = stack.enter_context(servers.bare(size, SERVER_CPU))
     yield Case("bare aiohttp", baseline, baseline.url, {}, 0)
-    yield Case("API key, access lines on", lines, lines.url + ME, _key(lines), 0.40)
-    yield Case("API key, access lines off", quiet, quiet.url + ME, _key(quiet), 0.45)
+    yield Case("API key, access lines on", lines, lines.url + ME, key_of(lines), 0.40)
+    yield Case("API key, access lines off", quiet, quiet.url + ME, key_of(quiet), 0.45)
     yield Case("JWT, access lines on", lines, lines.url + ME, _token(lines), 0.40)
     yield Case("JWT, access lines off", quiet, quiet.url + ME, _token(quiet), 0.45)
     yield Case("JWT verified each time", uncached, uncached.url + ME, _token(uncached), 0.15)
-    yield Case("API key looked up each time", uncached, uncached.url + ME, _key(uncached), 0)
+    yield Case("API key looked up each time", uncached, uncached.url + ME, key_of(uncached), 0)
 
 
 def _token(server: Running) -> dict[str, str]:
@@ -91,7 +91,7 @@ def _token(server: Running) -> dict[str, str]:
     return {"Authorization": f"Bearer {signed_in['token']}"}
 
 
-def _key(server: Running) -> dict[str, str]:
+def key_of(server: Running) -> dict[str, str]:
     made = servers.post(f"{server.url}/api/v1/api-keys", {"name": "bench"}, **_token(server))
     return {"X-API-Key": made["key"]}
 

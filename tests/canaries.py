@@ -7,12 +7,15 @@ from collections.abc import Iterator
 
 from tests.live import ADMIN_PASSWORD, USER_PASSWORD
 
+DSN_PASSWORD = "gravel-anthem-pivot-53"
+"""Of databases that ask for one."""
+
 FORMS = {
     "an API key": r"ak_live_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}",
     "a reset secret": r"abreset_[0-9A-Za-z]{32}",
     "a refresh token": r"abr_[0-9A-Za-z_-]{60,}",
     "an access token": r"eyJ[0-9A-Za-z_-]{20,}\.[0-9A-Za-z_-]{20,}\.[0-9A-Za-z_-]{20,}",
-    "a password": "|".join(map(re.escape, (ADMIN_PASSWORD, USER_PASSWORD))),
+    "a password": "|".join(map(re.escape, (ADMIN_PASSWORD, USER_PASSWORD, DSN_PASSWORD))),
     "a password hash": r"\$argon2id\$v=",
     "a private key": r"PRIVATE KEY-----",
     "a secret of a provider": r"canary-(?:code|access)-[0-9A-Za-z_-]{16,}|canary\+client/secret",

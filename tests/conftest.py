@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
 
-from tests.canaries import found_in
+pytest_plugins = ["agentbox.testing", "tests.postgres", "tests.backend", "tests.passes"]
 
-pytest_plugins = ["agentbox.testing", "tests.postgres"]
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Under nohup. Servers that tests start must not inherit it: they are told to renew their
+    # workers by this signal. A handler of ours is not passed on.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # In CI a skip is a failure, unless it stands here with its reason.
 REASONED_SKIPS: dict[str, str] = {}
@@ -32,6 +36,9 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that passes, and whose server has printed a secret meanwhile, has failed (OB-01)."""
+    # Not above: pytest rewrites the assertions of the plugins named there when it imports them.
+    from tests.canaries import found_in
+
     report = yield
     shown = sorted(set(found_in(report.capstdout + report.capstderr + report.caplog)))
     if report.passed and shown:

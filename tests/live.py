@@ -1,11 +1,10 @@
-"""A whole server in this process: real SQLite files, the real chain, a real socket."""
+"""A whole server in this process: a real database, the real chain, a real socket."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from agentbox.plugin.routes import Route
 from agentbox.web.client import OutgoingHttp
 from agentbox.web.routes import route_table
 from agentbox.web.server import Server
+from tests.backend import Database, database_in
 
 UNTHROTTLED = {
     f"AGENTBOX_THROTTLE__{counter}": "1000000/1s"
@@ -155,17 +155,12 @@ class Live:
         return answer.body["key"], dict(answer.body)
 
 
-async def beside(database: Path, statement: str, *values: Any) -> None:
-    """Run a statement on a live server's file, as another process would.
+async def beside(folder: Path, statement: str, *values: Any) -> None:
+    """Run a statement on a live server's database, as another process would.
 
     Not on the server's loop, which may hold the lock that this waits for.
     """
-
-    def run() -> None:
-        with closing(sqlite3.connect(database)) as connection, connection:
-            connection.execute(statement, values)
-
-    await asyncio.to_thread(run)
+    await asyncio.to_thread(database_in(folder).run, statement, *values)
 
 
 @asynccontextmanager
@@ -176,13 +171,16 @@ async def live_server(
     clock: DatabaseClock | None = None,
     routes: Sequence[Route] = (),
     config: Path | None = None,
+    database: Database | None = None,
 ) -> AsyncIterator[Live]:
-    """A server on a free port with its database in `folder`, closed at the end.
+    """A server on a free port with the database of `folder`, closed at the end.
 
     A variable that `environ` gives as None is not set.
     """
+    database = database or database_in(folder)
+    database.claim(migrated=True)
     given = {
-        "AGENTBOX_DB_PATH": str(folder / "agentbox.db"),
+        **database.environ,
         "AGENTBOX_ADMIN_PASSWORD": ADMIN_PASSWORD,
         **(environ or {}),
     }

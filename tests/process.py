@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
 
+from tests.backend import database_in
+
 START_LIMIT = 30.0
 STRONG_PASSWORD = "walnut-ember-quarry-71"
 
@@ -21,6 +23,13 @@ def environment(**more: str) -> dict[str, str]:
     """This process's environment without any setting of ours, plus `more`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AGENTBOX_")}
     return kept | more
+
+
+def led_to(folder: Path, env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """`env` (without one, no setting at all), with the way to the folder's database besides."""
+    database = database_in(folder)
+    database.claim()
+    return database.from_its_folder | dict(env if env is not None else environment())
 
 
 def agentbox(
@@ -34,7 +43,7 @@ def agentbox(
         text=True,
         capture_output=True,
         timeout=60,
-        env=dict(env) if env is not None else environment(),
+        env=led_to(folder, env),
         check=False,
     )
 
@@ -48,7 +57,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "agentbox", "serve", "--port", "0", *arguments],
             cwd=folder,
-            env=dict(env) if env is not None else environment(),
+            env=led_to(folder, env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -46,8 +46,11 @@ def check(context: click.Context, as_json: bool) -> None:
 
 
 def _judge(invocation: Invocation) -> tuple[CheckReport, Assembly | None]:
+    from agentbox.core.start.workers import require_room
+
     try:
         assembly = invocation.assembly
+        require_room(assembly.settings.server.workers, invocation.storage)
     except ConfigurationError as error:
         return CheckReport(ok=False, faults=error.faults), None
     except StartError as error:
@@ -71,7 +74,8 @@ def _faulty_versions(invocation: Invocation) -> Iterator[str]:
     """Versions with known faults (SU-01); `agentbox doctor` looks at all else."""
     from agentbox.core.diagnosis.versions import version_findings
 
-    for finding in (*version_findings(invocation.environ), *invocation.storage.examine()):
+    of_storage = invocation.storage.examine(connect=False)
+    for finding in (*version_findings(invocation.environ), *of_storage):
         if finding.about.startswith("versions.") and finding.verdict != "ok":
             yield f"{finding.detail} {finding.remedy}"
 

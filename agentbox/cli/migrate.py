@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Column, Table
 
-from agentbox.plugin.migrations import MigrationFolder, SchemaStatus, require_known
+from agentbox.plugin.migrations import MigrationFolder, SchemaStatus, is_additive, require_known
 from agentbox.plugin.storage import Storage
 
 
@@ -30,9 +30,11 @@ class _Loaded(Protocol):
 _MEANINGS = {
     "applied": "",
     "pending": "will be applied by `agentbox migrate up`",
+    "additive": "pending; older versions may run meanwhile and after",
     "ahead": "applied by a newer version than this one",
     "drifted": "its file has been edited since it was applied",
     "out_of_order": "a later one of the same plugin is applied",
+    "newer": "applied by a newer version; this one may run beside it",
     "orphaned": "its plugin is not enabled; does no harm",
 }
 
@@ -122,12 +124,13 @@ def _report(console: Console, verb: str, ids: Sequence[str]) -> None:
 def _states(status: SchemaStatus) -> list[tuple[str, str]]:
     """Each id with its worst state; drift is of applied ones, out of order of pending ones."""
     worse = {
+        **{id_: "additive" for id_ in status.pending if is_additive(id_)},
         **dict.fromkeys(status.drifted, "drifted"),
         **dict.fromkeys(status.out_of_order, "out_of_order"),
     }
     return [
         (id_, worse.get(id_, state))
-        for state in ("applied", "pending", "ahead", "orphaned")
+        for state in ("applied", "pending", "ahead", "newer", "orphaned")
         for id_ in getattr(status, state)
     ]
 

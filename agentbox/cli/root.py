@@ -16,12 +16,13 @@ from agentbox.cli.invocation import Invocation
 from agentbox.errors import Problem, StartError, StorageError
 
 COMMANDS: Final = {
-    "serve": "agentbox.cli.serve:serve",
+    "serve": "agentbox.cli.serving.command:serve",
     "check": "agentbox.cli.check:check",
     "doctor": "agentbox.cli.operation.doctor:doctor",
     "config": "agentbox.cli.config:config",
     "plugins": "agentbox.cli.plugins:plugins",
     "migrate": "agentbox.cli.migrate:migrate",
+    "storage": "agentbox.cli.storage.commands:storage",
     "user": "agentbox.cli.user:user",
     "env": "agentbox.cli.env:env",
     "key": "agentbox.cli.key:key",

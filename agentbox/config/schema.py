@@ -36,6 +36,15 @@ class ServerSettings(Options, frozen=True):
     port: Annotated[
         int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
     ] = 8080
+    workers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=256,
+            description="Processes that serve, all on one socket. More than one needs a storage "
+            "that serves several, which SQLite is not.",
+        ),
+    ] = 1
     public_url: Annotated[
         str | None,
         Meta(

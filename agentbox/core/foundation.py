@@ -115,6 +115,7 @@ def make_recognition(on: Foundation) -> Recognition:
     return Recognition(
         chain=on.abilities.chain,
         storage=on.services.storage,
+        subjects=on.services.subjects,
         clock=on.services.clock,
         scopes=on.scopes,
         dispatcher=on.dispatcher,

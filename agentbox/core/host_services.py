@@ -8,7 +8,9 @@ from typing import Any
 import structlog
 
 from agentbox.core.counters import Counters
+from agentbox.core.recognition.subjects import Subjects
 from agentbox.errors import StartError
+from agentbox.model.api_keys import IssuedKey
 from agentbox.model.formats.api_key import KeyFormat
 from agentbox.plugin.http import Outgoing
 from agentbox.plugin.options import NoOptions
@@ -29,6 +31,7 @@ class HostServices:
     opened_storage: Storage | None = None
     root_secret: Sealer | None = None
     outgoing_http: Outgoing | None = None
+    read_subjects: Subjects | None = None
 
     @property
     def storage(self) -> Storage:
@@ -36,6 +39,13 @@ class HostServices:
         if self.opened_storage is None:
             raise StartError("The storage is not open yet; a storage's `create` can't use it.")
         return self.opened_storage
+
+    @property
+    def subjects(self) -> Subjects:
+        """Keys and sessions as they are now; raises `StartError` before the storage is open."""
+        if self.read_subjects is None:
+            raise StartError("The storage is not open yet; a storage's `create` can't use it.")
+        return self.read_subjects
 
     @property
     def sealer(self) -> Sealer:
@@ -56,6 +66,10 @@ class HostServices:
         """A logger with the instance's name."""
         logger: Logger = structlog.get_logger("agentbox.plugin").bind(plugin=self.instance_id)
         return logger
+
+    async def issued_key(self, key_id: str) -> IssuedKey | None:
+        """The key as it is now, with its digest and its owner."""
+        return await self.subjects.issued_key(key_id)
 
     def count(self, counter: str, amount: int = 1) -> None:
         """Add to `<instance>.<counter>`."""

@@ -16,7 +16,7 @@ from agentbox.core.audit.reading import Audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.background.scheduler import Scheduler
-from agentbox.core.background.upkeep import PurgeExpired, repeat
+from agentbox.core.background.upkeep import PurgeExpired, once, repeat
 from agentbox.core.background.watchdog import Watchdog
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
@@ -53,6 +53,7 @@ from agentbox.core.people.users import Users
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
+from agentbox.core.recognition.subjects import Subjects
 from agentbox.core.signing import SigningKeys
 from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
 from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
@@ -200,7 +201,13 @@ async def open_runtime(
         await clock.synchronise(storage)
         await verify_root_secret(storage, secret)
         http = None if outgoing is None else await stack.enter_async_context(outgoing)
-        services = replace(services, opened_storage=storage, root_secret=secret, outgoing_http=http)
+        services = replace(
+            services,
+            opened_storage=storage,
+            root_secret=secret,
+            read_subjects=Subjects(storage, clock),
+            outgoing_http=http,
+        )
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
         runtime = _assemble(assembly, services, clock, secret, abilities)
         await _first_start(runtime, settings, storage)
@@ -289,8 +296,8 @@ async def _serve(runtime: Runtime, stack: AsyncExitStack) -> None:
     """Start what only a server does; the stack stops it, last started first."""
     runtime.events.start()
     stack.callback(runtime.events.stop)
-    stack.push_async_callback(runtime.last_used.flush)
-    stack.push_async_callback(lambda: runtime.refusals.flush(all_of_it=True))
+    stack.push_async_callback(once, "last_used", runtime.last_used.flush)
+    stack.push_async_callback(once, "refusals", lambda: runtime.refusals.flush(all_of_it=True))
     loops = [
         asyncio.create_task(repeat("last_used", LAST_USED_EVERY, runtime.last_used.flush)),
         asyncio.create_task(repeat("refusals", REFUSALS_EVERY, runtime.refusals.flush)),

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from agentbox.model.access.roles import Permission
 from agentbox.model.evidence import EnvironmentLimit
+from agentbox.model.users import User
 
 MOST_ENTRIES = 1000
 """Environments that a key can have entries for."""
@@ -69,6 +70,14 @@ class ApiKey(Struct, frozen=True, kw_only=True):
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+class IssuedKey(NamedTuple):
+    """A key with what a presented one is judged by: the SHA-256 of its text, and whose it is."""
+
+    key: ApiKey
+    digest: bytes
+    owner: User
+
+
 class ApiKeyFilter(Struct, frozen=True, kw_only=True):
     """Which keys a list holds. `owner_roles` leaves out keys of owners with other roles, but for
     those of the user `also_of`."""
@@ -84,4 +93,11 @@ class ApiKeyUsage(NamedTuple):
     """How often a key was used in the hour that begins then."""
 
     hour: datetime
+    uses: int
+
+
+class RateMark(NamedTuple):
+    """So many uses that count for the rate of a key, the last of them at `last` or before."""
+
+    last: datetime
     uses: int

@@ -29,7 +29,9 @@ class Job(ABC):
     """Work done on an interval. Runs never overlap, also not across processes.
 
     A run that takes longer than `timeout` is cancelled; one that raises is logged and counted,
-    and the next comes at its time.
+    and the next comes at its time. However long the timeout is, a run says every few seconds that
+    it goes on. One that keeps the event loop to itself for more than 10 s can't: another process
+    takes the job, and this one writes nothing more.
     """
 
     name: str

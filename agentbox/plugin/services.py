@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agentbox.model.api_keys import IssuedKey
 from agentbox.model.formats.api_key import KeyFormat
 
 if TYPE_CHECKING:
@@ -76,6 +77,13 @@ class Services(Protocol):
     @property
     def outgoing(self) -> Outgoing:
         """Where a client for other servers comes from. Raises `StartError` where there is none."""
+
+    async def issued_key(self, key_id: str) -> IssuedKey | None:
+        """An API key as it is now, with its digest and its owner; None if it is not there.
+
+        For judging credentials: those that are judged at the same time share a read, and what is
+        read of the key and its owner need not be read again for the request. Raises `StorageError`.
+        """
 
     def count(self, counter: str, amount: int = 1) -> None:
         """Add to `<instance_id>.<counter>`, which a server logs with all others when it stops.

@@ -53,7 +53,7 @@ def create_app(
     ids, in_flight = RequestIds(), InFlight()
     app = web.Application(
         middlewares=[
-            observe(ids, runtime, in_flight),
+            observe(ids, in_flight),
             *([cors(server.cors_origins, headers)] if server.cors_origins else []),
             errors(headers, runtime.refusals),
             forwarded(server.trusted_proxies),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -29,15 +30,21 @@ class Connection(web.RequestHandler):
     the connection closes, and the log has the exception's class alone.
     """
 
-    __slots__ = ("_headers", "_ids", "_unfed")
+    __slots__ = ("_headers", "_ids", "_unfed", "_unheard")
 
     def __init__(
-        self, manager: web.Server, *, headers: Headers, ids: RequestIds, **options: Any
+        self, manager: Connections, *, headers: Headers, ids: RequestIds, **options: Any
     ) -> None:
         super().__init__(manager, **options)
         self._headers = headers
         self._ids = ids
         self._unfed = bytearray()
+        self._unheard = manager.unheard
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody has come, and is to be heard."""
+        self._unheard.add(self)
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Read on, at most `SLICE` bytes in one turn of the loop.
@@ -56,6 +63,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget what has not been parsed."""
         self._unfed.clear()
+        self._unheard.discard(self)
         super().connection_lost(exc)
 
     def _feed_next(self) -> None:
@@ -116,12 +124,39 @@ class Connection(web.RequestHandler):
                 problem_of_aiohttp(resp) if isinstance(resp, web.HTTPException) else Internal()
             )
             resp = self._answer(request, problem)
+        self._unheard.discard(self)
         return await super().finish_response(request, resp, start_time)
 
     def _answer(self, request: web.BaseRequest, problem: Problem) -> Answer:
         context = request.get(CONTEXT)
         request_id = self._ids.take(None) if context is None else context.request_id
         return problem_answer(problem, headers=self._headers, request_id=request_id, public=True)
+
+
+class Unheard:
+    """Connections that have had no answer yet."""
+
+    __slots__ = ("_connections", "_none")
+
+    def __init__(self) -> None:
+        self._connections: set[Connection] = set()
+        self._none = asyncio.Event()
+
+    def add(self, connection: Connection) -> None:
+        """One has come."""
+        self._connections.add(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """It has an answer, or is gone."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._none.set()
+
+    async def none_left(self) -> None:
+        """Wait for the answers that all of them get."""
+        while self._connections:
+            self._none.clear()
+            await self._none.wait()
 
 
 class Connections(web.Server):
@@ -134,6 +169,7 @@ class Connections(web.Server):
         **options: Any,
     ) -> None:
         super().__init__(of_app.request_handler, request_factory=of_app.request_factory)
+        self.unheard = Unheard()
         self._make = make
         self._options = options
 

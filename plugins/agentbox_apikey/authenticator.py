@@ -29,7 +29,7 @@ class ApiKeyAuthenticator(RequestAuthenticator):
 
     def __init__(self, services: Services) -> None:
         self._format = services.api_key_format
-        self._storage = services.storage
+        self._find = services.issued_key
         self._id = services.instance_id
 
     def recognises(self, credential: Credential) -> bool:
@@ -41,14 +41,12 @@ class ApiKeyAuthenticator(RequestAuthenticator):
         parsed = self._format.parse(credential.value.reveal())
         if parsed is None:
             raise InvalidCredential("malformed")
-        async with self._storage.transaction(read_only=True) as tx:
-            digest = await tx.api_keys.digest(parsed.id)
-            key = await tx.api_keys.get(parsed.id)
-        if digest is None or key is None:
+        issued = await self._find(parsed.id)
+        if issued is None:
             raise InvalidCredential("unknown")
-        if not hmac.compare_digest(digest, parsed.digest):
+        if not hmac.compare_digest(issued.digest, parsed.digest):
             raise InvalidCredential("digest")
-        return self._authentication(key)
+        return self._authentication(issued.key)
 
     def _authentication(self, key: ApiKey) -> Authentication:
         return Authentication(

@@ -31,7 +31,8 @@ class KeyRing:
         self._shared = None if secret is None else from_secret(secret)
         self._rows: Sequence[SigningKey] = ()
         self._loaded: Mapping[str, tuple[SigningKey, Key]] = {}
-        self._lock = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+        self._reading_for = 0
         self._noticed = 1
         self._known = 0  # as many notices as the rows here were read after
         self._read_at = 0.0
@@ -48,9 +49,7 @@ class KeyRing:
         """The key with exactly this id, if it still verifies."""
         await self._freshen()
         if (key := self._get(key_id)) is None and self._may_ask_again():
-            async with self._lock:
-                if self._may_ask_again():
-                    await self._read()
+            await self._read_with_others()
             key = self._get(key_id)
         return key
 
@@ -122,15 +121,25 @@ class KeyRing:
     async def _freshen(self) -> None:
         """Everyone who comes after a notice waits for a read that began after it."""
         if self._known != self._noticed:
-            async with self._lock:
-                if self._known != self._noticed:
-                    await self._read()
+            await self._read_with_others()
+
+    async def _read_with_others(self) -> None:
+        """Those who ask at the same time share one read, and its failure: one after the other they
+        would wait for a database that does not answer as often as there are requests."""
+        reading = self._reading
+        if reading is None or reading.done() or self._reading_for != self._noticed:
+            self._reading_for = self._noticed
+            reading = self._reading = asyncio.create_task(self._read())
+            reading.add_done_callback(_see)
+        await asyncio.shield(reading)
 
     async def _read(self, *, strict: bool = False) -> None:
         noticed = self._noticed
         self._read_at = self._services.clock.monotonic()
         async with self._services.storage.transaction(read_only=True) as tx:
             rows = await tx.signing_keys.list()
+        if noticed < self._known:
+            return  # one that began later was quicker
         self._loaded = dict(self._entries(rows, strict))
         self._rows = rows
         self._known = noticed
@@ -164,3 +173,9 @@ class KeyRing:
             if all(other.retired_at is not None for other in await tx.signing_keys.list()):
                 await tx.signing_keys.add(row)
                 tx.changed(Change("signing_key", row.id))
+
+
+def _see(task: asyncio.Task[None]) -> None:
+    """Whoever waits gets the exception; nobody may be left to."""
+    if not task.cancelled():
+        task.exception()

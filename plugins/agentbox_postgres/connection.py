@@ -6,18 +6,28 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
 from agentbox.errors import AgentboxError, StorageError
 from agentbox.plugin.sql import Row, Value, unique_violation
+from agentbox_postgres.patience import Patience
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('agentbox:' || $1::text, 0))"
 
-FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+FAILURES = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    TimeoutError,
+)
 """What asyncpg raises when a database refuses, is gone, or does not answer. A closed connection is
-an `InterfaceError`, which is not a `PostgresError`."""
+an `InterfaceError`, a standby where a primary is wanted an `InternalClientError`."""
+
+BATCH: Final = 100
+"""Rows that are sent together: so many are answered at once, where the database works at all."""
 
 _KEY = re.compile(r"Key \((.*?)\)=")
 
@@ -25,16 +35,18 @@ _KEY = re.compile(r"Key \((.*?)\)=")
 class PostgresConnection:
     """One transaction on one connection; after `close` it refuses every statement.
 
-    Each statement has `patience` seconds. `broken` is true once the connection is not to be used
-    again: it did not answer in time, or leads to a server that takes no writes.
+    Its statements spend `patience`. `broken` is true once the connection is not to be used again:
+    it did not answer in time, or leads to a server that takes no writes; `demoted` is true of the
+    latter.
     """
 
-    def __init__(self, connection: Any, patience: float, *, single: bool = False) -> None:
+    def __init__(self, connection: Any, patience: Patience, *, single: bool = False) -> None:
         self._connection = connection
-        self._patience = patience
+        self.patience = patience
         self._single = single
         self._open = True
         self.broken = False
+        self.demoted = False
 
     def close(self) -> None:
         """The transaction is over. A statement sent later would run outside any transaction."""
@@ -44,18 +56,28 @@ class PostgresConnection:
         """Run a statement; the rows that it returns."""
         self._require_open()
         _require_zones(values)
-        with self._translated():
-            rows: Sequence[Row] = await self._connection.fetch(sql, *values, timeout=self._patience)
+        with self._translated(), self.patience.spent() as seconds:
+            rows: Sequence[Row] = await self._connection.fetch(sql, *values, timeout=seconds)
         return rows
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        """Run a statement once for each of `rows`, sent together."""
+        """Run a statement once for each of `rows`, sent together, `BATCH` at a time."""
         self._require_open()
         values = list(rows)
         for row in values:
             _require_zones(row)
-        with self._translated():
-            await self._connection.executemany(sql, values, timeout=self._patience)
+        for first in range(0, len(values), BATCH):
+            batch = values[first : first + BATCH]
+            with self._translated(), self.patience.spent() as seconds:
+                await self._connection.executemany(sql, batch, timeout=seconds)
+
+    async def run_columns(self, sql: str, *columns: Sequence[Value]) -> None:
+        """Run a statement once whose parameters are arrays, each a column of what is written."""
+        self._require_open()
+        for column in columns:
+            _require_zones(column)
+        with self._translated(), self.patience.spent() as seconds:
+            await self._connection.execute(sql, *columns, timeout=seconds)
 
     async def lock(self, name: str) -> None:
         """Be alone with `name` until the end of the transaction."""
@@ -78,7 +100,8 @@ class PostgresConnection:
         try:
             yield
         except (*FAILURES, ValueError, OverflowError) as error:
-            self.broken = self.broken or is_fatal(error)
+            self.demoted = self.demoted or isinstance(error, asyncpg.ReadOnlySQLTransactionError)
+            self.broken = self.broken or self.demoted or _is_silence(error)
             raise translate(error) from error
 
 
@@ -106,15 +129,16 @@ def translate(error: BaseException) -> AgentboxError:
         return StorageError("Postgres did not answer in time")
     if isinstance(error, OSError):
         return StorageError(f"Postgres can't be reached: {error.strerror or type(error).__name__}")
-    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return StorageError("Postgres takes no writes: it is a standby, or read-only")
+    if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)) and not isinstance(
+        error, ValueError
+    ):
         return StorageError(f"the connection to Postgres failed: {error}")
     return StorageError(f"Postgres can't take this: {type(error).__name__}")
 
 
-def is_fatal(error: BaseException) -> bool:
-    """True if the connection it happened on must not be used again."""
-    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-        return True  # the server has become a standby, or was one all along
+def _is_silence(error: BaseException) -> bool:
     return isinstance(error, (OSError, TimeoutError)) and not isinstance(error, ValueError)
 
 

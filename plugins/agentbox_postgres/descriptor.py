@@ -92,10 +92,18 @@ def _create(services: Services) -> Storage:
     )
 
 
+def _from_dsn(dsn: str) -> PostgresOptions:
+    options = PostgresOptions(dsn=Secret(dsn))
+    if faults := options.check():
+        raise ValueError(faults[0])
+    return options
+
+
 POSTGRES_TYPE = StorageType(
     name="postgres",
     create=_create,
     options=PostgresOptions,
     schemes=SCHEMES,
     description="a Postgres database, for one process or many replicas",
+    from_dsn=_from_dsn,
 )

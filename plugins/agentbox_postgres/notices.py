@@ -23,11 +23,19 @@ CHANNEL: Final = "agentbox_changes"
 MOST_BYTES: Final = 7000
 """A notice has less than 8000; what does not fit is told as "everything"."""
 
-LOOK_EVERY: Final = 0.4
-"""Seconds between two looks whether the connection still answers, and that it has to answer."""
+LISTENER: Final = "agentbox notices"
+"""What the connection that listens is called in `pg_stat_activity`."""
 
-RETRY_EVERY: Final = 0.2
-"""Seconds between attempts to connect. Nothing is heard meanwhile, so each forgets everything."""
+LOOK_EVERY: Final = 0.4
+"""Seconds between two looks whether the connection still answers, and that it has to answer. One
+that was closed is noticed at once; this is for packets that go nowhere."""
+
+HEAR_WITHIN: Final = 5.0
+"""Seconds that the first notice of its own may take."""
+
+FORGET_EVERY: Final = 0.1
+"""Seconds for which something is remembered as long as nothing is heard, and between attempts to
+connect."""
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True):
@@ -47,7 +55,6 @@ class Notices:
         self._tell = tell
         self._me = os.urandom(9).hex()
         self._own = asyncio.Event()
-        self._listening = False
 
     def announcement(self, changes: Sequence[Change]) -> str:
         """The statement that tells others of `changes` once its transaction is committed."""
@@ -77,7 +84,7 @@ class Notices:
         async with pool.transaction(None) as tx:
             tx.changed(Change("all"))
         try:
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(HEAR_WITHIN):
                 await self._own.wait()
         except TimeoutError:
             raise StorageError(
@@ -89,7 +96,10 @@ class Notices:
         """A connection that listens."""
         with translated():
             connection = await asyncpg.connect(
-                self._dsn, timeout=1.0, target_session_attrs="read-write"
+                self._dsn,
+                timeout=1.0,
+                target_session_attrs="read-write",
+                server_settings={"application_name": LISTENER},
             )
             try:
                 async with asyncio.timeout(1.0):
@@ -100,38 +110,51 @@ class Notices:
         return connection
 
     async def _keep_listening(self, connection: Any) -> None:
-        """Connect anew whenever the connection fails; forget everything as long as it has."""
+        """Connect anew whenever the connection fails; forget everything as long as it has.
+
+        Whatever it fails with: a driver may raise anything about a connection that ends at the
+        wrong moment, and a process that stopped listening would never be told.
+        """
         try:
             while True:
-                await self._listen(connection)
-                self._log_warning("postgres_notices_lost")
+                listening = asyncio.create_task(self._listen(connection))
+                try:
+                    await asyncio.wait({listening})
+                finally:
+                    listening.cancel()
+                    connection.terminate()
+                self._log_lost(listening)
                 connection = await self._reconnected()
         finally:
             connection.terminate()
 
     async def _listen(self, connection: Any) -> None:
-        """Returns when the connection does not answer any more."""
+        """Ends when the connection does not answer any more."""
+        closed = asyncio.Event()
+        connection.add_termination_listener(lambda _: closed.set())
         # What was told before it listened was not heard.
         self._tell((ALL_CHANGED,))
         with contextlib.suppress(*FAILURES):
-            while True:
-                await asyncio.sleep(LOOK_EVERY)
+            while not (closed.is_set() or connection.is_closed()):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await closed.wait()
                 await connection.execute("SELECT 1", timeout=LOOK_EVERY)
-        connection.terminate()
 
     async def _reconnected(self) -> Any:
+        """A new connection, however long it takes; nothing is kept for long until there is one."""
         while True:
-            self._tell((ALL_CHANGED,))
             attempt = asyncio.create_task(self._connected())
             try:
-                while not (await asyncio.wait({attempt}, timeout=RETRY_EVERY))[0]:
+                while not attempt.done():
                     self._tell((ALL_CHANGED,))
-                return attempt.result()
-            except StorageError:
-                await asyncio.sleep(RETRY_EVERY)
+                    await asyncio.wait({attempt}, timeout=FORGET_EVERY)
             finally:
-                if not attempt.done():
-                    attempt.cancel()
+                attempt.cancel()
+            if not attempt.cancelled() and attempt.exception() is None:
+                return attempt.result()
+            self._tell((ALL_CHANGED,))
+            await asyncio.sleep(FORGET_EVERY)
 
     def _on_notice(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         try:
@@ -151,6 +174,9 @@ class Notices:
     def _now(self) -> int:
         return 0 if self._services is None else int(self._services.clock.now().timestamp() * 1e6)
 
-    def _log_warning(self, event: str) -> None:
-        if self._services is not None:
-            self._services.log.warning(event)
+    def _log_lost(self, listening: asyncio.Task[None]) -> None:
+        if self._services is None:
+            return
+        error = None if listening.cancelled() else listening.exception()
+        reason = {} if error is None else {"error": type(error).__name__}
+        self._services.log.warning("postgres_notices_lost", **reason)

@@ -14,21 +14,50 @@ from agentbox.model.jobs import Lease
 from agentbox.plugin.sql import Endings, Row
 from agentbox.plugin.storage import Change
 from agentbox_postgres.connection import FAILURES, PostgresConnection, translate, translated
+from agentbox_postgres.patience import REQUEST, Patience
 from agentbox_postgres.transaction import PostgresTransaction
 
-PATIENCE: Final = 1.5
-"""Seconds that a request's transaction waits for a connection, and each of its statements for its
-answer: whoever asks is told within 2 s that the database does not answer."""
+CLOSE_WITHIN: Final = 2.0
+"""Seconds that transactions which run have to end when the pool is closed, and that a connection
+which is thrown away has to call off what it asked for."""
 
-LONG_PATIENCE: Final = 30.0
-"""The same for jobs and commands, which may have much to do and nobody who waits."""
-
-# A replica whose machine is gone must not keep its locks.
-BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+# Whatever the database's defaults are: who has waited for a lock has to see what was committed
+# meanwhile, and under REPEATABLE READ would see what there was before. Not READ WRITE, though: a
+# server that was made read-only is to say so. A replica whose machine is gone must not keep its
+# locks.
+BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+)
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 Announce = Callable[[Sequence[Change]], str]
 Tell = Callable[[Sequence[Change]], None]
+
+CLOSED_FOR: Final = 0.1
+"""Seconds after a failure to connect in which nobody else tries."""
+
+
+class Door:
+    """Makes connections. After one that failed, the next are refused at once for a moment.
+
+    A server that comes up again is not flooded then by everybody who waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._closed_until = 0.0
+        self._reason = ""
+
+    async def connect(self, *arguments: Any, **options: Any) -> Any:
+        """As `asyncpg.connect`. Raises `StorageError`."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._closed_until:
+            raise StorageError(self._reason)
+        try:
+            return await asyncpg.connect(*arguments, **options)
+        except FAILURES as error:
+            failure = translate(error)
+            self._reason, self._closed_until = str(failure), loop.time() + CLOSED_FOR
+            raise failure from error
 
 
 class Pool:
@@ -36,7 +65,8 @@ class Pool:
 
     `announce` gives the statement that tells other processes of changes, sent with the commit;
     `tell` hears of them after it. With `pooled` there is a pooler between here and the database:
-    then nothing is kept on a connection, and everything runs in a transaction.
+    then nothing is kept on a connection, and everything runs in a transaction. `hurried`: a
+    transaction without a lease has the patience of a request.
     """
 
     def __init__(
@@ -45,21 +75,23 @@ class Pool:
         size: int,
         *,
         pooled: bool,
-        patience: float,
+        hurried: bool,
         announce: Announce,
         tell: Tell,
     ) -> None:
         self._pooled = pooled
-        self._patience = patience
+        self._hurried = hurried
         self._announce = announce
         self._tell = tell
         self._endings = Endings()
         self._pool = asyncpg.create_pool(
             dsn,
-            min_size=1,
+            # None is kept open for its own sake: the pool would log its own attempts to.
+            min_size=0,
             max_size=size,
             reset=_keep_as_it_is,
-            timeout=PATIENCE,
+            timeout=REQUEST,
+            connect=Door().connect,
             statement_cache_size=0 if pooled else 512,
             max_inactive_connection_lifetime=300.0,
             # A standby would take every read and no write.
@@ -67,14 +99,14 @@ class Pool:
         )
 
     async def open(self) -> None:
-        """Connect. Raises `StorageError`."""
+        """Be ready to connect."""
         with translated():
             await self._pool
 
     async def close(self) -> None:
-        """Wait for the transactions that run, up to `PATIENCE`, and close."""
+        """Wait for the transactions that run, up to `CLOSE_WITHIN` seconds, and close."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CLOSE_WITHIN):
                 await self._pool.close()
         except (*FAILURES, asyncio.CancelledError):
             self._pool.terminate()
@@ -82,8 +114,8 @@ class Pool:
     @asynccontextmanager
     async def transaction(self, lease: Lease | None) -> AsyncIterator[PostgresTransaction]:
         """What `Storage.transaction` promises of writing."""
-        patience = self._patience if lease is None else LONG_PATIENCE
-        connection = await self._begin(BEGIN)
+        patience = self._patience() if lease is None else Patience.long()
+        connection = await self._begin(BEGIN, patience)
         db = PostgresConnection(connection, patience)
         tx = PostgresTransaction(db)
         try:
@@ -96,7 +128,8 @@ class Pool:
             raise
         db.close()
         # If this is cancelled, the commit still takes place, and is still told.
-        await asyncio.shield(self._endings.start(self._commit(connection, db, tx.changes)))
+        commit = self._commit(connection, db, tx.changes, patience.to_commit)
+        await asyncio.shield(self._endings.start(commit))
 
     @asynccontextmanager
     async def reading(self, *, single: bool) -> AsyncIterator[PostgresTransaction]:
@@ -108,8 +141,11 @@ class Pool:
     async def connection(self, *, single: bool) -> AsyncIterator[PostgresConnection]:
         """A connection that reads; `single` statements need no transaction around them."""
         single = single and not self._pooled
-        connection = await (self._acquire() if single else self._begin(BEGIN_READING))
-        db = PostgresConnection(connection, self._patience, single=single)
+        patience = self._patience()
+        connection = await (
+            self._acquire(patience) if single else self._begin(BEGIN_READING, patience)
+        )
+        db = PostgresConnection(connection, patience, single=single)
         try:
             yield db
         finally:
@@ -122,60 +158,82 @@ class Pool:
         async with self.connection(single=True) as db:
             return (await db.fetch(sql))[0]
 
-    async def _acquire(self) -> Any:
-        with translated():
+    def _patience(self) -> Patience:
+        return Patience() if self._hurried else Patience.long()
+
+    async def _acquire(self, patience: Patience) -> Any:
+        with translated(), patience.spent(free=0) as seconds:
             try:
-                return await self._pool.acquire(timeout=PATIENCE)
+                return await self._pool.acquire(timeout=seconds)
             except TimeoutError:
                 raise StorageError("no connection to Postgres became free in time") from None
 
-    async def _begin(self, statement: str) -> Any:
-        """A connection with a transaction; both steps together have `PATIENCE`."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + PATIENCE
-        connection = await self._acquire()
+    async def _begin(self, statement: str, patience: Patience) -> Any:
+        """A connection with a transaction."""
+        connection = await self._acquire(patience)
         try:
-            with translated():
-                await connection.execute(statement, timeout=max(0.1, deadline - loop.time()))
+            with translated(), patience.spent() as seconds:
+                await connection.execute(statement, timeout=seconds)
         except BaseException:
             # It may be inside a transaction or not, or not answer at all.
-            await asyncio.shield(self._endings.start(self._throw_away(connection)))
+            self._endings.start(self._throw_away(connection))
             raise
         return connection
 
     async def _commit(
-        self, connection: Any, db: PostgresConnection, changes: Sequence[Change]
+        self, connection: Any, db: PostgresConnection, changes: Sequence[Change], seconds: float
     ) -> None:
         text = f"{self._announce(changes)}; COMMIT" if changes else "COMMIT"
         try:
             # To commit what has failed is to roll back, and Postgres calls that no error.
-            done = await connection.execute(text, timeout=PATIENCE)
-            if done != "COMMIT":
-                raise StorageError("Postgres rolled the transaction back")
-        except (*FAILURES, StorageError) as error:
-            await self._roll_back(connection, db)
-            raise (error if isinstance(error, StorageError) else translate(error)) from error
+            done = await connection.execute(text, timeout=seconds)
+        except FAILURES as error:
+            # Nobody knows whether it took place: who asked is told that it failed, and what
+            # depends on it is read again.
+            self._endings.start(self._throw_away(connection))
+            self._tell(changes)
+            raise translate(error) from error
+        if done != "COMMIT":
+            await self._pool.release(connection)
+            raise StorageError("Postgres rolled the transaction back")
         try:
             self._tell(changes)
         finally:
             await self._pool.release(connection)
 
     async def _roll_back(self, connection: Any, db: PostgresConnection) -> None:
-        if db.broken or connection.is_closed():
-            await self._throw_away(connection)
+        if db.demoted:
+            # So are the others: each would take reads, and fail the next one who writes.
+            await self._pool.expire_connections()
+        if db.broken or _is_gone(connection):
+            self._endings.start(self._throw_away(connection))
             return
         try:
+            # A connection that the database has closed is no longer the pool's, and says nothing.
             if connection.is_in_transaction():
-                await connection.execute("ROLLBACK", timeout=PATIENCE)
+                await connection.execute("ROLLBACK", timeout=db.patience.to_commit)
         except FAILURES:
-            await self._throw_away(connection)
+            self._endings.start(self._throw_away(connection))
         else:
             await self._pool.release(connection)
 
     async def _throw_away(self, connection: Any) -> None:
-        """Close without a word: whoever does not answer would not answer a goodbye either."""
-        connection.terminate()
-        await self._pool.release(connection)
+        """Close. What it asked for is called off first, or Postgres would go on with it, and a
+        statement that waits for a lock would keep a place there for as long as it waits."""
+        try:
+            await connection.close(timeout=CLOSE_WITHIN)
+        except (*FAILURES, asyncio.CancelledError):
+            pass  # it is closed all the same, without a goodbye
+        finally:
+            await self._pool.release(connection)
+
+
+def _is_gone(connection: Any) -> bool:
+    """True of a closed connection. The pool takes one back as soon as it is lost."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 async def _keep_as_it_is(connection: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from agentbox.errors import StorageError
 from agentbox.plugin.migrations import SELECT_APPLIED, Applied, MigrationTarget
@@ -22,7 +23,13 @@ LOCK_KEY: Final = 0x6167656E74626F78  # "agentbox"
 
 TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCK_KEY})"
 # Also on the connection that migrates, should the one with the lock be lost.
-BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK_KEY} + 1)"
+# A table is waited for briefly and tried again: whoever waits for it holds up everybody behind, and
+# requests of the servers that run meanwhile have 1.5 s.
+BEGIN = (
+    "BEGIN; SET LOCAL lock_timeout = '10s';"
+    f" SELECT pg_advisory_xact_lock({LOCK_KEY} + 1);"
+    " SET LOCAL lock_timeout = '500ms'"
+)
 IS_THERE = "SELECT to_regclass('agentbox_migrations') IS NOT NULL"
 
 
@@ -33,15 +40,18 @@ class PostgresTarget(MigrationTarget):
     errors = (psycopg.Error,)
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
         # Whole, so that libpq reads what only libpq knows, such as several hosts.
-        self.url = f"postgresql+psycopg://?conninfo={quote(dsn, safe='')}"
+        self._dsn = _to_primary(dsn)
+        self.url = f"postgresql+psycopg://?conninfo={quote(self._dsn, safe='')}"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """A lock of a session of its own: it goes with the connection."""
         deadline = time.monotonic() + PATIENCE
         with self._connected() as connection:
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding != "UTF8":
+                raise StorageError(f"The database's encoding is {encoding}; UTF8 is needed.")
             while not self._locked(connection):
                 if time.monotonic() > deadline:
                     raise StorageError("Another process migrates this database; try again later.")
@@ -56,9 +66,12 @@ class PostgresTarget(MigrationTarget):
         return tuple(Applied(*row) for row in rows)
 
     def prepare(self, connection: Any) -> None:
-        """Give up where a table stays locked: whoever waits for it holds up everybody behind."""
-        connection.execute("SET lock_timeout = '10s'")
+        """Be silent about what is there already."""
         connection.execute("SET client_min_messages = warning")
+
+    def is_busy(self, error: Exception) -> bool:
+        """A table that was locked for longer than a migration waits."""
+        return isinstance(error, psycopg.errors.LockNotAvailable)
 
     def verify(self, connection: Any) -> None:
         """Postgres has checked every reference by itself."""
@@ -74,6 +87,14 @@ class PostgresTarget(MigrationTarget):
         with _translated():
             row = connection.execute(TRY_LOCK).fetchone()
         return bool(row and row[0])
+
+
+def _to_primary(dsn: str) -> str:
+    """Of several hosts, the one that takes writes."""
+    try:
+        return make_conninfo(dsn, target_session_attrs="read-write")
+    except psycopg.Error:
+        return dsn  # whoever connects is told what is wrong with it
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
 from agentbox.plugin import Services, Storage, Transaction
+from agentbox.plugin.findings import Finding
 from agentbox.plugin.migrations import (
     MigrationFolder,
     SchemaStatus,
@@ -16,10 +17,12 @@ from agentbox.plugin.migrations import (
     read_folders,
     schema_status,
 )
-from agentbox.plugin.storage import Change
+from agentbox.plugin.storage import Change, Tables, WritableTables
 from agentbox_postgres.checks import require_fit, require_sessions
+from agentbox_postgres.copying.tables import reading, writing
+from agentbox_postgres.findings import findings
 from agentbox_postgres.notices import Notices
-from agentbox_postgres.pool import LONG_PATIENCE, PATIENCE, Pool
+from agentbox_postgres.pool import Pool
 from agentbox_postgres.schema import PostgresTarget
 
 NOW = "SELECT clock_timestamp()"
@@ -38,6 +41,10 @@ class PostgresStorage(Storage):
 
     name = "postgres"
     many_processes = True
+    backup_advice = (
+        "Use `pg_dump --format=custom`, restore with `pg_restore`, and keep AGENTBOX_SECRET_KEY "
+        "with it."
+    )
 
     def __init__(
         self,
@@ -62,7 +69,7 @@ class PostgresStorage(Storage):
             self._dsn,
             min(self._pool_size, BRIEF_POOL) if brief else self._pool_size,
             pooled=self._pooled,
-            patience=LONG_PATIENCE if brief else PATIENCE,
+            hurried=not brief,
             announce=notices.announcement,
             tell=self._tell,
         )
@@ -94,6 +101,9 @@ class PostgresStorage(Storage):
         now: datetime = (await self._opened.fetch(NOW))[0]
         return now.astimezone(UTC)
 
+    def examine(self, *, connect: bool) -> Sequence[Finding]:
+        return findings(self._direct_dsn) if connect else ()
+
     def on_change(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)
 
@@ -104,6 +114,12 @@ class PostgresStorage(Storage):
         self, folders: Sequence[MigrationFolder], *, down_to: str | None = None
     ) -> Sequence[str]:
         return migrate(PostgresTarget(self._direct_dsn), folders, down_to=down_to)
+
+    def tables(self) -> AbstractAsyncContextManager[Tables]:
+        return reading(self._direct_dsn)
+
+    def writable_tables(self) -> AbstractAsyncContextManager[WritableTables]:
+        return writing(self._direct_dsn)
 
     @property
     def _opened(self) -> Pool:

@@ -6,8 +6,14 @@ from collections.abc import Sequence
 
 from agentbox.errors import StorageError
 from agentbox.model.audit import AuditRow
-from agentbox.plugin.sql import Connection, SqlTransaction
+from agentbox.plugin.sql import SqlTransaction
 from agentbox.plugin.sql.audit import COLUMNS, SqlAuditStore
+from agentbox_postgres.connection import PostgresConnection
+from agentbox_postgres.uses import (
+    PostgresApiKeyStore,
+    PostgresApiKeyUsageStore,
+    PostgresSessionStore,
+)
 
 NUMBERS = "hashtextextended('agentbox audit numbers', 0)"
 
@@ -51,6 +57,9 @@ class PostgresAuditStore(SqlAuditStore):
 class PostgresTransaction(SqlTransaction):
     """All stores over one connection."""
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: PostgresConnection) -> None:
         super().__init__(db)
+        self.sessions = PostgresSessionStore(db)
+        self.api_keys = PostgresApiKeyStore(db)
+        self.api_key_usage = PostgresApiKeyUsageStore(db)
         self.audit = PostgresAuditStore(db)

@@ -71,7 +71,7 @@ class RawReader(sqlite3.Connection):
 
 async def open_writer(path: Path) -> aiosqlite.Connection:
     """A connection that may write; one a process."""
-    raw = partial(sqlite3.connect, _uri(path, "rw"), timeout=STEP, **_SETTINGS)
+    raw = partial(sqlite3.connect, uri(path, "rw"), timeout=STEP, **_SETTINGS)
     return await _opened(raw, WRITER_PRAGMAS)
 
 
@@ -80,7 +80,7 @@ async def open_reader(path: Path) -> tuple[aiosqlite.Connection, RawReader]:
     raws: list[RawReader] = []
 
     def connect() -> RawReader:
-        raws.append(sqlite3.connect(_uri(path, "ro"), timeout=5.0, factory=RawReader, **_SETTINGS))
+        raws.append(sqlite3.connect(uri(path, "ro"), timeout=5.0, factory=RawReader, **_SETTINGS))
         return raws[0]
 
     connection = await _opened(connect, READER_PRAGMAS)
@@ -94,7 +94,8 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def _uri(path: Path, mode: str) -> str:
+def uri(path: Path, mode: str) -> str:
+    """What `sqlite3.connect(…, uri=True)` takes; `mode` is `ro` or `rw`, neither makes a file."""
     return f"file:{quote(os.fsencode(path))}?mode={mode}"
 
 

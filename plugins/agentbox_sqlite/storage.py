@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
@@ -36,13 +38,15 @@ from agentbox.plugin.migrations import (
     schema_status,
 )
 from agentbox.plugin.services import Logger
-from agentbox.plugin.storage import Change
+from agentbox.plugin.storage import Change, Tables, WritableTables
+from agentbox_sqlite.backup import restore_backup, write_backup
 from agentbox_sqlite.connection import require_version
 from agentbox_sqlite.faults import faults
 from agentbox_sqlite.files import FileLock, make_private, require_folder
 from agentbox_sqlite.findings import findings
 from agentbox_sqlite.pool import Readers, Writer
 from agentbox_sqlite.schema import SqliteTarget
+from agentbox_sqlite.tables import reading, writing
 from agentbox_sqlite.upkeep import Upkeep
 
 READERS = 2
@@ -99,8 +103,27 @@ class SqliteStorage(Storage):
         require_folder(self.path)
         return await asyncio.to_thread(faults, self.path)
 
-    def examine(self) -> Sequence[Finding]:
+    def examine(self, *, connect: bool) -> Sequence[Finding]:
         return findings(self.path)
+
+    def backup(self, destination: Path, *, replace: bool = False) -> None:
+        write_backup(self.path, destination, replace=replace)
+
+    def restore(
+        self,
+        source: Path,
+        folders: Sequence[MigrationFolder],
+        *,
+        at: datetime,
+        accept: Callable[[str | None], None],
+    ) -> Path | None:
+        return restore_backup(self.path, source, folders, at=at, accept=accept)
+
+    def tables(self) -> AbstractAsyncContextManager[Tables]:
+        return reading(self.path)
+
+    def writable_tables(self) -> AbstractAsyncContextManager[WritableTables]:
+        return writing(self.path)
 
     def on_change(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)
@@ -141,6 +164,7 @@ class SqliteStorage(Storage):
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[Writer, Readers]]:
+        found = self.path.stat()
         writer = await Writer.open(self.path, self._tell)
         try:
             readers = await Readers.open(self.path, READERS)
@@ -149,6 +173,9 @@ class SqliteStorage(Storage):
             raise
         self._writer, self._readers = writer, readers
         try:
+            if not os.path.samestat(found, self.path.stat()):
+                # What was opened has another name by now, and its WAL would be the new file's.
+                raise StorageError(f"{self.path} was replaced meanwhile; start again.")
             yield writer, readers
         finally:
             await asyncio.shield(asyncio.create_task(self._disconnect(writer, readers)))
@@ -191,10 +218,19 @@ def _create(services: Services) -> SqliteStorage:
     return SqliteStorage(services.options.path, services.log)
 
 
+def _from_dsn(dsn: str) -> SqliteOptions:
+    """`sqlite:relative/path.db` or `sqlite:///absolute/path.db`, with %xx for what needs it."""
+    parts = urlsplit(dsn)
+    if parts.netloc or parts.query or parts.fragment or not parts.path:
+        raise ValueError("write sqlite:///absolute/path.db or sqlite:relative/path.db")
+    return SqliteOptions(path=Path(unquote(parts.path)))
+
+
 SQLITE_TYPE = StorageType(
     name="sqlite",
     create=_create,
     options=SqliteOptions,
     schemes=("sqlite",),
     description="an embedded SQLite database in one file",
+    from_dsn=_from_dsn,
 )

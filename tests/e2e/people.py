@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from tests.backend import database_in
 from tests.live import USER_PASSWORD, Caller, Live, live_server
 
 ResultT = TypeVar("ResultT")
@@ -36,7 +36,7 @@ class Template(NamedTuple):
 
     def copy_to(self, folder: Path) -> None:
         """The database and its key, as if the server had run there."""
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        database_in(self.folder).copy_to(folder)
 
 
 class Person:
@@ -99,12 +99,17 @@ def build_template(folder: Path) -> Template:
 
 async def _fill(folder: Path) -> Template:
     async with live_server(folder, environ=LASTING) as live:
-        first = await live.admin()
-        seeds = {"first": Seed((await first.get("/auth/me")).body, _token(first))}
-        for role in ROLES:
-            for name in (role, f"other_{role}"):
-                seeds[name] = await _seed(live, first, name, role)
-    return Template(folder, seeds)
+        return Template(folder, await seeds_on(live))
+
+
+async def seeds_on(live: Live) -> Mapping[str, Seed]:
+    """Two people of every role, and the super_admin of the first start, made on a new server."""
+    first = await live.admin()
+    seeds = {"first": Seed((await first.get("/auth/me")).body, _token(first))}
+    for role in ROLES:
+        for name in (role, f"other_{role}"):
+            seeds[name] = await _seed(live, first, name, role)
+    return seeds
 
 
 async def _seed(live: Live, first: Caller, name: str, role: str) -> Seed:

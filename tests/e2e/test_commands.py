@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.backend import database_in
 from tests.e2e.test_process import API, call, given, sign_in
 from tests.process import STRONG_PASSWORD, ServerProcess, agentbox, environment, serving
 
@@ -26,6 +27,14 @@ NOTICED_WITHIN = 1.0
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
     with serving(tmp_path, env=given()) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where somebody has started once; refusals leave it as it is."""
+    folder = tmp_path_factory.mktemp("refusing")
+    run(folder, "user", "list")
+    return folder
 
 
 def run(folder: Path, *arguments: str, stdin: str = "") -> str:
@@ -136,9 +145,9 @@ def test_commands_work_without_a_server(tmp_path: Path) -> None:
     ],
 )
 def test_a_refusal_is_one_plain_sentence(
-    tmp_path: Path, arguments: tuple[str, ...], stdin: str, status: int, said: str
+    refusing: Path, arguments: tuple[str, ...], stdin: str, status: int, said: str
 ) -> None:
-    result = agentbox(tmp_path, *arguments, stdin=stdin, env=given())
+    result = agentbox(refusing, *arguments, stdin=stdin, env=given())
     assert result.returncode == status, result.stderr
     assert said in result.stderr
     assert "Traceback" not in result.stderr
@@ -190,7 +199,7 @@ def test_a_terminal_is_shown_the_first_password_once_and_no_file_is_made(tmp_pat
         while b"listening" not in seen:
             seen += os.read(ours, 1024)
         assert b"Sign in as admin with this password" in seen
-        assert not (tmp_path / "agentbox.db.initial-password").exists()
+        assert not database_in(tmp_path).initial_password.exists()
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(30)
@@ -198,8 +207,8 @@ def test_a_terminal_is_shown_the_first_password_once_and_no_file_is_made(tmp_pat
 
 
 @pytest.mark.parametrize("group", ["", "user", "key", "migrate", "config", "secret", "serve"])
-def test_help_reads_well(tmp_path: Path, group: str) -> None:
-    text = run(tmp_path, *group.split(), "--help")
+def test_help_reads_well(refusing: Path, group: str) -> None:
+    text = run(refusing, *group.split(), "--help")
     assert text.startswith("Usage: agentbox")
     commands = text.partition("Commands:")[2].strip().splitlines()
     assert all(len(line.split(maxsplit=1)) == 2 for line in commands), text
@@ -215,6 +224,7 @@ def test_names_are_shown_as_they_are_and_never_read_as_markup(
         assert name in run(tmp_path, "key", "list").replace("\n", "")
 
 
+@pytest.mark.sqlite_alone("the key file beside the database")
 def test_a_database_made_by_migrate_has_its_root_secret_first(tmp_path: Path) -> None:
     run(tmp_path, "migrate", "up")
     assert (tmp_path / "agentbox.db.key").exists()
@@ -242,7 +252,7 @@ def test_a_strong_first_password_of_the_environment_needs_no_change(
 
 
 @pytest.mark.parametrize("name", ["", "x" * 129, "a\x1b[31mb", "a\nb"])
-def test_a_key_s_name_is_judged_on_the_command_line_too(tmp_path: Path, name: str) -> None:
-    result = agentbox(tmp_path, "key", "create", "admin", "--name", name, env=given())
+def test_a_key_s_name_is_judged_on_the_command_line_too(refusing: Path, name: str) -> None:
+    result = agentbox(refusing, "key", "create", "admin", "--name", name, env=given())
     assert result.returncode == 1
     assert "name must be 1 to 128 characters" in result.stderr

@@ -21,6 +21,14 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where somebody has started once; refusals leave it as it is."""
+    folder = tmp_path_factory.mktemp("refusing")
+    run(folder, "user", "list")
+    return folder
+
+
 def made(folder: Path, *options: str) -> dict[str, Any]:
     """A key of bob's: its text under `key`, its record under `api_key`."""
     return dict(json.loads(run(folder, "key", "create", "bob", "--json", *options)))
@@ -144,9 +152,9 @@ def test_an_environment_that_is_not_there_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_refusal_is_one_plain_sentence(
-    tmp_path: Path, arguments: tuple[str, ...], status: int, said: str
+    refusing: Path, arguments: tuple[str, ...], status: int, said: str
 ) -> None:
-    result = agentbox(tmp_path, "key", *arguments, env=given())
+    result = agentbox(refusing, "key", *arguments, env=given())
 
     assert result.returncode == status, result.stderr
     assert said in result.stderr
@@ -154,9 +162,9 @@ def test_a_refusal_is_one_plain_sentence(
 
 
 @pytest.mark.parametrize("command", ["create", "show", "rotate", "usage", "revoke", "list"])
-def test_no_command_takes_a_key(tmp_path: Path, command: str) -> None:
+def test_no_command_takes_a_key(refusing: Path, command: str) -> None:
     # AK-07: arguments are seen by every process of the machine
-    text = run(tmp_path, "key", command, "--help")
+    text = run(refusing, "key", command, "--help")
 
     assert text.startswith(f"Usage: agentbox key {command}")
     assert not {"--key", "--secret", "--token"} & set(text.split())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.backend import database_in
 from tests.process import STRONG_PASSWORD, environment, serving
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def test_the_first_five_minutes_go_as_written(tmp_path: Path) -> None:
     parts = blocks("README.md", "first five minutes")
     assert len(parts) == 4
     with serving(tmp_path) as server:
-        password = (tmp_path / "agentbox.db.initial-password").read_text()
+        password = database_in(tmp_path).initial_password.read_text()
         told = run(tmp_path, server.url, parts, stdin=password)
 
     answers = [json.loads(line) for line in re.findall(r"\{.*?\}(?=\{|\n|$)", told)[:1]]

@@ -7,18 +7,17 @@ import os
 import random
 import signal
 import socket
-import sqlite3
 import stat
 import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.backend import Database, database_in
 from tests.process import STRONG_PASSWORD, ServerProcess, agentbox, environment, serving
 from tests.scale import scaled
 
@@ -67,7 +66,7 @@ def test_the_first_start_makes_one_admin_whose_password_is_in_a_private_file(
     tmp_path: Path,
 ) -> None:
     # OP-01: random, shown once, not in the log, changed at the first sign-in.
-    file = tmp_path / "agentbox.db.initial-password"
+    file = database_in(tmp_path).initial_password
     with serving(tmp_path) as server:
         password = file.read_text().strip()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -94,7 +93,7 @@ def test_a_second_start_prints_no_password_and_keeps_everything(tmp_path: Path) 
         assert status == 201
         assert server.stop(signal.SIGINT) == 0
     with serving(tmp_path, env=environment()) as server:
-        assert not (tmp_path / "agentbox.db.initial-password").exists()
+        assert not database_in(tmp_path).initial_password.exists()
         assert call(f"{server.url}{API}/auth/me", **bearer)[0] == 200
         assert call(f"{server.url}{API}/auth/me", **{"X-API-Key": made["key"]})[0] == 200
 
@@ -194,7 +193,7 @@ def test_two_first_starts_at_once_make_one_admin(tmp_path: Path) -> None:
             server.wait_until_listening()
         listed = json.loads(agentbox(tmp_path, "user", "list", "--json").stdout)
         assert [user["username"] for user in listed["users"]] == ["admin"]
-        password = (tmp_path / "agentbox.db.initial-password").read_text().strip()
+        password = database_in(tmp_path).initial_password.read_text().strip()
         bearer = sign_in(servers[0].url, password)
         assert call(f"{servers[1].url}{API}/auth/me", **bearer)[0] == 200
     finally:
@@ -212,7 +211,7 @@ def test_kill_9_during_the_first_start_leaves_a_start_that_works(tmp_path: Path)
         time.sleep(moments.uniform(0.2, 1.2))  # the moment is the point
         killed.stop(signal.SIGKILL)
         with serving(folder) as server:
-            password = (folder / "agentbox.db.initial-password").read_text().strip()
+            password = database_in(folder).initial_password.read_text().strip()
             sign_in(server.url, password)
 
 
@@ -240,8 +239,8 @@ def test_kill_9_under_writes_loses_nothing_that_was_answered(tmp_path: Path) -> 
         status, body = call(f"{server.url}{API}/users?limit=1", **bearer)
         assert status == 200
         assert body["total"] > len(answered)  # the admin, and what was not answered any more
-    assert set(answered) <= _usernames(tmp_path / "agentbox.db")
-    _assert_whole(tmp_path / "agentbox.db")
+    assert set(answered) <= _usernames(database_in(tmp_path))
+    _assert_whole(database_in(tmp_path))
 
 
 def _write_users(
@@ -257,18 +256,17 @@ def _write_users(
             answered.append(name)
 
 
-def _usernames(database: Path) -> set[str]:
+def _usernames(database: Database) -> set[str]:
     """All of them; a page of the list has a thousand at most."""
-    with closing(sqlite3.connect(database)) as connection:
-        return {name for (name,) in connection.execute("SELECT username FROM users")}
+    return {name for (name,) in database.run("SELECT username FROM users")}
 
 
-def _assert_whole(database: Path) -> None:
-    with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        # ST-02: a change and its audit row are there together.
-        users, rows = connection.execute(
-            "SELECT (SELECT count(*) FROM users),"
-            " (SELECT count(*) FROM audit WHERE event = 'user.create')"
-        ).fetchone()
-        assert users == rows
+def _assert_whole(database: Database) -> None:
+    if database.name == "sqlite":
+        assert database.run("PRAGMA integrity_check") == [("ok",)]
+    # ST-02: a change and its audit row are there together.
+    ((users, rows),) = database.run(
+        "SELECT (SELECT count(*) FROM users),"
+        " (SELECT count(*) FROM audit WHERE event = 'user.create')"
+    )
+    assert users == rows

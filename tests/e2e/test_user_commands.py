@@ -30,6 +30,14 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where somebody has started once; refusals leave it as it is."""
+    folder = tmp_path_factory.mktemp("refusing")
+    run(folder, "user", "list")
+    return folder
+
+
 def login(url: str, name: str, password: str) -> tuple[int, Any]:
     return call(f"{url}{API}/auth/login", "POST", {"username": name, "password": password})
 
@@ -145,15 +153,15 @@ COMMANDS = ("reset", "unlock", "suspend", "sessions", "end-sessions")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_nobody_there_is_one_plain_sentence(tmp_path: Path, command: str) -> None:
-    result = agentbox(tmp_path, "user", command, "nobody", env=given())
+def test_nobody_there_is_one_plain_sentence(refusing: Path, command: str) -> None:
+    result = agentbox(refusing, "user", command, "nobody", env=given())
     assert (result.returncode, result.stdout) == (1, "")
     assert "There is no such user." in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_the_last_super_admin_is_not_suspended(tmp_path: Path) -> None:
+def test_the_last_super_admin_is_not_suspended(refusing: Path) -> None:
     # AZ-05
-    result = agentbox(tmp_path, "user", "suspend", "admin", env=given())
+    result = agentbox(refusing, "user", "suspend", "admin", env=given())
     assert result.returncode == 1
     assert "The last super_admin must stay." in result.stderr

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agentbox.core.recognition.subjects import Subjects
 from agentbox.core.start.root_secret import RootSecret
+from agentbox.model.api_keys import IssuedKey
 from agentbox.model.formats.api_key import KeyFormat
 from agentbox.plugin import Change, Options, Transaction
 
@@ -65,9 +67,11 @@ class CountedStorage:
         self.asked: list[str] = []
 
     @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[CountedTransaction]:
+    async def transaction(
+        self, *, read_only: bool = False, single: bool = False
+    ) -> AsyncIterator[CountedTransaction]:
         self.transactions += 1
-        async with self._storage.transaction(read_only=read_only) as tx:
+        async with self._storage.transaction(read_only=read_only, single=single) as tx:
             yield CountedTransaction(tx, self.asked)
 
     def on_change(self, listener: Callable[[Change], None]) -> None:
@@ -87,6 +91,10 @@ class StandInServices:
         self.public_url = "https://auth.example"
         self.api_key_format = KeyFormat("ak_live_", ["ak_old_"])
         self.counted: Counter[str] = Counter()
+        self._subjects = Subjects(self.storage, self.clock)
+
+    async def issued_key(self, key_id: str) -> IssuedKey | None:
+        return await self._subjects.issued_key(key_id)
 
     def count(self, counter: str, amount: int = 1) -> None:
         self.counted[counter] += amount

@@ -58,7 +58,7 @@ class WriterProcess:
     """A server-like process that writes, and says so after each commit."""
 
     def __init__(
-        self, database: Path, name: str, script: Sequence[str] = (str(HERE / "writing.py"),)
+        self, database: Path | str, name: str, script: Sequence[str] = (str(HERE / "writing.py"),)
     ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, *script, str(database), name],

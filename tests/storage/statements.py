@@ -161,6 +161,8 @@ async def composed_lookups() -> list[str]:
     for ids in ((), ("a",), ("a", "b")):
         await SqlEnvironmentStore(db).granted(ids, "v")
         await SqlEnvironmentStore(db).standings(ids, "v")
+        await SqlApiKeyStore(db).issued(ids)
+        await SqlSessionStore(db).with_users(ids)
     return sorted(set(db.statements))
 
 

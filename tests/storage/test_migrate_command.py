@@ -109,6 +109,17 @@ def test_a_table_of_80_columns_breaks_no_word(loaded: Loaded) -> None:
     assert all(word in output for word in (FIRST, "later-0001-table", "Meaning", "pending"))
 
 
+# ST-06: before anything is changed
+def test_status_says_which_pending_migrations_older_versions_can_live_with(loaded: Loaded) -> None:
+    loaded.width = 160
+    lines = run(loaded, "status").output.splitlines()
+    told = [line for line in lines if "older versions may run" in line]
+
+    assert told
+    assert all("-additive" in line for line in told)
+    assert len(told) < sum("agentbox-sqlite-" in line for line in lines)
+
+
 def test_status_is_a_table_for_people(loaded: Loaded) -> None:
     SqliteStorage(loaded.storage.path).migrate(own_folders())
 
@@ -131,6 +142,7 @@ def test_status_is_json_for_scripts(loaded: Loaded) -> None:
         "drifted": [],
         "out_of_order": [],
         "orphaned": [],
+        "newer": [],
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import SqliteStorage
 from tests.storage.plans import plan, scans, slow
-from tests.storage.statements import composed_counts, composed_lists, constants
+from tests.storage.statements import composed_counts, composed_lists, composed_lookups, constants
 
 WHOLE = {
     "records.SELECT_KEYS",  # a handful of rows, all of them wanted
@@ -25,6 +25,8 @@ WHOLE = {
     "grants.LIST",
     "grants.COUNT",
     "api_keys.LIST",
+    "api_keys.ISSUED",
+    "sessions.WITH_USERS",
     "api_keys.COUNT",
 }
 
@@ -51,6 +53,17 @@ async def test_every_list_is_walked_in_the_order_of_an_index(
     bad = {sql: steps for sql in lists if slow(sql, steps := plan(connection, sql))}
 
     assert len(lists) > 50
+    assert bad == {}
+
+
+async def test_every_look_up_of_ids_finds_its_rows_by_an_index(
+    connection: sqlite3.Connection,
+) -> None:
+    lookups = await composed_lookups()
+
+    bad = {sql: steps for sql in lookups if any(map(scans, steps := plan(connection, sql)))}
+
+    assert len(lookups) > 5
     assert bad == {}
 
 

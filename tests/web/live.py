@@ -11,7 +11,8 @@ from typing import Any
 
 from agentbox.core.logs import LogHandle
 from agentbox.plugin.routes import Route
-from agentbox.web.server import Address, Server
+from agentbox.web.address import Address
+from agentbox.web.server import Server
 from tests.web.stub import Handlers, StubRuntime
 
 PATIENCE = 20.0

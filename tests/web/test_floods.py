@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agentbox.web.server import Address
+from agentbox.web.address import Address
 from tests.web.live import PATIENCE, RawAnswer, serving, split
 
 LONGEST_TURN = 0.05

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
 
 from agentbox.model.access.route import PUBLIC
 from agentbox.plugin.routes import RouteRequest, RouteResponse
-from agentbox.web.server import Address, Server
+from agentbox.web.address import Address
+from agentbox.web.server import Server
 from tests.web.live import read_answer, serving
 from tests.web.stub import Handlers, StubRuntime, row
 
@@ -127,3 +129,44 @@ async def test_a_stop_closes_idle_connections_at_once() -> None:
             await live.server.stop()
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_who_connected_before_the_stop_is_answered() -> None:
+    # OP-04: the system has accepted it, the server has not; its request must not be reset.
+    async with serving() as live:
+        with socket.create_connection(live.address) as waiting:
+            waiting.sendall(GET)
+            async with asyncio.timeout(10):
+                await live.server.stop()
+            answer = await asyncio.to_thread(_received, waiting)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+async def test_who_has_connected_may_still_ask_while_the_server_stops() -> None:  # OP-04
+    async with serving() as live:
+        with socket.create_connection(live.address) as quiet:
+            stopping = asyncio.create_task(live.server.stop())
+            async with asyncio.timeout(10):
+                while await can_connect(live.address):
+                    await asyncio.sleep(0.01)
+            quiet.sendall(GET)
+            await stopping
+            answer = await asyncio.to_thread(_received, quiet)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_connection_that_asks_nothing_holds_up_no_stop() -> None:
+    async with serving() as live:
+        with socket.create_connection(live.address) as quiet:
+            async with asyncio.timeout(10):
+                await live.server.stop()
+            assert await asyncio.to_thread(_received, quiet) == b""
+
+
+def _received(connection: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    connection.settimeout(10)
+    return b"".join(iter(lambda: connection.recv(65536), b""))

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from agentbox.cli.invocation import Invocation
 from agentbox.core.diagnosis.doctor import examine
+from agentbox.core.start.workers import require_room
 from agentbox.errors import ConfigurationError, StartError
 from agentbox.plugin.findings import Finding
 
@@ -41,6 +42,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
 def _findings(invocation: Invocation) -> Sequence[Finding]:
     try:
         assembly, storage = invocation.assembly, invocation.storage
+        require_room(assembly.settings.server.workers, storage)
     except ConfigurationError as error:
         return [_unusable(fault) for fault in error.faults]
     except StartError as error:

@@ -35,6 +35,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "that was restored: its `generation`, and the `current` one. The session ended.",
     "signing_key.rotate": "A new key signs access tokens; `replaced` others. With `compromised` "
     "those are good for nothing from then on.",
+    "storage.restore": "The database was put back to what the file `backup` held: what was done "
+    "between the row before this one and this one is not in it.",
     "throttle.refuse": "A request came too soon (429): `route`, `reason`.",
     "user.create": "A user was made; by `system` on the first start.",
     "user.delete": "A user was deleted, with keys, sessions and permissions.",

@@ -7,6 +7,7 @@ most what one second has noted.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 
 from agentbox.core.background.events import EventQueue
 from agentbox.core.counters import Counters
+from agentbox.errors import Conflict
 from agentbox.model.audit import DENIED, AuditEvent
 from agentbox.model.ids import new_id
 from agentbox.model.principal import Origin
@@ -148,6 +150,7 @@ class Refusals:
         self._events = events
         self._waiting: dict[_Key, _Noted] = {}
         self._held: dict[_Key, _Held] = {}
+        self._unsure: list[AuditEvent] = []
         self._one_at_a_time = asyncio.Lock()
 
     def login(self, origin: Origin, reason: str, user_id: str | None = None) -> None:
@@ -223,16 +226,23 @@ class Refusals:
         written = 0
         async with self._one_at_a_time:
             self._release(all_of_it)
-            while self._waiting:
-                batch = dict(islice(self._waiting.items(), BATCH))
-                rows = [_counted(noted) for noted in batch.values()]
-                async with self._storage.transaction() as tx:
-                    for row in rows:
-                        await tx.audit.add(row)
-                self._forget(batch)
+            while self._unsure or self._waiting:
+                # As it is now, it is tried until it is there: if the answer to a commit is lost,
+                # nobody knows whether it took place, and only the same rows again can tell.
+                rows = self._unsure = self._unsure or self._next_batch()
+                with contextlib.suppress(Conflict):  # then it did
+                    async with self._storage.transaction() as tx:
+                        for row in rows:
+                            await tx.audit.add(row)
+                self._unsure = []
                 self._tell(rows)
                 written += len(rows)
         return written
+
+    def _next_batch(self) -> list[AuditEvent]:
+        """What comes from now on will be in rows of its own."""
+        keys = list(islice(self._waiting, BATCH))
+        return [_counted(self._waiting.pop(key)) for key in keys]
 
     def _release(self, all_of_it: bool) -> None:
         """Put what has been held for ten minutes among what is written, if there was any more."""
@@ -244,14 +254,6 @@ class Refusals:
                 again = replace(held.event, id=new_id(), time=self._clock.now())
                 noted = self._waiting.get(key, _Noted(again, 0))
                 self._waiting[key] = noted._replace(times=noted.times + held.more)
-
-    def _forget(self, batch: Mapping[_Key, _Noted]) -> None:
-        """What came meanwhile stays for the next time, as a row of its own."""
-        for key, noted in batch.items():
-            now = self._waiting.pop(key)
-            if now.times > noted.times:
-                again = replace(now.event, id=new_id(), time=self._clock.now())
-                self._waiting[key] = _Noted(again, now.times - noted.times)
 
     def _tell(self, rows: Iterable[AuditEvent]) -> None:
         for row in rows:

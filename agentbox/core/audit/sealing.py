@@ -38,9 +38,10 @@ class SealAudit(OnDemand):
         self._told: str | None = None
 
     async def wanted(self, tx: Transaction) -> bool:
-        """Whether there are rows after the last seal."""
+        """Whether there are rows after the last seal; whether they can be sealed yet, who seals
+        them asks, since that may hold up those who write."""
         head = await tx.audit.point("head")
-        return bool(await tx.audit.unsealed(head.seq if head else 0, 1))
+        return bool(await tx.audit.rows(head.seq if head else 0, 1))
 
     async def run(self, run: JobRun) -> None:
         """At most `BATCHES` transactions of at most `BATCH` rows.

@@ -22,8 +22,12 @@ from agentbox.plugin.storage import Storage, Transaction
 POLL = 1.0
 """Seconds between looks for jobs that are due."""
 
-GRACE = timedelta(seconds=15)
-"""How much longer than its time-out a job's lease lasts."""
+LEASE = timedelta(seconds=10)
+"""How long a claim holds unless it is renewed: so soon after its death another process may have a
+job, whatever the job's time-out. With a poll and a claim that is within 15 s."""
+
+RENEW_EVERY = 3.0
+"""Seconds between renewals of a lease, as long as the job runs: two may fail."""
 
 _log = structlog.get_logger("agentbox.jobs")
 
@@ -43,12 +47,21 @@ class ClaimedRun:
     """One run of a job (`agentbox.plugin.JobRun`)."""
 
     def __init__(
-        self, job: Job, storage: Storage, clock: Clock, lease: Lease, due: datetime
+        self,
+        job: Job,
+        storage: Storage,
+        clock: Clock,
+        lease: Lease,
+        due: datetime,
+        *,
+        holds_for: timedelta = LEASE,
     ) -> None:
         self._job = job
         self._storage = storage
         self._clock = clock
         self._over = False
+        self.lost = False
+        self._holds_for = holds_for
         self.lease = lease
         self.due = due
 
@@ -64,6 +77,18 @@ class ClaimedRun:
         if last:
             return self._last()
         return self._storage.transaction(lease=self.lease)
+
+    async def renew(self) -> bool:
+        """Hold the job for as long again; False if there is nothing to hold any more.
+
+        `lost` says then whether another process has claimed it meanwhile.
+        """
+        async with self._storage.transaction() as tx:
+            if await tx.jobs.renew(self.lease, self._clock.now() + self._holds_for):
+                return True
+            row = await tx.jobs.get(self.lease.name)
+        self.lost = row is None or row.fence != self.lease.fence
+        return False
 
     async def give_back(self, following: datetime) -> None:
         """Give the lease back, unless the job's last transaction has done so.
@@ -88,7 +113,8 @@ class Scheduler:
     """Claims due jobs and runs them side by side, never the same one twice at a time.
 
     A job that raises, or runs past its time-out, is logged and counted; its next run comes at its
-    time. If the process dies, the lease runs out and another process takes the job.
+    time. The lease is short and renewed while the job runs: if the process dies, it runs out and
+    another process takes the job, and a run that has lost its job is cancelled.
     """
 
     def __init__(
@@ -99,12 +125,16 @@ class Scheduler:
         counters: Counters,
         *,
         poll: float = POLL,
+        lease: timedelta = LEASE,
+        renew_every: float = RENEW_EVERY,
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
         self._storage = storage
         self._clock = clock
         self._counters = counters
         self._poll = poll
+        self._lease = lease
+        self._renew_every = renew_every
         self._running: dict[str, asyncio.Task[None]] = {}
         self._loop_task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -139,8 +169,13 @@ class Scheduler:
         async with self._storage.transaction(read_only=True) as tx:
             due = [(job, state) for job in idle if (state := await _due(job, tx, now))]
         for job, state in due:
-            if not self._stopping.is_set():
+            if self._stopping.is_set():
+                return
+            try:
                 await self._claim(job, state)
+            except StorageError as error:
+                # Whoever had it may have died in the middle of a transaction that still holds it.
+                _log.warning("job_not_claimed", job=job.name, error=str(error))
 
     async def _look_forever(self) -> None:
         while not self._stopping.is_set():
@@ -157,16 +192,20 @@ class Scheduler:
     async def _claim(self, job: Job, state: JobState) -> None:
         now = self._clock.now()
         async with self._storage.transaction() as tx:
-            lease = await tx.jobs.claim(job.name, now, now + job.timeout + GRACE)
+            lease = await tx.jobs.claim(job.name, now, now + self._lease)
         if lease is None:
             return
-        run = ClaimedRun(job, self._storage, self._clock, lease, state.next_due)
+        run = ClaimedRun(
+            job, self._storage, self._clock, lease, state.next_due, holds_for=self._lease
+        )
         task = asyncio.create_task(self._run(job, run), name=f"agentbox-job-{job.name}")
         self._running[job.name] = task
         task.add_done_callback(lambda _: self._running.pop(job.name, None))
 
     async def _run(self, job: Job, run: ClaimedRun) -> None:
         outcome = "ok"
+        task = asyncio.current_task()
+        keeper = asyncio.create_task(self._keep(run, task), name=f"agentbox-lease-{job.name}")
         try:
             async with asyncio.timeout(job.timeout.total_seconds()):
                 await job.run(run)
@@ -175,12 +214,29 @@ class Scheduler:
             _log.error("job_timed_out", job=job.name, seconds=job.timeout.total_seconds())
         except BaseException as error:  # noqa: BLE001  a job may raise anything; it must not end the process
             if is_own_cancellation(error):
-                outcome = "cancelled"
+                outcome = "lost" if run.lost else "cancelled"
             else:
                 outcome = "failed"
                 _log.error("job_failed", job=job.name, error=type(error).__name__, exc_info=error)
+        finally:
+            keeper.cancel()
         self._counters.add(f"jobs.{job.name}.{outcome}")
+        if outcome == "lost":
+            _log.warning("job_lost", job=job.name)
+            return  # there is nothing to give back
         await self._finish(run, self._clock.now() if outcome == "cancelled" else run.following)
+
+    async def _keep(self, run: ClaimedRun, task: asyncio.Task[None] | None) -> None:
+        """Renew the lease until it is given back; cancel the run if another process has the job."""
+        while True:
+            await asyncio.sleep(self._renew_every)
+            try:
+                if not await run.renew():
+                    break
+            except StorageError as error:
+                _log.warning("job_not_renewed", job=run.lease.name, error=str(error))
+        if run.lost and task is not None:
+            task.cancel()
 
     async def _finish(self, run: ClaimedRun, following: datetime) -> None:
         try:

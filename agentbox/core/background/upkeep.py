@@ -19,12 +19,13 @@ _log = structlog.get_logger("agentbox.upkeep")
 class PurgeExpired(Job):
     """Deletes what is over, a day later for those who look: sessions, unfinished logins and
     password resets that expired; how often API keys were used, after 90 days; guesses at passwords
-    that count no more."""
+    and uses of limited API keys that count no more."""
 
     name = "purge-expired"
     interval = timedelta(hours=1)
     kept_for = timedelta(days=1)
     usage_kept_for = timedelta(days=90)
+    rates_kept_for = timedelta(days=2)  # no rate has a period of more than one
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -38,14 +39,16 @@ class PurgeExpired(Job):
             flows = await tx.login_flows.purge(before)
             resets = await tx.password_resets.purge(before)
             hours = await tx.api_key_usage.purge(now - self.usage_kept_for)
+            rates = await tx.api_key_rates.purge(now - self.rates_kept_for)
             guesses = await tx.throttles.purge(now, now - BLOCKS_REMEMBERED, now - KNOWN_FOR)
-        if sessions or flows or resets or hours or guesses:
+        if sessions or flows or resets or hours or rates or guesses:
             _log.info(
                 "purged",
                 sessions=sessions,
                 login_flows=flows,
                 password_resets=resets,
                 api_key_usage=hours,
+                api_key_rates=rates,
                 guesses=guesses,
             )
 
@@ -54,9 +57,14 @@ async def repeat(name: str, seconds: float, step: Callable[[], Awaitable[object]
     """Await `step` every so many seconds, for ever: one that fails is logged, and tried again."""
     while True:
         await asyncio.sleep(seconds)
-        try:
-            await step()
-        except StorageError as error:
-            _log.warning("upkeep_failed", step=name, error=str(error))
-        except Exception as error:  # noqa: BLE001  a defect; without this loop all would go stale
-            _log.error("upkeep_failed", step=name, error=type(error).__name__, exc_info=error)
+        await once(name, step)
+
+
+async def once(name: str, step: Callable[[], Awaitable[object]]) -> None:
+    """Await `step`; that it fails is logged, and stops nothing that comes after."""
+    try:
+        await step()
+    except StorageError as error:
+        _log.warning("upkeep_failed", step=name, error=str(error))
+    except Exception as error:  # noqa: BLE001  a defect; without this loop all would go stale
+        _log.error("upkeep_failed", step=name, error=type(error).__name__, exc_info=error)

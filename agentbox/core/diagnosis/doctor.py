@@ -24,7 +24,7 @@ async def examine(
         *version_findings(environ),
         *settings_findings(assembly),
         *_files(assembly, storage),
-        *storage.examine(),
+        *storage.examine(connect=True),
     ]
     return [*findings, *[found async for found in database_findings(assembly, storage)]]
 

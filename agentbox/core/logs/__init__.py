@@ -2,5 +2,6 @@
 
 from agentbox.core.logs.queue import LogHandle
 from agentbox.core.logs.setup import configure
+from agentbox.core.logs.turns import Turns
 
-__all__ = ["LogHandle", "configure"]
+__all__ = ["LogHandle", "Turns", "configure"]

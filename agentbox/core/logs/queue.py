@@ -5,7 +5,8 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TextIO
 
@@ -22,13 +23,24 @@ class LogHandle:
     """All logging of the process: a bounded queue and one thread that renders and writes.
 
     `submit` never blocks and never fails; what does not fit is dropped and counted, and the count
-    is logged. `close` writes what is waiting.
+    is logged. `close` writes what is waiting. Every event gets what is `bound`; each write happens
+    in `turn`, which is entered anew for each.
     """
 
-    def __init__(self, stream: TextIO, render: Render, *, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        render: Render,
+        *,
+        most_waiting: int = MOST_WAITING,
+        bound: Mapping[str, Any] | None = None,
+        turn: AbstractContextManager[Any] | None = None,
+    ) -> None:
         self._stream = stream
         self._render = render
         self._most_waiting = most_waiting
+        self._bound = bound or {}
+        self._turn = turn or nullcontext()
         self._queue: SimpleQueue[tuple[Describe, Any] | None] = SimpleQueue()
         self._closing = threading.Event()
         self._reported = 0
@@ -87,14 +99,16 @@ class LogHandle:
             dropped, self._reported = self.dropped - self._reported, self.dropped
             lines.append(self._line(_itself, _warning("log_lines_dropped", lines=dropped)))
         try:
-            self._stream.write("".join(f"{line}\n" for line in lines))
-            self._stream.flush()
+            with self._turn:
+                self._stream.write("".join(f"{line}\n" for line in lines))
+                self._stream.flush()
         except (OSError, ValueError):  # a full disk, a closed pipe: the service goes on
             self.dropped += len(lines)
 
     def _line(self, describe: Describe, values: Any) -> str:
         try:
-            return self._render(describe(values))
+            event = describe(values)
+            return self._render({**event, **self._bound} if self._bound else event)
         except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as failed:
             return self._render(_warning("log_line_failed", exception=type(failed).__name__))
 

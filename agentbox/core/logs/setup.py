@@ -6,7 +6,8 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final, NoReturn, TextIO
 
@@ -25,14 +26,24 @@ _LEVELS: Final = {
 }
 
 
-def configure(settings: Settings, stream: TextIO | None = None) -> LogHandle:
+def configure(
+    settings: Settings,
+    stream: TextIO | None = None,
+    *,
+    bound: Mapping[str, Any] | None = None,
+    turn: AbstractContextManager[Any] | None = None,
+) -> LogHandle:
     """Send all logging to `stream` (standard error), as `[server] log_format` and `log_level` say.
+
+    Every line gets the values in `bound`. Where other processes write to the stream too, `turn` is
+    a context in which only one of them is at a time, such as `Turns`.
 
     Call it once, before anything logs; `close()` on the handle writes what is waiting and leaves
     logging as it was.
     """
     stream = stream or sys.stderr
-    handle = LogHandle(stream, _renderer(settings.server.log_format, stream))
+    render = _renderer(settings.server.log_format, stream)
+    handle = LogHandle(stream, render, bound=bound, turn=turn)
     level = _LEVELS[settings.server.log_level]
     _send_structlog(handle, level)
     handle.undo = _send_standard(handle, level)

@@ -10,6 +10,7 @@ dropped at once by a change notice. Rights themselves are worked out on every re
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
@@ -37,11 +38,12 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Bounded(dict[K, V]):
+class Bounded(OrderedDict[K, V]):
     """A dict that forgets the oldest entry for a new one once it is full.
 
     Looked at several times by every request: an LRU in Python would cost a tenth of what the whole
-    recognition does, and entries live for seconds.
+    recognition does, and entries live for seconds. A plain dict can't be emptied from the front: to
+    find its oldest entry it walks over all that were deleted there.
     """
 
     def __init__(self, most: int) -> None:
@@ -52,7 +54,7 @@ class Bounded(dict[K, V]):
         """Keep an entry, as the newest."""
         self.pop(key, None)
         if len(self) >= self._most:
-            del self[next(iter(self))]
+            self.popitem(last=False)
         self[key] = value
 
 
@@ -111,6 +113,13 @@ class _State(NamedTuple):
     state: SubjectState
 
 
+class Begun(NamedTuple):
+    """When a read began: the monotonic time, and how many changes had been noticed."""
+
+    at: float
+    epoch: int
+
+
 class StateCache:
     """Current state by (user, kind of credential, its id), with one read at a time for each."""
 
@@ -140,6 +149,16 @@ class StateCache:
         """
         return await asyncio.shield(self._reads.get(key) or self._begin(key))
 
+    def begin(self) -> Begun:
+        """To be asked before a read that may end in `keep`."""
+        return Begun(self._clock.monotonic(), self._epoch)
+
+    def keep(self, key: StateKey, state: SubjectState, begun: Begun) -> None:
+        """Remember a state whose read began then, unless something has changed since."""
+        if begun.epoch == self._epoch:
+            kept = state._replace(version=begun.epoch)
+            self._states.put(key, _State(begun.at + STATE_AGE, kept))
+
     def drop(self) -> None:
         """Something has changed: everything kept or being read is out of date."""
         self._epoch += 1
@@ -153,10 +172,9 @@ class StateCache:
         return task
 
     async def _fill(self, key: StateKey) -> SubjectState:
-        epoch, started = self._epoch, self._clock.monotonic()
-        state = (await self._read(key))._replace(version=epoch)
-        if epoch == self._epoch:
-            self._states.put(key, _State(started + STATE_AGE, state))
+        begun = self.begin()
+        state = (await self._read(key))._replace(version=begun.epoch)
+        self.keep(key, state, begun)
         return state
 
     def _forget(self, key: StateKey, task: asyncio.Task[SubjectState]) -> None:

@@ -9,12 +9,13 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from agentbox.core.counters import Counters
-from agentbox.core.recognition.caches import FactCache, FactKey, StateCache, StateKey
+from agentbox.core.recognition.caches import FactCache, FactKey
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.rates import Rates
 from agentbox.core.recognition.soundness import is_sound
-from agentbox.core.recognition.state import SubjectState, load_state, principal_of, user_id_of
+from agentbox.core.recognition.state import SubjectState, principal_of, user_id_of
+from agentbox.core.recognition.subjects import Subjects
 from agentbox.errors import (
     ExpiredCredential,
     InvalidCredential,
@@ -24,7 +25,6 @@ from agentbox.errors import (
     Refusal,
 )
 from agentbox.model.access.scopes import ScopeTable
-from agentbox.model.api_keys import ApiKey
 from agentbox.model.evidence import Authentication, Credential
 from agentbox.model.formats.networks import contains_address
 from agentbox.model.principal import Principal
@@ -57,6 +57,7 @@ class Recognition:
         *,
         chain: Sequence[ChainLink],
         storage: Storage,
+        subjects: Subjects,
         clock: Clock,
         scopes: ScopeTable,
         dispatcher: Dispatcher,
@@ -65,15 +66,14 @@ class Recognition:
         cache_seconds: float,
     ) -> None:
         self._chain = chain
-        self._storage = storage
         self._clock = clock
         self._scopes = scopes
         self._dispatcher = dispatcher
         self._counters = counters
         self._last_used = last_used
         self._facts = FactCache(clock, cache_seconds)
-        self._states = StateCache(clock, self._read_state)
-        self._rates = Rates(clock)
+        self._states = subjects.states
+        self._rates = Rates(storage, clock)
         storage.on_change(self._on_change)
 
     async def recognise(self, credential: Credential, address: str | None = None) -> Principal:
@@ -81,7 +81,8 @@ class Recognition:
 
         Raises `InvalidToken` if nobody claims the credential, it does not hold, or it may not come
         from there, `RateLimited` for an API key used too often, `AuthenticatorUnavailable` if its
-        authenticator is broken, `StorageError` if the state can't be read.
+        authenticator is broken, `StorageError` if the state can't be read or a use that has to be
+        counted can't be.
         """
         key = _key(credential)
         known = self._facts.get(key)
@@ -106,33 +107,56 @@ class Recognition:
         state = self._states.get(key)
         if state is None:
             state = await self._states.load(key)
+        principal = self._standing(authentication, state, address)
+        if credential.kind == "api_key":
+            api_key = state.api_key
+            if api_key is not None and api_key.rate_limit is not None:
+                wait = self._rates.known(api_key.id, api_key.rate_limit)
+                if wait is None:
+                    wait = await self._rate_asked(authentication, api_key.rate_limit)
+                    # Which may have taken a while, and much may have happened meanwhile.
+                    state = self._states.get(key) or await self._states.load(key)
+                    principal = self._standing(authentication, state, address)
+                if wait:
+                    raise self._too_often(credential.id, wait)
+            self._last_used.note(credential.id, principal.evaluated_at)
+        elif credential.kind == "session":
+            self._last_used.note_session(credential.id, principal.evaluated_at)
+        return principal
+
+    def _standing(
+        self, authentication: Authentication, state: SubjectState, address: str | None
+    ) -> Principal:
+        """Who acts, by this state and from there. What is refused is no use of a key."""
         now = self._clock.now()
         try:
             principal = principal_of(authentication, state, scopes=self._scopes, now=now)
         except InvalidToken:
-            name = f"{credential.kind}:{credential.id}"
-            actor = name if credential.kind == "api_key" else f"user:{user_id}"
-            raise self._refused("state", actor, credential=name) from None
-        if credential.kind == "api_key":
-            api_key = state.api_key
-            if api_key is not None and (api_key.allowed_cidrs or api_key.rate_limit is not None):
-                self._check_use(api_key, address)
-            self._last_used.note(credential.id, now)
-        elif credential.kind == "session":
-            self._last_used.note_session(credential.id, now)
-        return principal
-
-    def _check_use(self, key: ApiKey, address: str | None) -> None:
-        """Whether the key may be used from there, and now; what is refused is no use."""
+            raise self._not_standing(authentication) from None
+        key = state.api_key
+        if key is None or not key.allowed_cidrs or contains_address(key.allowed_cidrs, address):
+            return principal
         name = f"api_key:{key.id}"
-        if key.allowed_cidrs and not contains_address(key.allowed_cidrs, address):
-            raise self._refused("address", name, credential=name)
-        if key.rate_limit is not None:
-            wait = self._rates.wait(key.id, key.rate_limit)
-            if wait:
-                self._counters.add("credentials_refused.rate")
-                _log.info("credential_refused", reason="rate", credential=name)
-                raise _refusing(RateLimited(retry_after=wait), name, "rate")
+        raise self._refused("address", name, credential=name)
+
+    def _not_standing(self, authentication: Authentication) -> InvalidToken:
+        credential = authentication.credential
+        name = f"{credential.kind}:{credential.id}"
+        actor = name if credential.kind == "api_key" else f"user:{user_id_of(authentication)}"
+        return self._refused("state", actor, credential=name)
+
+    async def _rate_asked(self, authentication: Authentication, rate: str) -> int:
+        """As `Rates.ask`, for a key that may be gone by then."""
+        try:
+            return await self._rates.ask(authentication.credential.id, rate)
+        except InvalidToken:
+            raise self._not_standing(authentication) from None
+
+    def _too_often(self, key_id: str, wait: int) -> RateLimited:
+        name = f"api_key:{key_id}"
+        self._counters.add("credentials_refused.rate")
+        _log.info("credential_refused", reason="rate", credential=name)
+        return _refusing(RateLimited(retry_after=wait), name, "rate")
 
     async def _judged(
         self, credential: Credential, key: FactKey, *, expired_too: bool = False
@@ -185,12 +209,7 @@ class Recognition:
                 raise self._dispatcher.broke(link.id, f"recognises gave {type(mine).__name__}")
         return None
 
-    async def _read_state(self, key: StateKey) -> SubjectState:
-        async with self._storage.transaction(read_only=True) as tx:
-            return await load_state(tx, *key)
-
     def _on_change(self, change: Change) -> None:
-        self._states.drop()
         if change.kind in {"signing_key", "all"}:
             self._facts.clear()
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from agentbox.errors import InvalidToken
 from agentbox.model.access.scopes import ScopeSet, ScopeTable, intersect
-from agentbox.model.api_keys import ApiKey
+from agentbox.model.api_keys import ApiKey, IssuedKey
 from agentbox.model.evidence import (
     LOCAL_ISSUER,
     NO_LIMIT,
@@ -39,12 +39,31 @@ class SubjectState(NamedTuple):
     version: int = 0
 
 
+NOBODY = SubjectState(None, None, None, frozenset())
+
+
+def state_of_key(issued: IssuedKey | None, user_id: str) -> SubjectState:
+    """What an API key of that user depends on; nobody if it is gone or somebody else's."""
+    if issued is None or issued.owner.id != user_id:
+        return NOBODY
+    return SubjectState(issued.owner, None, issued.key, frozenset(issued.key.scopes))
+
+
+def state_of_session(found: tuple[Session, User] | None, user_id: str) -> SubjectState:
+    """What a session of that user depends on; nobody if it is gone or somebody else's."""
+    if found is None or found[1].id != user_id:
+        return NOBODY
+    return SubjectState(found[1], found[0], None, frozenset())
+
+
 async def load_state(tx: Transaction, user_id: str, kind: str, credential_id: str) -> SubjectState:
-    """Read what a credential of that kind depends on: two reads at most."""
-    user = await tx.users.get(user_id)
-    session = await tx.sessions.get(credential_id) if kind == "session" else None
-    api_key = await tx.api_keys.get(credential_id) if kind == "api_key" else None
-    return SubjectState(user, session, api_key, frozenset(api_key.scopes if api_key else ()))
+    """Read what a credential of that kind depends on, in one statement."""
+    if kind == "api_key":
+        return state_of_key(next(iter(await tx.api_keys.issued([credential_id])), None), user_id)
+    if kind == "session":
+        found = await tx.sessions.with_users([credential_id])
+        return state_of_session(next(iter(found), None), user_id)
+    return NOBODY._replace(user=await tx.users.get(user_id))
 
 
 def user_id_of(authentication: Authentication) -> str | None:

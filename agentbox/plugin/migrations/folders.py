@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from agentbox.errors import SchemaError
+from agentbox.plugin.migrations.additive import is_additive, require_additive
 
 ROLLBACK_SUFFIX = ".rollback.sql"
 
@@ -17,7 +18,8 @@ class MigrationFolder(Struct, frozen=True, kw_only=True):
     """A folder of `<stem>.sql` and `<stem>.rollback.sql` files of one plugin for one backend.
 
     Stems carry the distribution (`agentbox-sqlite-0001-initial`), because they are compared
-    across all plugins of a database.
+    across all plugins of a database. One that ends in `-additive` says that a version before it may
+    run on its schema: it only adds tables, indexes, and columns that need not be given.
     """
 
     plugin: str
@@ -37,7 +39,7 @@ def read_folders(folders: Sequence[MigrationFolder]) -> Sequence[Migration]:
     """All migrations: folders in the order given, each in the order of its file names.
 
     Raises `SchemaError` for a folder that is missing or empty, a migration without its way back,
-    and an id that two folders use.
+    an id that two folders use, and an additive one that does more than add.
     """
     found: dict[str, Migration] = {}
     for folder in folders:
@@ -64,6 +66,8 @@ def _read_file(plugin: str, path: Path) -> Migration:
     back = path.with_name(path.stem + ROLLBACK_SUFFIX)
     if not back.is_file():
         raise SchemaError(f"The migration {path.stem} of {plugin} has no {back.name} beside it.")
+    if is_additive(path.stem):
+        require_additive(path.stem, path.read_text("utf-8"))
     # Each file is hashed by itself first, so that no byte can move from one to the other unseen.
     both = hashlib.sha256(path.read_bytes()).digest() + hashlib.sha256(back.read_bytes()).digest()
     return Migration(

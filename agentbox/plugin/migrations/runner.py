@@ -14,6 +14,7 @@ What we don't leave to yoyo 9, and why:
 from __future__ import annotations
 
 import glob
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,12 @@ FROM agentbox_migrations
 DELETE_ROW = "DELETE FROM agentbox_migrations WHERE id = :id"
 
 
+BUSY_FOR = 60.0
+"""Seconds for which a migration is tried that others are in the way of."""
+
+TRY_AGAIN_AFTER = 0.5
+
+
 class Runner:
     """Applies migrations to one target, or rolls them back, each in one transaction."""
 
@@ -65,10 +72,21 @@ class Runner:
             with _connected(self._target) as backend:
                 for migration in work:
                     current = migration.id
-                    self._run_one(backend, migration, up)
+                    self._run_patiently(backend, migration, up)
                 self._require_done(backend, work, up)
         except self._target.errors as error:
             raise SchemaError(f"The migration {current} failed: {error}") from error
+
+    def _run_patiently(self, backend: Any, migration: Migration, up: bool) -> None:
+        """Those who wait for a table hold up everybody behind them, so none waits for long."""
+        deadline = time.monotonic() + BUSY_FOR
+        while True:
+            try:
+                return self._run_one(backend, migration, up)
+            except self._target.errors as error:
+                if not self._target.is_busy(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(TRY_AGAIN_AFTER)
 
     def _run_one(self, backend: Any, migration: Migration, up: bool) -> None:
         loaded = self._loaded[migration.id]

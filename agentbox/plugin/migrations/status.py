@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from agentbox.errors import SchemaError
+from agentbox.plugin.migrations.additive import is_additive
 from agentbox.plugin.migrations.folders import Migration
 
 
@@ -21,8 +22,9 @@ class Applied(Struct, frozen=True):
 class SchemaStatus(Struct, frozen=True, kw_only=True):
     """Ids of migrations: applied; pending here; ahead of this program; applied and edited since
     (drift); pending although a later one of the same folder is applied (out of order); applied by
-    a plugin that is not enabled now (orphaned, which does no harm). `history` is all that the
-    database remembers, in the order it was applied in; so are the others that are applied."""
+    a plugin that is not enabled now (orphaned, which does no harm); applied by a newer version and
+    additive (newer, which does none either). `history` is all that the database remembers, in the
+    order it was applied in; so are the others that are applied."""
 
     history: Sequence[str]
     applied: Sequence[str]
@@ -31,10 +33,11 @@ class SchemaStatus(Struct, frozen=True, kw_only=True):
     drifted: Sequence[str]
     out_of_order: Sequence[str]
     orphaned: Sequence[str] = ()
+    newer: Sequence[str] = ()
 
     @property
     def current(self) -> bool:
-        """True if the database is exactly at this program's schema."""
+        """True if the database is at this program's schema, or a newer one has only added to it."""
         return not (self.pending or self.ahead or self.drifted or self.out_of_order)
 
     def rollback(self, down_to: str) -> Sequence[str]:
@@ -47,6 +50,11 @@ class SchemaStatus(Struct, frozen=True, kw_only=True):
             raise SchemaError(f"No migration {down_to!r} is applied.")
         first = self.history.index(down_to) + 1 if down_to else 0
         later = self.history[first:]
+        if newer := [id_ for id_ in later if id_ in self.newer]:
+            raise SchemaError(
+                f"These were applied later, by a newer version: {', '.join(newer)}. Let that one "
+                "roll them back first."
+            )
         if missing := [id_ for id_ in later if id_ not in self.applied]:
             raise SchemaError(
                 f"These were applied later, and their plugins are not enabled: "
@@ -62,14 +70,16 @@ def schema_status(here: Sequence[Migration], applied: Sequence[Applied]) -> Sche
     there = {row.id: row for row in applied}
     plugins = {migration.plugin for migration in here}
     unknown = [row for row in applied if row.id not in known]
+    ahead = [row.id for row in unknown if row.plugin in plugins]
     return SchemaStatus(
         history=tuple(there),
         applied=tuple(id_ for id_ in there if id_ in known),
         pending=tuple(m.id for m in here if m.id not in there),
-        ahead=tuple(row.id for row in unknown if row.plugin in plugins),
+        ahead=tuple(id_ for id_ in ahead if not is_additive(id_)),
         drifted=tuple(id_ for id_ in there if id_ in known and _edited(known[id_], there[id_])),
         out_of_order=tuple(_out_of_order(here, there)),
         orphaned=tuple(row.id for row in unknown if row.plugin not in plugins),
+        newer=tuple(filter(is_additive, ahead)),
     )
 
 

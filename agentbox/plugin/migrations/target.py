@@ -13,6 +13,11 @@ from agentbox.plugin.migrations.status import Applied, require_known, schema_sta
 SELECT_APPLIED = "SELECT id, plugin, sha256 FROM agentbox_migrations ORDER BY position"
 """What `MigrationTarget.applied` asks: what was applied first comes first."""
 
+BOOKKEEPING = frozenset(
+    {"agentbox_migrations", "_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock"}
+)
+"""The tables in which migrations are written down; they are about one database alone."""
+
 
 class MigrationTarget(ABC):
     """A database that can be migrated. All of it is synchronous and used in one thread."""
@@ -37,6 +42,11 @@ class MigrationTarget(ABC):
     @abstractmethod
     def prepare(self, connection: Any) -> None:
         """Set up the DB-API connection on which the migrations run."""
+
+    def is_busy(self, error: Exception) -> bool:
+        """Whether a migration failed with `error` because others use a table at the moment, so that
+        it is tried again. Never, unless a backend knows better."""
+        return False
 
     @abstractmethod
     def verify(self, connection: Any) -> None:

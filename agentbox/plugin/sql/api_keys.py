@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agentbox.model.access.roles import Permission
-from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyState, KeyPermission
-from agentbox.plugin.sql.conditions import Conditions
+from agentbox.model.api_keys import (
+    ApiKey,
+    ApiKeyFilter,
+    ApiKeyState,
+    IssuedKey,
+    KeyPermission,
+)
+from agentbox.plugin.sql.conditions import Conditions, filled, with_places
 from agentbox.plugin.sql.driver import Connection, Row, from_json, optional_instant, to_json
+from agentbox.plugin.sql.users import OF_USERS, user_of
 from agentbox.plugin.storage import ApiKeyStore, Page
 
 COLUMNS = (
@@ -24,7 +31,11 @@ INSERT = (
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 )
 SELECT = f"SELECT {COLUMNS} FROM api_keys WHERE id = $1"
-SELECT_DIGEST = "SELECT digest FROM api_keys WHERE id = $1"
+ISSUED = (
+    f"SELECT {COLUMNS}, api_keys.digest, {OF_USERS} FROM api_keys"
+    " JOIN users ON users.id = api_keys.user_id"
+)
+OF_THOSE = " WHERE api_keys.id IN ({in})"
 REVOKE = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id"
 REPLACE = (
     "UPDATE api_keys SET name = $2, description = $3, scopes = $4, all_environments = $5,"
@@ -85,9 +96,12 @@ class SqlApiKeyStore(ApiKeyStore):
         rows = await self._db.fetch(SELECT, key_id)
         return self._key(rows[0]) if rows else None
 
-    async def digest(self, key_id: str) -> bytes | None:
-        rows = await self._db.fetch(SELECT_DIGEST, key_id)
-        return bytes(rows[0][0]) if rows else None
+    async def issued(self, key_ids: Sequence[str]) -> Sequence[IssuedKey]:
+        ids = filled(key_ids)
+        rows = await self._db.fetch(with_places(ISSUED + OF_THOSE, len(ids)), *ids)
+        return [
+            IssuedKey(self._key(row), bytes(row[16]), user_of(self._db, row[17:])) for row in rows
+        ]
 
     async def revoke(self, key_id: str, now: datetime) -> bool:
         return bool(await self._db.fetch(REVOKE, key_id, now))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from agentbox.plugin.sql.driver import Value
 
@@ -64,6 +65,21 @@ class Conditions:
         """The clause for a page, its numbers bound like everything else; call it last."""
         self.values += (limit, offset)
         return f" LIMIT ${len(self.values) - 1} OFFSET ${len(self.values)}"
+
+
+def filled(values: Sequence[str]) -> list[str]:
+    """The values, the last one repeated until they are a power of two.
+
+    Lists of any length then have few statements between them, and those stay prepared.
+    """
+    missing = (1 << max(0, len(values) - 1).bit_length()) - len(values)
+    return [*values, *(list(values[-1:]) * missing)]
+
+
+@lru_cache(maxsize=64)
+def with_places(text: str, number: int) -> str:
+    """`text` has `{in}` for a list of so many values, the only ones of the statement."""
+    return text.replace("{in}", ", ".join(f"${place + 1}" for place in range(number)) or "NULL")
 
 
 def contains(text: str) -> str:

@@ -27,12 +27,16 @@ CLAIM_JOB = (
     "UPDATE jobs SET lease_until = $3, fence = fence + 1 WHERE name = $1 AND next_due <= $2"
     " AND (lease_until IS NULL OR lease_until <= $2) RETURNING fence"
 )
+# A lease that was given back stays so: else a renewal that comes late would hold up the next run.
+RENEW_JOB = (
+    "UPDATE jobs SET lease_until = $3 WHERE name = $1 AND fence = $2 AND lease_until IS NOT NULL"
+    " RETURNING name"
+)
 FINISH_JOB = (
     "UPDATE jobs SET next_due = $3, lease_until = NULL WHERE name = $1 AND fence = $2"
     " RETURNING name"
 )
-# Writing the row, and not only reading it, holds off the next claim until this transaction ends.
-HOLD_JOB = "UPDATE jobs SET fence = fence WHERE name = $1 AND fence = $2 RETURNING name"
+HOLDS_JOB = "SELECT name FROM jobs WHERE name = $1 AND fence = $2"
 
 CLAIM_MARKER = (
     "INSERT INTO markers (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING name"
@@ -98,15 +102,27 @@ class SqlJobStore(JobStore):
         )
 
     async def claim(self, name: str, now: datetime, lease_until: datetime) -> Lease | None:
+        await self._db.lock(_held(name))
         rows = await self._db.fetch(CLAIM_JOB, name, now, lease_until)
         return Lease(name, rows[0][0]) if rows else None
+
+    async def renew(self, lease: Lease, lease_until: datetime) -> bool:
+        return bool(await self._db.fetch(RENEW_JOB, lease.name, lease.fence, lease_until))
 
     async def finish(self, lease: Lease, next_due: datetime) -> bool:
         return bool(await self._db.fetch(FINISH_JOB, lease.name, lease.fence, next_due))
 
     async def holds(self, lease: Lease) -> bool:
-        """True if `lease` is still the last claim; then it stays so to the transaction's end."""
-        return bool(await self._db.fetch(HOLD_JOB, lease.name, lease.fence))
+        """True if `lease` is still the last claim; then it stays so to the transaction's end.
+
+        It is a lock that holds off the next claim, and not the row: the lease is renewed there.
+        """
+        await self._db.lock(_held(lease.name))
+        return bool(await self._db.fetch(HOLDS_JOB, lease.name, lease.fence))
+
+
+def _held(name: str) -> str:
+    return f"job:{name}"
 
 
 class SqlMarkerStore(MarkerStore):

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agentbox.model.sessions import LoginFlow, Session
+from agentbox.model.users import User
+from agentbox.plugin.sql.conditions import filled, with_places
 from agentbox.plugin.sql.driver import Connection, Row, from_json, optional_instant, to_json
+from agentbox.plugin.sql.users import OF_USERS, user_of
 from agentbox.plugin.storage import LoginFlowStore, Page, SessionStore
 
 COLUMNS = (
@@ -18,6 +21,11 @@ INSERT = (
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 )
 SELECT = f"SELECT {COLUMNS} FROM sessions WHERE id = $1"
+OF_SESSIONS = ", ".join(f"sessions.{column}" for column in COLUMNS.split(", "))
+WITH_USERS = (
+    f"SELECT {OF_SESSIONS}, {OF_USERS} FROM sessions JOIN users ON users.id = sessions.user_id"
+)
+OF_THOSE = " WHERE sessions.id IN ({in})"
 ROTATE = (
     "UPDATE sessions SET generation = generation + 1, rotated_at = $3, last_used = $3,"
     " idle_until = $4 WHERE id = $1 AND generation = $2 AND ended_at IS NULL AND expires_at > $3"
@@ -88,6 +96,11 @@ class SqlSessionStore(SessionStore):
     async def get(self, session_id: str) -> Session | None:
         rows = await self._db.fetch(SELECT, session_id)
         return self._session(rows[0]) if rows else None
+
+    async def with_users(self, session_ids: Sequence[str]) -> Sequence[tuple[Session, User]]:
+        ids = filled(session_ids)
+        rows = await self._db.fetch(with_places(WITH_USERS + OF_THOSE, len(ids)), *ids)
+        return [(self._session(row), user_of(self._db, row[15:])) for row in rows]
 
     async def rotate(
         self, session_id: str, generation: int, now: datetime, idle_until: datetime

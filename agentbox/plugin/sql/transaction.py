@@ -20,7 +20,7 @@ from agentbox.plugin.sql.records import (
 )
 from agentbox.plugin.sql.sessions import SqlLoginFlowStore, SqlSessionStore
 from agentbox.plugin.sql.throttles import SqlThrottleStore
-from agentbox.plugin.sql.usage import SqlApiKeyUsageStore
+from agentbox.plugin.sql.usage import SqlApiKeyRateStore, SqlApiKeyUsageStore
 from agentbox.plugin.sql.users import (
     SqlIdentityStore,
     SqlPasswordResetStore,
@@ -47,6 +47,7 @@ class SqlTransaction(Transaction):
         self.login_flows = SqlLoginFlowStore(db)
         self.api_keys = SqlApiKeyStore(db)
         self.api_key_usage = SqlApiKeyUsageStore(db)
+        self.api_key_rates = SqlApiKeyRateStore(db)
         self.environments = SqlEnvironmentStore(db)
         self.grants = SqlGrantStore(db)
         self.signing_keys = SqlSigningKeyStore(db)

@@ -28,6 +28,9 @@ COLUMNS = (
     "id, username, email, email_verified, role, status, password_change_required,"
     " created_at, updated_at, last_login, organization_id"
 )
+OF_USERS = ", ".join(f"users.{column}" for column in COLUMNS.split(", "))
+"""The same beside another table."""
+
 INSERT = (
     f"INSERT INTO users ({COLUMNS}, username_key)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
@@ -126,7 +129,7 @@ class SqlUserStore(UserStore):
             conditions.add_pair(COMES_AFTER, page.after)
         cut = conditions.where() + LIST_ORDER + conditions.page(page.limit, page.offset)
         rows = await self._db.fetch(f"{LIST}{cut})", *conditions.values)
-        return _newest_first(self._user(row) for row in rows)
+        return _newest_first(user_of(self._db, row) for row in rows)
 
     async def count(self, where: UserFilter) -> int:
         conditions = _conditions(where)
@@ -134,22 +137,7 @@ class SqlUserStore(UserStore):
         return int(rows[0][0])
 
     def _one(self, rows: Sequence[Row]) -> User | None:
-        return self._user(rows[0]) if rows else None
-
-    def _user(self, row: Row) -> User:
-        return User(
-            id=row[0],
-            username=row[1],
-            email=row[2],
-            email_verified=bool(row[3]),
-            role=Role(row[4]),
-            status=Status(row[5]),
-            password_change_required=bool(row[6]),
-            created_at=self._db.instant(row[7]),
-            updated_at=self._db.instant(row[8]),
-            last_login=optional_instant(self._db, row[9]),
-            organization_id=row[10],
-        )
+        return user_of(self._db, rows[0]) if rows else None
 
 
 class SqlPasswordStore(PasswordStore):
@@ -203,6 +191,23 @@ class SqlPasswordResetStore(PasswordResetStore):
 
     async def purge(self, before: datetime) -> int:
         return len(await self._db.fetch(PURGE_RESETS, before))
+
+
+def user_of(db: Connection, row: Row) -> User:
+    """The user whose columns a row has, in the order of `COLUMNS`."""
+    return User(
+        id=row[0],
+        username=row[1],
+        email=row[2],
+        email_verified=bool(row[3]),
+        role=Role(row[4]),
+        status=Status(row[5]),
+        password_change_required=bool(row[6]),
+        created_at=db.instant(row[7]),
+        updated_at=db.instant(row[8]),
+        last_login=optional_instant(db, row[9]),
+        organization_id=row[10],
+    )
 
 
 def _values(user: User) -> tuple[Value, ...]:

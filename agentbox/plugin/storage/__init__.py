@@ -20,7 +20,12 @@ from agentbox.plugin.storage.database import (
     Transaction,
 )
 from agentbox.plugin.storage.environments import EnvironmentStore, GrantStore
-from agentbox.plugin.storage.keys import ApiKeyStore, ApiKeyUsageStore, SigningKeyStore
+from agentbox.plugin.storage.keys import (
+    ApiKeyRateStore,
+    ApiKeyStore,
+    ApiKeyUsageStore,
+    SigningKeyStore,
+)
 from agentbox.plugin.storage.page import Page
 from agentbox.plugin.storage.people import (
     IdentityStore,
@@ -31,14 +36,17 @@ from agentbox.plugin.storage.people import (
     UserStore,
 )
 from agentbox.plugin.storage.records import JobStore, MarkerStore
+from agentbox.plugin.storage.tables import Column, Tables, TableShape, WritableTables
 from agentbox.plugin.storage.throttles import ThrottleStore
 
 __all__ = [
     "ALL_CHANGED",
+    "ApiKeyRateStore",
     "ApiKeyStore",
     "ApiKeyUsageStore",
     "AuditStore",
     "Change",
+    "Column",
     "EnvironmentStore",
     "GrantStore",
     "IdentityStore",
@@ -52,7 +60,10 @@ __all__ = [
     "SigningKeyStore",
     "Storage",
     "StorageType",
+    "TableShape",
+    "Tables",
     "ThrottleStore",
     "Transaction",
     "UserStore",
+    "WritableTables",
 ]

@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from agentbox.errors import StorageError
 from agentbox.model.jobs import Lease
 from agentbox.plugin.options import NoOptions, Options
 from agentbox.plugin.storage.audit import AuditStore
 from agentbox.plugin.storage.environments import EnvironmentStore, GrantStore
-from agentbox.plugin.storage.keys import ApiKeyStore, ApiKeyUsageStore, SigningKeyStore
+from agentbox.plugin.storage.keys import (
+    ApiKeyRateStore,
+    ApiKeyStore,
+    ApiKeyUsageStore,
+    SigningKeyStore,
+)
 from agentbox.plugin.storage.people import (
     IdentityStore,
     LoginFlowStore,
@@ -25,6 +31,7 @@ from agentbox.plugin.storage.people import (
     UserStore,
 )
 from agentbox.plugin.storage.records import JobStore, MarkerStore
+from agentbox.plugin.storage.tables import Tables, WritableTables
 from agentbox.plugin.storage.throttles import ThrottleStore
 
 if TYPE_CHECKING:
@@ -37,7 +44,9 @@ class StorageType(Struct, frozen=True, kw_only=True):
     """What `agentbox_storage_types` returns: a backend, the URL schemes it takes, how to make one.
 
     `create(services)` opens nothing; `Storage.open()` does. `services.storage` and
-    `services.sealer` are not there yet.
+    `services.sealer` are not there yet. `from_dsn` makes the options for a DSN with one of
+    `schemes`, for `agentbox storage copy --to`; it raises ValueError with a sentence that does not
+    repeat the DSN.
     """
 
     name: str
@@ -45,6 +54,7 @@ class StorageType(Struct, frozen=True, kw_only=True):
     options: type[Options] = NoOptions
     schemes: tuple[str, ...] = ()
     description: str = ""
+    from_dsn: Callable[[str], Options] | None = None
 
 
 class Change(Struct, frozen=True):
@@ -68,6 +78,7 @@ class Transaction(ABC):
     login_flows: LoginFlowStore
     api_keys: ApiKeyStore
     api_key_usage: ApiKeyUsageStore
+    api_key_rates: ApiKeyRateStore
     environments: EnvironmentStore
     grants: GrantStore
     signing_keys: SigningKeyStore
@@ -92,7 +103,11 @@ class Storage(ABC):
     """The backend's name, as in `StorageType.name`; folders of migrations are asked for by it."""
 
     many_processes: bool = False
-    """Whether several servers may work on one database; where not, `serve` starts one process."""
+    """Whether several processes may serve from one database at once, on one machine or on many.
+
+    It takes writers of all of them at a time, and that changes of each are told to the others.
+    Where not, `serve` starts one process.
+    """
 
     default_secret_path: Path | None = None
     """Where a root secret may be made if none is configured; None refuses to start without one."""
@@ -100,6 +115,9 @@ class Storage(ABC):
     initial_password_path: Path | None = None
     """Where the first password is written if there is no terminal; None means the working
     directory."""
+
+    backup_advice: str = "Back it up with the tools of its own."
+    """What `backup` and `restore` tell the operator where a backend has none of ours."""
 
     @abstractmethod
     def open(self, *, brief: bool = False) -> AbstractAsyncContextManager[None]:
@@ -140,13 +158,57 @@ class Storage(ABC):
         """
         return ()
 
-    def examine(self) -> Sequence[Finding]:
-        """What an operator should know of this backend's files and versions, for `agentbox doctor`.
+    def examine(self, *, connect: bool) -> Sequence[Finding]:
+        """What an operator should know of this backend's files, versions and server.
 
-        Synchronous, called without `open`; changes nothing and raises nothing. The findings are
-        about `files.…` and `versions.…`; a backend that has nothing to tell gives none.
+        Synchronous, called without `open`; changes nothing and raises nothing. `connect` is true
+        for `agentbox doctor`, and false for `agentbox check`, which asks no server. The findings
+        are about `files.…`, `versions.…` and `database.…`; a backend that has nothing to tell, or
+        can't reach its server, gives none.
         """
         return ()
+
+    def backup(self, destination: Path, *, replace: bool = False) -> None:
+        """Write one moment of the database to a new file, whole or not at all, mode 0600.
+
+        Synchronous; called without `open`, also beside a server that writes. `replace` allows a
+        file to be there. Raises `StorageError`: for a database that is not there or is damaged,
+        and always, with `backup_advice`, where a backend has no backups of ours.
+        """
+        raise StorageError(f"The storage {self.name} makes no such backups. {self.backup_advice}")
+
+    def restore(
+        self,
+        source: Path,
+        folders: Sequence[MigrationFolder],
+        *,
+        at: datetime,
+        accept: Callable[[str | None], None],
+    ) -> Path | None:
+        """Put what `backup` wrote in the database's place; where the replaced one is now, if any.
+
+        Synchronous; called without `open`. The replaced database is kept, under a name that bears
+        `at`. `accept` is called with the marker `root_secret` of the backup, None if it has none,
+        before anything is replaced, and raises to refuse it. Raises `StorageError` if anybody has
+        the database open, if the backup is damaged or no database of agentbox, and as `backup`
+        where there are none; `SchemaError` if it is ahead of this program.
+        """
+        raise StorageError(f"The storage {self.name} restores no backups. {self.backup_advice}")
+
+    def tables(self) -> AbstractAsyncContextManager[Tables]:
+        """Read all tables as they are, in one consistent state, beside whoever writes.
+
+        Called without `open`. Raises `StorageError`, also where a backend can't be copied.
+        """
+        raise StorageError(f"The storage {self.name} can't be copied.")
+
+    def writable_tables(self) -> AbstractAsyncContextManager[WritableTables]:
+        """Write all tables as they are: commits at the end, rolls back on any exception.
+
+        Called without `open`; the schema must be there. Raises `StorageError`, also where a
+        backend can't be copied to.
+        """
+        raise StorageError(f"The storage {self.name} can't be copied to.")
 
     @abstractmethod
     def on_change(self, listener: Callable[[Change], None]) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyUsage
+from agentbox.model.api_keys import ApiKey, ApiKeyFilter, ApiKeyUsage, IssuedKey, RateMark
 from agentbox.model.signing_keys import SigningKey
 from agentbox.plugin.storage.page import Page
 
@@ -22,8 +22,12 @@ class ApiKeyStore(ABC):
     async def get(self, key_id: str) -> ApiKey | None: ...
 
     @abstractmethod
-    async def digest(self, key_id: str) -> bytes | None:
-        """The digest that `add` was given."""
+    async def issued(self, key_ids: Sequence[str]) -> Sequence[IssuedKey]:
+        """Those of these keys that are there, with their digests and owners, in no order.
+
+        In one statement, since each request with a key that nothing is remembered of waits for
+        it. The ids may repeat.
+        """
 
     @abstractmethod
     async def revoke(self, key_id: str, now: datetime) -> bool:
@@ -79,3 +83,23 @@ class ApiKeyUsageStore(ABC):
     @abstractmethod
     async def purge(self, before: datetime) -> int:
         """Delete the counts of earlier hours; how many."""
+
+
+class ApiKeyRateStore(ABC):
+    """The uses of API keys that have a rate, as far as they count for it.
+
+    Whoever reads them to write them again has locked `rate:<key id>` first.
+    """
+
+    @abstractmethod
+    async def get(self, key_id: str) -> Sequence[RateMark]:
+        """The marks that were put last, in their order; none for a key that has none."""
+
+    @abstractmethod
+    async def put(self, key_id: str, marks: Sequence[RateMark]) -> bool:
+        """Put one or more marks in the place of those that are there. False, and nothing is put,
+        if the key is gone. Those of a key go with it."""
+
+    @abstractmethod
+    async def purge(self, before: datetime) -> int:
+        """Delete the marks of keys whose last mark is before `before`; of how many keys."""

@@ -126,6 +126,13 @@ class SessionStore(ABC):
     async def get(self, session_id: str) -> Session | None: ...
 
     @abstractmethod
+    async def with_users(self, session_ids: Sequence[str]) -> Sequence[tuple[Session, User]]:
+        """Those of these sessions that are there, with their users, in no order.
+
+        In one statement, as `ApiKeyStore.issued`.
+        """
+
+    @abstractmethod
     async def rotate(
         self, session_id: str, generation: int, now: datetime, idle_until: datetime
     ) -> Session | None:

@@ -23,6 +23,12 @@ class JobStore(ABC):
         """Take a job that is due and not leased, in one statement; None if it is neither."""
 
     @abstractmethod
+    async def renew(self, lease: Lease, lease_until: datetime) -> bool:
+        """Prolong a lease that is not given back, in one statement; False if the fence has moved
+        or it is given back. Must not wait for transactions under the lease, but where the
+        backend has one writer only."""
+
+    @abstractmethod
     async def finish(self, lease: Lease, next_due: datetime) -> bool:
         """Give the lease back and say when the next run is due; False if the fence has moved."""
 

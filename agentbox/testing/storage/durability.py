@@ -46,7 +46,7 @@ class DurabilityTests(StorageTests):
             assert await tx.users.get("user-1") == a_user()
             assert await tx.passwords.get("user-1") == a_password()
             assert await tx.sessions.get("session-1") == a_session()
-            assert await tx.api_keys.digest("key-1") == a_digest()
+            assert [each.digest for each in await tx.api_keys.issued(["key-1"])] == [a_digest()]
             assert list(await tx.audit.last(1)) == [an_event()]
             assert await tx.markers.get("name") == "value"
             assert await tx.password_resets.get("user-1") == a_password_reset()

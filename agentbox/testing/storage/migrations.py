@@ -160,6 +160,24 @@ class MigrationTests(StorageTests):
         with pytest.raises(SchemaError):
             storage.migrate(extra, down_to="")
 
+    async def test_what_a_newer_version_only_added_is_no_obstacle(
+        self, factory: StorageFactory, extra: Sequence[MigrationFolder]
+    ) -> None:
+        storage, name = factory.make(), "extra-0003-more-additive"
+        folder = extra[-1].path
+        (folder / f"{name}.sql").write_text("CREATE TABLE extra_more (id text);\n")
+        (folder / f"{name}.rollback.sql").write_text("DROP TABLE extra_more;\n")
+        storage.migrate(extra)
+        for path in folder.glob(f"{name}*"):
+            path.unlink()
+
+        status = storage.schema_status(extra)
+        assert (status.newer, status.ahead, status.current) == ((name,), (), True)
+        assert storage.migrate(extra) == ()
+        with pytest.raises(SchemaError, match=name):
+            storage.migrate(extra, down_to="")
+        assert storage.migrate(extra, down_to=name) == ()
+
     async def test_an_edited_migration_is_refused(
         self, factory: StorageFactory, extra: Sequence[MigrationFolder]
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentbox.model.api_keys import RateMark
 from agentbox.model.throttles import Counter
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
@@ -98,3 +99,19 @@ class PurgeTests(StorageTests):
             assert list(await tx.api_key_usage.list("one", *span)) == [(hour, 2), (hour + HOUR, 3)]
             assert list(await tx.api_key_usage.list("two", *span)) == [(hour, 2)]
             assert await tx.api_keys.get("one") is not None
+
+    async def test_marks_go_once_the_last_of_their_key_is_old(self, storage: Storage) -> None:
+        lasts = {"old": NOON - TICK, "now": NOON, "new": NOON + TICK}
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for id_, last in lasts.items():
+                await tx.api_keys.add(an_api_key(id_), a_digest(id_))
+                marks = [RateMark(NOON - HOUR, 1), RateMark(last, 1)]
+                assert await tx.api_key_rates.put(id_, marks)
+
+            assert await tx.api_key_rates.purge(NOON) == 1
+            assert await tx.api_key_rates.purge(NOON) == 0
+
+            left = {id_: len(await tx.api_key_rates.get(id_)) for id_ in lasts}
+            assert left == {"old": 0, "now": 2, "new": 2}
+            assert await tx.api_keys.get("old") is not None

@@ -8,6 +8,7 @@ import pytest
 
 from agentbox.errors import Conflict, StorageError
 from agentbox.model.access.roles import Permission
+from agentbox.model.api_keys import RateMark
 from agentbox.model.environments import EnvironmentFilter
 from agentbox.model.jobs import Lease
 from agentbox.model.throttles import Counter
@@ -130,6 +131,24 @@ class RollbackTests(StorageTests):
             for counter in counters:
                 assert (await tx.throttles.reserve(counter, NOON, NOON + HOUR)).running == 1
             assert not await tx.throttles.known("user-1", "192.0.2.7", NOON - HOUR)
+
+    async def test_a_use_that_is_refused_leaves_no_mark(self, storage: Storage) -> None:
+        marks = [RateMark(NOON, 1)]
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for id_ in ("used", "unused"):
+                await tx.api_keys.add(an_api_key(id_), a_digest(id_))
+            await tx.api_key_rates.put("used", marks)
+
+        with pytest.raises(Refused):
+            async with storage.transaction() as tx:
+                for id_ in ("used", "unused"):
+                    await tx.api_key_rates.put(id_, [RateMark(NOON, 2)])
+                raise Refused
+
+        async with storage.transaction(read_only=True) as tx:
+            assert list(await tx.api_key_rates.get("used")) == marks
+            assert list(await tx.api_key_rates.get("unused")) == []
 
     async def test_a_conflict_undoes_what_came_before_it(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

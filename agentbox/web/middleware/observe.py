@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from agentbox.web.context import CONTEXT, RequestContext, Runtime
+from agentbox.web.context import CONTEXT, RequestContext
 from agentbox.web.responses import REQUEST_ID
 
 _is_safe: Final = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
@@ -37,19 +37,21 @@ class RequestIds:
 class InFlight:
     """How many requests are being answered now."""
 
-    __slots__ = ("count", "idle")
+    __slots__ = ("count", "idle", "parting")
 
     def __init__(self) -> None:
         self.count = 0
         self.idle = asyncio.Event()
         """Set by the last of them, once somebody has cleared it."""
+        self.parting = False
+        """Whether answers tell clients to close their connections."""
 
 
-def observe(ids: RequestIds, runtime: Runtime, in_flight: InFlight) -> Middleware:
+def observe(ids: RequestIds, in_flight: InFlight) -> Middleware:
     """Every request gets a `RequestContext` with a request id; every answer says that id.
 
     - The client's `X-Request-Id` is kept if it is at most 64 safe characters, else replaced.
-    - Once the server drains, every answer tells the client to close the connection.
+    - Once the server is about to stop, every answer tells the client to close the connection.
     - It is counted among those in flight until it is answered.
     """
 
@@ -65,7 +67,7 @@ def observe(ids: RequestIds, runtime: Runtime, in_flight: InFlight) -> Middlewar
             if not in_flight.count:
                 in_flight.idle.set()
         answer.headers[REQUEST_ID] = request_id
-        if runtime.draining:
+        if in_flight.parting:
             answer.force_close()
         return answer
 

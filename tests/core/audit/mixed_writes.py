@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from pathlib import Path
 
 from agentbox.core.keys.making import NewApiKey
 from agentbox.core.people.users import NewUser, UserEdit
 from agentbox.model.principal import Operator
-from agentbox_sqlite.schema import own_folders
-from agentbox_sqlite.storage import SqliteStorage
+from agentbox.plugin import Storage
+from tests.backend import storage_at
 from tests.core.audit.trail import seal
 from tests.core.world import HERE, World
 
@@ -36,15 +35,14 @@ async def write(world: World, name: str, numbers: itertools.count[int]) -> None:
         print("key", flush=True)
 
 
-async def seal_for_ever(storage: SqliteStorage) -> None:
+async def seal_for_ever(storage: Storage) -> None:
     while True:
         await seal(storage)
         await asyncio.sleep(0)
 
 
 async def main(database: str, name: str) -> None:
-    storage = SqliteStorage(Path(database))
-    storage.migrate(own_folders())
+    storage = storage_at(database)
     numbers = itertools.count()
     async with storage.open(), asyncio.TaskGroup() as group:
         world = World(storage)

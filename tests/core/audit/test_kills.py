@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
-from contextlib import closing
-from pathlib import Path
 
+from tests.backend import Database
 from tests.core.audit.trail import judged, seal
 from tests.scale import scaled
-from tests.storage.database import open_sqlite
 from tests.storage.processes import WriterProcess
 
 SCRIPT = ("-m", "tests.core.audit.mixed_writes")
 
 
-async def test_a_change_is_there_exactly_if_its_row_is(database: Path) -> None:
+async def test_a_change_is_there_exactly_if_its_row_is(database: Database) -> None:
     # OB-04: kill -9 loop: change present <=> audit present
     acknowledged: list[str] = []
     for number in range(scaled(10)):
-        writer = WriterProcess(database, f"round{number}", SCRIPT)
+        writer = WriterProcess(database.address, f"round{number}", SCRIPT)
         writer.wait_for(1 + number * 7 % 40)
         writer.kill()
         acknowledged += writer.acknowledged
 
-    with closing(sqlite3.connect(database)) as connection:
-        assert_changes_are_rows(connection, Counter(acknowledged))
-    async with open_sqlite(database) as storage:
+    assert_changes_are_rows(database, Counter(acknowledged))
+    storage = database.storage()
+    async with storage.open():
         verdict = await judged(storage, size=1000)
         assert verdict.faults == []
         assert verdict.sealed > 0
@@ -36,10 +33,10 @@ async def test_a_change_is_there_exactly_if_its_row_is(database: Path) -> None:
     assert (verdict.faults, verdict.unsealed) == ([], 0)
 
 
-def assert_changes_are_rows(connection: sqlite3.Connection, told: Counter[str]) -> None:
-    rows = connection.execute("SELECT event, target FROM audit").fetchall()
-    users = dict(connection.execute("SELECT id, email FROM users").fetchall())
-    keys = {f"api_key:{id_}" for (id_,) in connection.execute("SELECT id FROM api_keys")}
+def assert_changes_are_rows(database: Database, told: Counter[str]) -> None:
+    rows = database.run("SELECT event, target FROM audit")
+    users = dict(database.run("SELECT id, email FROM users"))
+    keys = {f"api_key:{id_}" for (id_,) in database.run("SELECT id FROM api_keys")}
 
     made = [target for event, target in rows if event == "user.create"]
     assert sorted(made) == sorted(f"user:{id_}" for id_ in users)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 
@@ -10,7 +12,8 @@ from agentbox.core.audit import refusals
 from agentbox.core.audit.refusals import HOLD_SECONDS, MOST_WAITING, Refusals
 from agentbox.errors import StorageError
 from agentbox.model.principal import Origin
-from agentbox_sqlite.storage import SqliteStorage
+from agentbox.plugin import Storage
+from agentbox.plugin.storage import Transaction
 from tests.core.audit.trail import tamper
 from tests.core.world import HERE, START, World
 
@@ -95,9 +98,7 @@ async def test_reads_that_are_held_are_bounded(
     assert len(world.refusals._held) == 3
 
 
-async def test_what_can_not_be_written_is_written_later(
-    world: World, storage: SqliteStorage
-) -> None:
+async def test_what_can_not_be_written_is_written_later(world: World, storage: Storage) -> None:
     deny(world)
     tamper(storage, "ALTER TABLE audit RENAME TO away")
     with pytest.raises(StorageError):
@@ -107,8 +108,40 @@ async def test_what_can_not_be_written_is_written_later(
     tamper(storage, "ALTER TABLE away RENAME TO audit")
     deny(world)
     await world.refusals.flush()
-    (row,) = await world.audit()
-    assert row.details["count"] == 2
+    first, second = await world.audit()
+    assert (first.details, second.details) == (DENIED, DENIED)
+
+
+class Forgetful:
+    """A storage that does what it is told, and once answers that it did not."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.answers = True
+
+    @asynccontextmanager
+    async def transaction(self, **options: Any) -> AsyncIterator[Transaction]:
+        async with self._storage.transaction(**options) as tx:
+            yield tx
+        if not self.answers:
+            self.answers = True
+            raise StorageError("the answer was lost")
+
+
+async def test_what_was_written_unheard_is_written_once(storage: Storage) -> None:
+    # OB-04: the answer to a commit is lost
+    forgetful = Forgetful(storage)
+    world = World(cast(Storage, forgetful))
+    deny(world)
+    forgetful.answers = False
+    with pytest.raises(StorageError):
+        await world.refusals.flush()
+    deny(world)
+    await world.refusals.flush()
+
+    first, second = await world.audit()
+    assert (first.details, second.details) == (DENIED, DENIED)
+    assert [event.id for event in world.events] == [first.id, second.id]
 
 
 def test_a_reason_is_one_of_a_closed_set(world: World) -> None:
@@ -127,9 +160,9 @@ async def test_what_comes_while_it_is_written_is_a_row_of_its_own(world: World) 
     class Slow(Refusals):
         """Something is refused between the commit and the next look."""
 
-        def _forget(self, batch: Any) -> None:
+        def _tell(self, rows: Any) -> None:
             deny(world) if not world.events else None
-            super()._forget(batch)
+            super()._tell(rows)
 
     world.refusals = Slow(world.storage, world.clock, world.counters, world.queue)
     deny(world)

@@ -12,7 +12,7 @@ from agentbox.core.audit.retention import CutAudit
 from agentbox.core.audit.sealing import Tampered
 from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.start.root_secret import RootSecret
-from agentbox_sqlite.storage import SqliteStorage
+from agentbox.plugin import Storage
 from tests.core.audit.trail import SECRET, add, add_sealed, chain_of, judged, seal, tamper
 from tests.core.world import SCOPES, START, World
 
@@ -20,20 +20,18 @@ AT_FIVE = START + timedelta(seconds=5)
 """Rows 1 to 4 are older than this."""
 
 
-async def numbers(storage: SqliteStorage) -> list[int]:
+async def numbers(storage: Storage) -> list[int]:
     async with storage.transaction(read_only=True) as tx:
         return [row.seq for row in await tx.audit.rows(0, 1000)]
 
 
-async def cut(world: World, storage: SqliteStorage) -> int:
+async def cut(world: World, storage: Storage) -> int:
     job = CutAudit(chain_of(), world.clock, timedelta(days=1))
     async with storage.transaction() as tx:
         return await job.cut_some(tx, AT_FIVE)
 
 
-async def test_what_is_left_verifies_from_the_anchor_on(
-    world: World, storage: SqliteStorage
-) -> None:
+async def test_what_is_left_verifies_from_the_anchor_on(world: World, storage: Storage) -> None:
     await add_sealed(storage, 1, 9)
 
     assert await cut(world, storage) == 4
@@ -46,7 +44,7 @@ async def test_what_is_left_verifies_from_the_anchor_on(
     assert verdict.anchor.seq == 4
 
 
-async def test_the_trail_says_what_was_cut(world: World, storage: SqliteStorage) -> None:
+async def test_the_trail_says_what_was_cut(world: World, storage: Storage) -> None:
     await add_sealed(storage, 1, 9)
     await cut(world, storage)
 
@@ -55,7 +53,7 @@ async def test_the_trail_says_what_was_cut(world: World, storage: SqliteStorage)
     assert await cut(world, storage) == 0
 
 
-async def test_what_is_not_sealed_stays(world: World, storage: SqliteStorage) -> None:
+async def test_what_is_not_sealed_stays(world: World, storage: Storage) -> None:
     await add_sealed(storage, 1, 2)
     await add(storage, 3, 9)
 
@@ -65,7 +63,7 @@ async def test_what_is_not_sealed_stays(world: World, storage: SqliteStorage) ->
     assert (await judged(storage)).faults == []
 
 
-async def test_all_of_the_sealed_trail_may_go(world: World, storage: SqliteStorage) -> None:
+async def test_all_of_the_sealed_trail_may_go(world: World, storage: Storage) -> None:
     await add_sealed(storage, 1, 4)
 
     assert await cut(world, storage) == 4
@@ -80,11 +78,11 @@ async def test_all_of_the_sealed_trail_may_go(world: World, storage: SqliteStora
         "UPDATE audit SET actor = 'user:x' WHERE seq = 2",
         "DELETE FROM audit WHERE seq = 2",
         "UPDATE audit SET details = '[]' WHERE seq = 2",
-        "UPDATE audit_points SET tag = zeroblob(36)",
+        "UPDATE audit_points SET tag = $zeros",
     ],
 )
 async def test_evidence_of_tampering_is_never_cut(
-    world: World, storage: SqliteStorage, change: str
+    world: World, storage: Storage, change: str
 ) -> None:
     await add_sealed(storage, 1, 9)
     tamper(storage, change)
@@ -112,7 +110,7 @@ def test_a_retention_of_0_cuts_nothing_ever(world: World, days: int, names: list
 
 
 async def test_the_job_cuts_in_batches(
-    world: World, storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch
+    world: World, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH", 2)
     await add_sealed(storage, 1, 9)

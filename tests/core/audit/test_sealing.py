@@ -9,12 +9,12 @@ import pytest
 from agentbox.core.audit import sealing
 from agentbox.core.audit.sealing import SealAudit, Tampered
 from agentbox.core.background.scheduler import Scheduler
-from agentbox_sqlite.storage import SqliteStorage
+from agentbox.plugin import Storage
 from tests.core.audit.trail import add, add_sealed, chain_of, judged, seal, tamper
 from tests.core.world import World
 
 
-async def sealed_rows(storage: SqliteStorage) -> int:
+async def sealed_rows(storage: Storage) -> int:
     async with storage.transaction(read_only=True) as tx:
         return len(await tx.audit.seals(0, 100_000))
 
@@ -28,7 +28,7 @@ async def run_once(world: World) -> None:
     await scheduler.stop()
 
 
-async def test_the_scheduler_seals_what_was_written(world: World, storage: SqliteStorage) -> None:
+async def test_the_scheduler_seals_what_was_written(world: World, storage: Storage) -> None:
     await add(storage, 1, 3)
 
     await run_once(world)
@@ -38,7 +38,7 @@ async def test_the_scheduler_seals_what_was_written(world: World, storage: Sqlit
 
 
 async def test_where_there_is_nothing_to_seal_nothing_is_written(
-    world: World, storage: SqliteStorage
+    world: World, storage: Storage
 ) -> None:
     await add_sealed(storage, 1, 3)
     await run_once(world)
@@ -50,7 +50,7 @@ async def test_where_there_is_nothing_to_seal_nothing_is_written(
 
 
 async def test_a_backlog_is_sealed_in_several_runs(
-    world: World, storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch
+    world: World, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sealing, "BATCH", 5)
     monkeypatch.setattr(sealing, "BATCHES", 3)
@@ -65,7 +65,7 @@ async def test_a_backlog_is_sealed_in_several_runs(
     assert (await judged(storage)).faults == []
 
 
-async def test_two_who_seal_at_once_can_not_fork_the_chain(storage: SqliteStorage) -> None:
+async def test_two_who_seal_at_once_can_not_fork_the_chain(storage: Storage) -> None:
     """The fence keeps the second one out; if it did not, the number of a seal would."""
     await add(storage, 1, 3)
     await seal(storage)
@@ -79,11 +79,11 @@ async def test_two_who_seal_at_once_can_not_fork_the_chain(storage: SqliteStorag
     [
         "DELETE FROM audit_points",
         "UPDATE audit_points SET seq = seq - 1",
-        "UPDATE audit_points SET tag = zeroblob(36)",
+        "UPDATE audit_points SET tag = $zeros",
     ],
 )
 async def test_nothing_is_sealed_over_a_head_that_was_tampered_with(
-    storage: SqliteStorage, change: str
+    storage: Storage, change: str
 ) -> None:
     await add_sealed(storage, 1, 3)
     await add(storage, 4, 5)
@@ -93,9 +93,7 @@ async def test_nothing_is_sealed_over_a_head_that_was_tampered_with(
         await seal(storage)
 
 
-async def test_a_row_that_can_not_be_read_is_not_sealed(
-    world: World, storage: SqliteStorage
-) -> None:
+async def test_a_row_that_can_not_be_read_is_not_sealed(world: World, storage: Storage) -> None:
     await add(storage, 1, 3)
     tamper(storage, "UPDATE audit SET details = '[]' WHERE seq = 2")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentbox.core.audit.verification import Fault
-from agentbox_sqlite.storage import SqliteStorage
+from agentbox.plugin import Storage
 from tests.core.audit.trail import (
     OTHER_SECRET,
     SECRET,
@@ -19,7 +19,7 @@ from tests.core.audit.trail import (
 
 
 @pytest.fixture
-async def sealed(storage: SqliteStorage) -> SqliteStorage:
+async def sealed(storage: Storage) -> Storage:
     """Nine sealed rows."""
     await add_sealed(storage, 1, 9)
     return storage
@@ -30,7 +30,7 @@ def kinds(faults: object) -> list[tuple[str, int]]:
     return [(fault.kind, fault.seq) for fault in faults if isinstance(fault, Fault)]
 
 
-async def test_a_trail_as_it_was_sealed_has_no_fault(sealed: SqliteStorage) -> None:
+async def test_a_trail_as_it_was_sealed_has_no_fault(sealed: Storage) -> None:
     # OB-04: verifiable
     verdict = await judged(sealed)
 
@@ -40,13 +40,13 @@ async def test_a_trail_as_it_was_sealed_has_no_fault(sealed: SqliteStorage) -> N
     assert verdict.head.seq == 9
 
 
-async def test_an_empty_trail_has_no_fault(storage: SqliteStorage) -> None:
+async def test_an_empty_trail_has_no_fault(storage: Storage) -> None:
     verdict = await judged(storage)
 
     assert (verdict.faults, verdict.sealed, verdict.unsealed) == ([], 0, 0)
 
 
-async def test_the_unsealed_tail_is_told_apart(sealed: SqliteStorage) -> None:
+async def test_the_unsealed_tail_is_told_apart(sealed: Storage) -> None:
     await add(sealed, 10, 14)
 
     verdict = await judged(sealed)
@@ -55,7 +55,7 @@ async def test_the_unsealed_tail_is_told_apart(sealed: SqliteStorage) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 8, 9, 10, 100])
-async def test_chunks_of_any_size_find_the_same(sealed: SqliteStorage, size: int) -> None:
+async def test_chunks_of_any_size_find_the_same(sealed: Storage, size: int) -> None:
     await add(sealed, 10, 11)
     verdict = await judged(sealed, size=size)
     assert (verdict.faults, verdict.sealed, verdict.unsealed) == ([], 9, 2)
@@ -69,7 +69,7 @@ async def test_chunks_of_any_size_find_the_same(sealed: SqliteStorage, size: int
     "change",
     [
         "id = 'event-0099'",
-        "occurred_at = occurred_at + 1",
+        "occurred_at = occurred_at + $instant",
         "event = 'user.delete'",
         "actor = 'user:other'",
         "target = NULL",
@@ -81,10 +81,10 @@ async def test_chunks_of_any_size_find_the_same(sealed: SqliteStorage, size: int
         """details = '{"field":"role","count":3,"first":true,"before":""}'""",
         "details = '[]'",
         "organization_id = 'elsewhere'",
-        "occurred_at = 9223372036854775807",
+        "occurred_at = $beyond",
     ],
 )
-async def test_an_edited_row_is_named(sealed: SqliteStorage, change: str) -> None:
+async def test_an_edited_row_is_named(sealed: Storage, change: str) -> None:
     # OB-04: edit a row, and verify fails
     tamper(sealed, f"UPDATE audit SET {change} WHERE seq = 5")
 
@@ -94,7 +94,7 @@ async def test_an_edited_row_is_named(sealed: SqliteStorage, change: str) -> Non
     assert "Row 5" in fault.sentence
 
 
-async def test_a_deleted_row_is_named(sealed: SqliteStorage) -> None:
+async def test_a_deleted_row_is_named(sealed: Storage) -> None:
     tamper(sealed, "DELETE FROM audit WHERE seq = 5")
 
     (fault,) = (await judged(sealed)).faults
@@ -107,7 +107,7 @@ async def test_a_deleted_row_is_named(sealed: SqliteStorage) -> None:
     [("5", "Row 5 was"), ("4, 5, 6", "Rows 4 to 6 were"), ("1, 2", "Rows 1 to 2 were")],
 )
 async def test_rows_deleted_with_their_seals_are_named(
-    sealed: SqliteStorage, rows: str, told: str
+    sealed: Storage, rows: str, told: str
 ) -> None:
     gone = f"WHERE seq IN ({rows})"
     tamper(sealed, f"DELETE FROM audit {gone}", f"DELETE FROM audit_seals {gone}")
@@ -118,7 +118,7 @@ async def test_rows_deleted_with_their_seals_are_named(
     assert told in fault.sentence
 
 
-async def test_an_inserted_row_is_named(sealed: SqliteStorage) -> None:
+async def test_an_inserted_row_is_named(sealed: Storage) -> None:
     columns = "occurred_at, event, actor, result, details"
     tamper(
         sealed,
@@ -134,7 +134,7 @@ async def test_an_inserted_row_is_named(sealed: SqliteStorage) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [(4, 5), (2, 8), (8, 9)])
-async def test_reordered_rows_are_named(sealed: SqliteStorage, one: int, other: int) -> None:
+async def test_reordered_rows_are_named(sealed: Storage, one: int, other: int) -> None:
     tamper(
         sealed,
         f"UPDATE audit SET seq = 1000 WHERE seq = {one}",
@@ -148,7 +148,7 @@ async def test_reordered_rows_are_named(sealed: SqliteStorage, one: int, other: 
     assert f"row {one} now stands at {other}" in faults[0].sentence
 
 
-async def test_rows_reordered_with_their_seals_are_found(sealed: SqliteStorage) -> None:
+async def test_rows_reordered_with_their_seals_are_found(sealed: Storage) -> None:
     tamper(
         sealed,
         *(
@@ -162,7 +162,7 @@ async def test_rows_reordered_with_their_seals_are_found(sealed: SqliteStorage) 
 
 
 @pytest.mark.parametrize("rows", ["= 9", ">= 7"])
-async def test_a_tail_that_was_cut_off_is_named(sealed: SqliteStorage, rows: str) -> None:
+async def test_a_tail_that_was_cut_off_is_named(sealed: Storage, rows: str) -> None:
     tamper(
         sealed, f"DELETE FROM audit WHERE seq {rows}", f"DELETE FROM audit_seals WHERE seq {rows}"
     )
@@ -173,7 +173,7 @@ async def test_a_tail_that_was_cut_off_is_named(sealed: SqliteStorage, rows: str
 
 
 async def test_a_tail_that_was_cut_off_stays_named_when_the_server_goes_on(
-    sealed: SqliteStorage,
+    sealed: Storage,
 ) -> None:
     tamper(sealed, "DELETE FROM audit WHERE seq >= 8", "DELETE FROM audit_seals WHERE seq >= 8")
     await add_sealed(sealed, 10, 12)
@@ -188,18 +188,18 @@ async def test_a_tail_that_was_cut_off_stays_named_when_the_server_goes_on(
     "change",
     [
         "UPDATE audit_points SET seq = 7, mac = (SELECT mac FROM audit_seals WHERE seq = 7)",
-        "UPDATE audit_points SET tag = zeroblob(36)",
+        "UPDATE audit_points SET tag = $zeros",
         "DELETE FROM audit_points",
     ],
 )
-async def test_a_head_that_was_tampered_with_is_named(sealed: SqliteStorage, change: str) -> None:
+async def test_a_head_that_was_tampered_with_is_named(sealed: Storage, change: str) -> None:
     tail = ("DELETE FROM audit WHERE seq > 7", "DELETE FROM audit_seals WHERE seq > 7")
     tamper(sealed, *tail, change)
 
     assert "head" in [kind for kind, _ in kinds((await judged(sealed)).faults)]
 
 
-async def test_an_anchor_of_ones_own_hides_no_cut(sealed: SqliteStorage) -> None:
+async def test_an_anchor_of_ones_own_hides_no_cut(sealed: Storage) -> None:
     tamper(
         sealed,
         "INSERT INTO audit_points SELECT 'anchor', seq, mac, mac FROM audit_seals WHERE seq = 4",
@@ -210,13 +210,13 @@ async def test_an_anchor_of_ones_own_hides_no_cut(sealed: SqliteStorage) -> None
     assert kinds((await judged(sealed)).faults) == [("anchor", 4)]
 
 
-async def test_a_seal_that_was_edited_is_named(sealed: SqliteStorage) -> None:
-    tamper(sealed, "UPDATE audit_seals SET mac = zeroblob(36) WHERE seq = 5")
+async def test_a_seal_that_was_edited_is_named(sealed: Storage) -> None:
+    tamper(sealed, "UPDATE audit_seals SET mac = $zeros WHERE seq = 5")
 
     assert kinds((await judged(sealed)).faults)[0] == ("edited", 5)
 
 
-async def test_another_root_secret_can_neither_seal_nor_hide(sealed: SqliteStorage) -> None:
+async def test_another_root_secret_can_neither_seal_nor_hide(sealed: Storage) -> None:
     tamper(sealed, "UPDATE audit SET actor = 'user:x' WHERE seq = 2", "DELETE FROM audit_seals")
     tamper(sealed, "DELETE FROM audit_points")
     await seal(sealed, chain_of(OTHER_SECRET))
@@ -227,7 +227,7 @@ async def test_another_root_secret_can_neither_seal_nor_hide(sealed: SqliteStora
     assert "another root secret" in verdict.faults[0].sentence
 
 
-async def test_a_rotated_root_secret_goes_on_with_the_chain(sealed: SqliteStorage) -> None:
+async def test_a_rotated_root_secret_goes_on_with_the_chain(sealed: Storage) -> None:
     rotated = chain_of(OTHER_SECRET, SECRET)
     await add(sealed, 10, 12)
     await seal(sealed, rotated)
@@ -237,14 +237,14 @@ async def test_a_rotated_root_secret_goes_on_with_the_chain(sealed: SqliteStorag
     assert (verdict.faults, verdict.sealed) == ([], 12)
 
 
-async def test_a_thousand_faults_are_told_as_twenty(storage: SqliteStorage) -> None:
+async def test_a_thousand_faults_are_told_as_twenty(storage: Storage) -> None:
     await add_sealed(storage, 1, 100)
     tamper(storage, "UPDATE audit SET actor = 'user:x'")
 
     assert len((await judged(storage)).faults) == 20
 
 
-async def test_rows_sealed_during_the_walk_are_no_faults(sealed: SqliteStorage) -> None:
+async def test_rows_sealed_during_the_walk_are_no_faults(sealed: Storage) -> None:
     """The server goes on while somebody verifies."""
     from agentbox.core.audit.verification import Chunk, StoredTrail, verify
 

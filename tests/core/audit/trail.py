@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
+from string import Template
 from typing import Any
 
 from agentbox.core.audit.chain import LABEL, Chain
@@ -12,8 +11,9 @@ from agentbox.core.audit.sealing import SealAudit
 from agentbox.core.audit.verification import StoredTrail, Verdict, verify
 from agentbox.core.start.root_secret import RootSecret
 from agentbox.model.audit import AuditEvent
+from agentbox.plugin import Storage
 from agentbox.testing.samples import an_event
-from agentbox_sqlite.storage import SqliteStorage
+from tests.backend import database_of
 from tests.core.world import START
 
 SECRET, OTHER_SECRET = b"1" * 32, b"2" * 32
@@ -30,32 +30,35 @@ def event(number: int, **fields: Any) -> AuditEvent:
     return an_event(f"event-{number:04}", time=time, **fields)
 
 
-async def add(storage: SqliteStorage, first: int, last: int) -> None:
+async def add(storage: Storage, first: int, last: int) -> None:
     """Rows that nobody has sealed yet."""
     async with storage.transaction() as tx:
         for number in range(first, last + 1):
             await tx.audit.add(event(number))
 
 
-async def seal(storage: SqliteStorage, chain: Chain | None = None) -> int:
+async def seal(storage: Storage, chain: Chain | None = None) -> int:
     """Seal a batch of what is there; how many rows."""
     async with storage.transaction() as tx:
         return await SealAudit(chain or chain_of()).seal_some(tx)
 
 
-async def add_sealed(storage: SqliteStorage, first: int, last: int) -> None:
+async def add_sealed(storage: Storage, first: int, last: int) -> None:
     """Rows that are sealed."""
     await add(storage, first, last)
     await seal(storage)
 
 
-async def judged(storage: SqliteStorage, chain: Chain | None = None, size: int = 3) -> Verdict:
+async def judged(storage: Storage, chain: Chain | None = None, size: int = 3) -> Verdict:
     """What a walk over the trail finds, a few rows at a time."""
     return await verify(StoredTrail(storage, size), chain or chain_of())
 
 
-def tamper(storage: SqliteStorage, *statements: str) -> None:
-    """Run statements on the file, as somebody who can write it would."""
-    with closing(sqlite3.connect(storage.path)) as connection, connection:
-        for statement in statements:
-            connection.execute(statement)
+def tamper(storage: Storage, *statements: str) -> None:
+    """Run statements on the database, as somebody who can write it would.
+
+    `$zeros` and the like are `Database.words`.
+    """
+    database = database_of(storage)
+    for statement in statements:
+        database.run(Template(statement).substitute(database.words))

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from agentbox.core.background.scheduler import GRACE, Scheduler, next_tick
+from agentbox.core.background.scheduler import LEASE, POLL, RENEW_EVERY, Scheduler, next_tick
 from agentbox.core.counters import Counters
 from agentbox.errors import StorageError
-from agentbox.plugin.job import JobRun
+from agentbox.model.jobs import JobState
+from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.storage import Storage
 from tests.core.background.jobs import MINUTE, Impatient, Make, Other, Work, hang, row, settle
 from tests.core.world import START, ManualClock
@@ -129,14 +130,95 @@ async def test_a_run_is_counted(scheduler: Make, clock: ManualClock, counters: C
     assert counters.value("jobs.work.ok") == 1
 
 
-async def test_a_lease_lasts_longer_than_the_time_out(
+# SC-01: however long a job may take, its lease says soon whether its holder is alive
+async def test_a_lease_is_short_whatever_the_time_out(
     scheduler: Make, clock: ManualClock, storage: Storage
 ) -> None:
     one = await scheduler(Work(hang))
     clock.move(60)
     await one.look()
 
-    assert (await row(storage)).lease_until == clock.now() + Work.timeout + GRACE
+    assert (await row(storage)).lease_until == clock.now() + LEASE
+    assert LEASE + timedelta(seconds=POLL) < timedelta(seconds=15)
+    assert timedelta(seconds=RENEW_EVERY) * 3 < LEASE
+
+
+async def test_a_lease_is_renewed_as_long_as_the_job_runs(
+    storage: Storage, clock: ManualClock, counters: Counters
+) -> None:
+    async def wait(_: JobRun) -> None:
+        for _ in range(3):
+            clock.move(9)
+            async with asyncio.timeout(10):
+                while (await row(storage)).lease_until != clock.now() + LEASE:
+                    await asyncio.sleep(0.001)
+
+    one = await renewing(storage, clock, counters, Work(wait))
+    await one.look()
+    await settle(one)
+
+    assert counters.value("jobs.work.ok") == 1
+    assert (await row(storage)).lease_until is None
+
+
+async def test_a_run_that_lost_its_job_is_cancelled(
+    storage: Storage, clock: ManualClock, counters: Counters
+) -> None:
+    async def lose(_: JobRun) -> None:
+        clock.move(LEASE.total_seconds())
+        async with storage.transaction() as tx:
+            assert await tx.jobs.claim("work", clock.now(), clock.now() + LEASE) is not None
+        await hang(_)
+
+    one = await renewing(storage, clock, counters, Work(lose))
+    await one.look()
+    await settle(one)
+
+    assert counters.value("jobs.work.lost") == 1
+    assert (await row(storage)).lease_until == clock.now() + LEASE  # the other's, left alone
+
+
+async def test_a_renewal_after_the_last_transaction_cancels_nothing(
+    storage: Storage, clock: ManualClock, counters: Counters
+) -> None:
+    async def linger(run: JobRun) -> None:
+        async with run.transaction(last=True):
+            pass
+        await asyncio.sleep(0.05)
+
+    one = await renewing(storage, clock, counters, Work(linger))
+    await one.look()
+    await settle(one)
+
+    assert counters.value("jobs.work.ok") == 1
+    assert (await row(storage)).lease_until is None
+
+
+async def test_a_job_that_can_not_be_claimed_stops_no_other(
+    scheduler: Make, clock: ManualClock, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = Work(), Other()
+    one = await scheduler(stuck, other)
+    claim = one._claim
+
+    async def claim_all_but_one(job: Job, state: JobState) -> None:
+        if job is stuck:
+            raise StorageError("held by a transaction that does not end")
+        await claim(job, state)
+
+    monkeypatch.setattr(one, "_claim", claim_all_but_one)
+    clock.move(60)
+    await one.look()
+    await settle(one)
+
+    assert (len(stuck.runs), len(other.runs)) == (0, 1)
+
+
+async def renewing(storage: Storage, clock: ManualClock, counters: Counters, job: Job) -> Scheduler:
+    """A scheduler whose job is due, and which renews at once."""
+    async with storage.transaction() as tx:
+        await tx.jobs.ensure(job.name, clock.now())
+    return Scheduler([job], storage, clock, counters, renew_every=0.001)
 
 
 async def test_stopping_waits_for_what_runs(scheduler: Make, clock: ManualClock) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from agentbox.core.background.scheduler import GRACE, ClaimedRun, Scheduler
+from agentbox.core.background.scheduler import LEASE, ClaimedRun, Scheduler
 from agentbox.core.counters import Counters
 from agentbox.errors import StorageError
 from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.storage import Storage
-from agentbox_sqlite.storage import SqliteStorage
+from tests.backend import Database
 from tests.core.world import ManualClock, user_of
 from tests.scale import scaled
 
@@ -56,9 +55,9 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def second(database: Path, storage: Storage) -> AsyncIterator[SqliteStorage]:
+async def second(database: Database, storage: Storage) -> AsyncIterator[Storage]:
     """The same database, opened once more."""
-    opened = SqliteStorage(database)
+    opened = database.storage()
     async with opened.open():
         yield opened
 
@@ -92,7 +91,7 @@ async def test_a_leased_job_is_left_to_its_holder(
     clock.move(60)
     await first.look()
     await holder.begun.wait()
-    clock.move((Tick.timeout + GRACE).total_seconds() - 0.1)
+    clock.move(LEASE.total_seconds() - 0.1)
     await other.look()
     holder.wake.set()
     await first.stop()
@@ -110,7 +109,7 @@ async def test_a_lease_that_ran_out_is_taken_over(
     clock.move(60)
     await first.look()
     await holder.begun.wait()
-    clock.move((Tick.timeout + GRACE).total_seconds())
+    clock.move(LEASE.total_seconds())
     await other.look()
     await asyncio.gather(*other._running.values())
     holder.wake.set()
@@ -129,7 +128,7 @@ async def test_a_holder_that_lost_the_job_writes_nothing(
     clock.move(60)
     await first.look()
     await holder.begun.wait()
-    clock.move((Tick.timeout + GRACE).total_seconds())
+    clock.move(LEASE.total_seconds())
     await other.look()
     await asyncio.gather(*other._running.values())
     holder.wake.set()
@@ -150,7 +149,7 @@ async def test_a_holder_that_lost_the_job_moves_no_date(
     clock.move(60)
     await first.look()
     await holder.begun.wait()
-    clock.move((Tick.timeout + GRACE).total_seconds())
+    clock.move(LEASE.total_seconds())
     await other.look()
     await asyncio.gather(*other._running.values())
     async with storage.transaction(read_only=True) as tx:

@@ -10,6 +10,8 @@ import pytest
 from agentbox.core.background.scheduler import ClaimedRun
 from agentbox.core.background.upkeep import PurgeExpired, repeat
 from agentbox.errors import StorageError
+from agentbox.model.api_keys import RateMark
+from agentbox.model.formats.rate_limit import PERIODS
 from agentbox.model.users import PasswordReset
 from agentbox.plugin.storage import Storage
 from tests.core.world import START, World, add_key, add_session, add_user
@@ -74,6 +76,25 @@ async def test_counts_of_uses_are_kept_for_90_days(world: World, storage: Storag
     async with storage.transaction(read_only=True) as tx:
         left = await tx.api_key_usage.list(key.id, START - 500 * day, START + day)
     assert [each.hour for each in left] == kept
+
+
+async def test_marks_of_limited_keys_are_kept_for_longer_than_any_rate_counts(
+    world: World, storage: Storage
+) -> None:
+    user = await add_user(storage)
+    old = await add_key(storage, user, ["self:read"])
+    new = await add_key(storage, user, ["self:read"])
+    longest = max(timedelta(seconds=seconds) for seconds in PERIODS.values())
+    async with storage.transaction() as tx:
+        await tx.api_key_rates.put(
+            old.id, [RateMark(START - 2 * longest - timedelta(microseconds=1), 1)]
+        )
+        await tx.api_key_rates.put(new.id, [RateMark(START - longest, 1)])
+    await run_once(world, storage)
+
+    async with storage.transaction(read_only=True) as tx:
+        assert not await tx.api_key_rates.get(old.id)
+        assert await tx.api_key_rates.get(new.id)
 
 
 async def test_reset_secrets_go_a_day_after_they_expired(world: World, storage: Storage) -> None:

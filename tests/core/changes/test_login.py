@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +24,7 @@ from agentbox.model.evidence import Identity
 from agentbox.model.secret import Secret
 from agentbox.model.users import PasswordRecord, Status, User
 from agentbox.plugin.authenticator import Challenge, NotMine, Verified
+from tests.backend import Database
 from tests.core.changes.signing_in import Claims, Issuer, Method, Policy, login, verified
 from tests.core.world import HERE, START, World, add_user, signed_in, with_key
 
@@ -41,12 +40,9 @@ async def sign_in(world: World, *methods: Method, **parts: Any) -> SignedIn:
     return await login(world, *methods, **parts).with_password("alice", PASSWORD, HERE)
 
 
-def sessions(database: Path) -> int:
-    connection = sqlite3.connect(database)
-    try:
-        return int(connection.execute("SELECT count(*) FROM sessions").fetchone()[0])
-    finally:
-        connection.close()
+def sessions(database: Database) -> int:
+    ((number,),) = database.run("SELECT count(*) FROM sessions")
+    return int(number)
 
 
 async def test_the_first_method_that_knows_it_answers(world: World, user: User) -> None:
@@ -106,7 +102,7 @@ def unusual(**fields: Any) -> Identity:
     ids=lambda answer: repr(answer)[:60],
 )
 async def test_a_broken_method_ends_the_login(
-    world: World, user: User, database: Path, answer: Any
+    world: World, user: User, database: Database, answer: Any
 ) -> None:
     second = Method(verified(user))
 
@@ -123,7 +119,7 @@ async def test_too_many_who_wait_is_told_as_it_is(world: World) -> None:
 # PL-04
 @pytest.mark.parametrize("status", [Status.INACTIVE, Status.SUSPENDED])
 async def test_one_who_is_not_active_does_not_sign_in(
-    world: World, user: User, status: Status, database: Path
+    world: World, user: User, status: Status, database: Database
 ) -> None:
     await world.change(user, status=status)
 
@@ -144,7 +140,7 @@ async def test_an_identity_that_nobody_is_linked_to_does_not_sign_in(world: Worl
 
 
 async def test_one_disabled_while_the_password_is_checked_does_not_sign_in(
-    world: World, user: User, database: Path
+    world: World, user: User, database: Database
 ) -> None:
     class Disabling(Policy):
         async def check_login(self, *_: Any) -> None:
@@ -162,7 +158,7 @@ async def set_password(world: World, user: User) -> None:
 
 # PW-10, JWT-11: the old password's login must not outlive the change that ended all sessions
 async def test_a_password_changed_while_it_is_checked_does_not_sign_in(
-    world: World, user: User, database: Path
+    world: World, user: User, database: Database
 ) -> None:
     class Changing(Policy):
         async def check_login(self, *_: Any) -> None:
@@ -191,7 +187,7 @@ async def test_every_policy_is_asked(world: World, user: User) -> None:
 
 
 async def test_a_policy_refuses_as_a_wrong_password_does(
-    world: World, user: User, database: Path
+    world: World, user: User, database: Database
 ) -> None:
     with pytest.raises(InvalidCredentials) as refused:
         await sign_in(world, Method(verified(user)), policies=[Policy(LoginFailed("hours"))])
@@ -203,7 +199,7 @@ async def test_a_policy_refuses_as_a_wrong_password_does(
     "answer", [ValueError("x"), SystemExit(1), InsufficientRole(), False, True, "no"], ids=repr
 )
 async def test_a_broken_policy_signs_nobody_in(
-    world: World, user: User, database: Path, answer: Any
+    world: World, user: User, database: Database, answer: Any
 ) -> None:
     with pytest.raises(AuthenticatorUnavailable):
         await sign_in(world, Method(verified(user)), policies=[Policy(answer)])
@@ -250,7 +246,7 @@ async def test_claims_of_plugins_reach_the_token(world: World, user: User) -> No
     ids=repr,
 )
 async def test_broken_claims_give_neither_a_token_nor_a_session(
-    world: World, user: User, database: Path, answer: Any
+    world: World, user: User, database: Database, answer: Any
 ) -> None:
     with pytest.raises(AuthenticatorUnavailable):
         await sign_in(world, Method(verified(user)), claims=[Claims(answer)])
@@ -276,7 +272,7 @@ async def test_a_broken_issuer_gives_no_token(world: World, user: User, answer: 
 
 
 async def test_without_an_issuer_no_session_begins(
-    world: World, user: User, database: Path
+    world: World, user: User, database: Database
 ) -> None:
     with pytest.raises(Unavailable):
         await sign_in(world, Method(verified(user)), issuer=None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from agentbox.errors import (
 from agentbox.model.secret import Secret
 from agentbox.model.users import Status, User
 from agentbox.plugin.authenticator import Challenge, NotMine
+from tests.backend import Database
 from tests.core.changes.signing_in import Method, login, verified
 from tests.core.world import HERE, World, add_user
 
@@ -157,16 +156,11 @@ async def test_a_step_that_breaks_is_not_available(world: World) -> None:
         await go_on(one, flow)
 
 
-def flows(database: Path, sql: str = "SELECT id, sealed_state FROM login_flows") -> Any:
-    connection = sqlite3.connect(database)
-    try:
-        with connection:
-            return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
+def flows(database: Database) -> list[tuple[Any, ...]]:
+    return database.run("SELECT id, sealed_state FROM login_flows")
 
 
-async def test_the_database_knows_neither_flow_nor_state(world: World, database: Path) -> None:
+async def test_the_database_knows_neither_flow_nor_state(world: World, database: Database) -> None:
     flow = (await begin(login(world, Method(CHALLENGE))))["flow"]
     text = repr(flows(database))
 
@@ -175,18 +169,15 @@ async def test_the_database_knows_neither_flow_nor_state(world: World, database:
 
 # ST-11: sealed to its row
 async def test_a_state_moved_to_another_flow_does_not_go_on(
-    world: World, user: User, database: Path
+    world: World, user: User, database: Database
 ) -> None:
     method = Method(CHALLENGE, CHALLENGE, verified(user))
     one = login(world, method)
     flow = (await begin(one))["flow"]
     await begin(one)
-    first, second = (row[1].hex() for row in flows(database))
-    flows(
-        database,
-        "UPDATE login_flows SET sealed_state = CASE hex(sealed_state) "
-        f"WHEN '{first.upper()}' THEN X'{second}' ELSE X'{first}' END",
-    )
+    (first, first_state), (second, second_state) = flows(database)
+    for flow_id, state in ((first, second_state), (second, first_state)):
+        database.run("UPDATE login_flows SET sealed_state = ? WHERE id = ?", state, flow_id)
 
     with pytest.raises(InvalidCredentials):
         await go_on(one, flow)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import ChainLink, Recognition
+from agentbox.core.recognition.subjects import Subjects
 from agentbox.model.evidence import Authentication, Credential
 from agentbox.model.secret import Secret
 from agentbox.plugin.authenticator import RequestAuthenticator
@@ -57,6 +58,7 @@ def recognition(
     return Recognition(
         chain=[ChainLink(f"a{number}", one) for number, one in enumerate(authenticators)],
         storage=world.storage,
+        subjects=Subjects(world.storage, world.clock),
         clock=world.clock,
         scopes=SCOPES,
         dispatcher=dispatcher(world),

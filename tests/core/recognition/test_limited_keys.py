@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from agentbox.core.recognition.recognition import Recognition
-from agentbox.errors import InvalidToken, Problem, RateLimited
+from agentbox.errors import InvalidToken, Problem, RateLimited, StorageError
 from agentbox.model.api_keys import ApiKey
 from agentbox.model.users import User
+from agentbox.plugin.storage import Change, Storage
+from tests.backend import Database
 from tests.core.recognition.chain import CREDENTIAL, Remembered, recognition
 from tests.core.world import World, add_key, add_session, add_user, key_evidence, session_evidence
 
@@ -92,6 +96,102 @@ async def test_a_key_is_used_as_often_as_its_rate_allows_however_many_ask_at_onc
     assert {type(problem) for problem in refused} == {RateLimited}
     assert {problem.retry_after for problem in refused} == {60}
     assert world.counters.value("credentials_refused.rate") == 40
+
+
+# AK-05
+async def test_two_processes_on_one_database_allow_together_what_the_rate_says(
+    world: World, database: Database
+) -> None:
+    chain, user, key = await chain_for(world, rate_limit="10/minute")
+    other_storage = database.storage()
+    async with other_storage.open():
+        other_world = World(other_storage, clock=world.clock)
+        other = recognition(other_world, [Remembered(key_evidence(user, key))])
+        refused = await asyncio.gather(refusals(chain, 40), refusals(other, 40))
+        assert sum(map(len, refused)) == 70
+        world.clock.move(60)
+        refused = await asyncio.gather(refusals(chain, 40), refusals(other, 40))
+
+    assert sum(map(len, refused)) == 70
+    assert {type(problem) for each in refused for problem in each} == {RateLimited}
+
+
+class Noted:
+    """A storage that keeps how many transactions there were, and fails when it is told so."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.reads = self.writes = 0
+        self.broken = False
+
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool = False, **more: Any) -> AsyncIterator[Any]:
+        if read_only:
+            self.reads += 1
+        else:
+            self.writes += 1
+            if self.broken:
+                raise StorageError("gone")
+        async with self._storage.transaction(read_only=read_only, **more) as tx:
+            yield tx
+
+    def on_change(self, listener: Any) -> None:
+        self._storage.on_change(listener)
+
+
+def noted(world: World) -> Noted:
+    """The same world on a storage that is watched."""
+    world.storage = storage = Noted(world.storage)  # type: ignore[assignment]
+    return storage  # type: ignore[return-value]
+
+
+async def test_a_key_without_a_rate_costs_the_database_nothing_more(world: World) -> None:
+    user = await add_user(world.storage)
+    key = await add_key(world.storage, user, ["self:read"], allowed_cidrs=("192.0.2.0/24",))
+    storage = noted(world)
+    chain = recognition(world, [Remembered(key_evidence(user, key))])
+    for _ in range(50):
+        await chain.recognise(CREDENTIAL, INSIDE)
+
+    assert (storage.reads, storage.writes) == (1, 0)
+
+
+async def test_a_use_that_can_t_be_counted_is_not_let_through(world: World) -> None:
+    user = await add_user(world.storage)
+    key = await add_key(world.storage, user, ["self:read"], rate_limit="5/minute")
+    storage = noted(world)
+    chain = recognition(world, [Remembered(key_evidence(user, key))])
+    storage.broken = True
+    answers = await asyncio.gather(
+        *(chain.recognise(CREDENTIAL) for _ in range(9)), return_exceptions=True
+    )
+
+    assert {type(answer) for answer in answers} == {StorageError}
+    storage.broken = False
+    assert len(await refusals(chain, 9)) == 4
+
+
+@pytest.mark.parametrize("change", ["revoked", "moved", "deleted"])
+async def test_what_has_happened_while_a_use_was_counted_is_not_overlooked(
+    world: World, change: str
+) -> None:
+    # AK-05
+    chain, user, key = await chain_for(world, rate_limit="5/minute")
+    assert await refusals(chain, 1, INSIDE) == []
+    async with world.storage.transaction() as tx:
+        use = asyncio.create_task(chain.recognise(CREDENTIAL, INSIDE))
+        while not chain._rates._tasks:
+            await asyncio.sleep(0)
+        if change == "revoked":
+            await tx.api_keys.revoke(key.id, world.clock.now())
+        elif change == "moved":
+            await tx.api_keys.replace(replace(key, allowed_cidrs=("198.51.100.0/24",)))
+        else:
+            await tx.users.delete(user.id)
+        tx.changed(Change("api_key", key.id))
+
+    with pytest.raises(InvalidToken):
+        await use
 
 
 async def test_a_route_that_takes_expired_tokens_counts_for_the_rate_too(world: World) -> None:

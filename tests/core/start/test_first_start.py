@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from agentbox.model.secret import Secret
 from agentbox.model.users import User, UserFilter
 from agentbox.plugin.policy import PasswordContext, PasswordPolicy
 from agentbox.plugin.storage import Page
+from tests.backend import Database
 from tests.core.world import HERE, PlainHasher, World, add_user, signed_in
 
 NEW = Secret("quite-another-word-9")
@@ -139,12 +139,10 @@ async def test_the_second_start_makes_nobody(
 
 # OP-02: a row decides, not an empty table
 async def test_an_emptied_table_of_users_stays_empty(
-    world: World, database: Path, deliver: Any
+    world: World, database: Database, deliver: Any
 ) -> None:
     await start(world, deliver)
-    with sqlite3.connect(database) as connection:
-        connection.execute("DELETE FROM users")
-    connection.close()
+    database.run("DELETE FROM users")
     await start(world, deliver)
 
     assert await users(world) == []

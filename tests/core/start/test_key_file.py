@@ -19,6 +19,8 @@ from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import SqliteStorage
 from tests.core.world import Recorder
 
+pytestmark = pytest.mark.sqlite_alone("the key file beside the database")
+
 ONE = b"1" * 32
 TEXT = base64.b64encode(ONE).decode()
 PLACE = "signing_keys:private:k1"

@@ -11,13 +11,15 @@ import pytest
 from agentbox.core import runtime as module
 from agentbox.core.runtime import open_runtime
 from agentbox.core.startup import Assembly, assemble
+from tests.backend import CHOSEN, database_in
 from tests.core.world import Recorder
 
 
 @pytest.fixture
 def assembly(tmp_path: Path) -> Assembly:
+    database_in(tmp_path).claim(migrated=True)
     settings = {
-        "AGENTBOX_PLUGINS__SQLITE__PATH": str(tmp_path / "agentbox.db"),
+        **database_in(tmp_path).environ,
         "AGENTBOX_ADMIN_PASSWORD": "correct-horse-battery-9",
     }
     return assemble(None, settings, {})
@@ -79,4 +81,4 @@ async def test_the_storage_counts_where_all_others_do(assembly: Assembly, log: R
         services.count("waits")
         assert services.clock is runtime.clock
 
-    assert log.lines[0][1]["counts"]["sqlite.waits"] == 1
+    assert log.lines[0][1]["counts"][f"{CHOSEN}.waits"] == 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.backend import database_in
 from tests.e2e.test_commands import add_user, run
 from tests.e2e.test_process import given
 from tests.process import ServerProcess, agentbox, serving
@@ -96,8 +95,7 @@ def test_an_edited_row_fails_on_a_stopped_server(tmp_path: Path) -> None:
         assert server.stop() == 0
     assert agentbox(tmp_path, "audit", "verify").returncode == 0
 
-    with closing(sqlite3.connect(tmp_path / "agentbox.db")) as connection, connection:
-        connection.execute("UPDATE audit SET actor = 'system' WHERE actor = 'operator'")
+    database_in(tmp_path).run("UPDATE audit SET actor = 'system' WHERE actor = 'operator'")
     done = agentbox(tmp_path, "audit", "verify")
 
     assert done.returncode == 1

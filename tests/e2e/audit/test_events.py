@@ -13,6 +13,7 @@ import pytest
 from agentbox.core.audit.events import EVENTS
 from agentbox.core.audit.retention import CutAudit
 from agentbox.core.audit.sealing import SealAudit
+from agentbox.core.keeping.backups import note_restore
 from tests.core.identities.at_sites import Site, judged, someone
 from tests.e2e.audit.reading import listed
 from tests.e2e.environments.sandbox import register, share
@@ -43,6 +44,7 @@ async def test_every_event_there_is_occurs(live: Live, people: People, clock: Sh
     await _identities(live, people)
     await _environments_and_keys(people)
     await _refusals(live, people)
+    await note_restore(live.runtime.storage, clock, Path("backup.db"))
     await _cut(live, clock)
 
     rows = await listed(live, people.first.caller)

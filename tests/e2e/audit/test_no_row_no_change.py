@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import asyncio
 from pathlib import Path
 from typing import Any
 
+from tests.backend import Database, database_in
 from tests.e2e.environments.sandbox import register, share
 from tests.e2e.people import People
-from tests.live import USER_PASSWORD, Caller, Live, beside
+from tests.live import USER_PASSWORD, Caller, Live
 
-REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no room'); END"
 OF_NO_CHANGE = {
     "jobs",
     "api_key_usage",
+    "api_key_rates",
     "audit_seals",
     "audit_points",
     "throttles",
@@ -23,14 +23,17 @@ OF_NO_CHANGE = {
 """Tables that are written beside requests; a guess counts whatever comes of it."""
 
 
-def stored(database: Path) -> dict[str, list[Any]]:
-    """All rows of all tables that changes write."""
-    with closing(sqlite3.connect(database)) as connection:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+def stored(database: Database) -> dict[str, list[str]]:
+    """All that changes write: when something was used is written each second by nobody's wish."""
+    with database.reader() as reader:
+        columns = {
+            table: [name for name in reader.columns(table) if name != "last_used"]
+            for table in reader.tables()
+            if table not in OF_NO_CHANGE
+        }
         return {
-            name: sorted(map(repr, connection.execute(f"SELECT * FROM {name}")))
-            for (name,) in names.fetchall()
-            if name not in OF_NO_CHANGE
+            table: sorted(map(repr, reader.rows(f"SELECT {', '.join(names)} FROM {table}")))
+            for table, names in columns.items()
         }
 
 
@@ -80,8 +83,8 @@ async def test_no_change_is_made_without_its_row(
 ) -> None:
     # OB-04: if it cannot be written the change fails
     asked = await calls(live, people)
-    database = tmp_path / "agentbox.db"
-    await beside(database, REFUSE)
+    database = database_in(tmp_path)
+    await asyncio.to_thread(database.refuse_inserts, "audit")
     before = stored(database)
 
     for caller, method, path, body in asked:
@@ -90,6 +93,6 @@ async def test_no_change_is_made_without_its_row(
         assert answer.status == 503, (method, path, answer.text)
         assert stored(database) == before, (method, path)
 
-    await beside(database, "DROP TRIGGER refuse")
+    await asyncio.to_thread(database.take_inserts, "audit")
     assert (await people.super_admin.caller.post("/users", {"username": "newcomer"})).status == 201
     assert stored(database) != before

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.backend import CHOSEN
 from tests.e2e.audit.reading import listed
 from tests.e2e.people import People
 from tests.live import Live
@@ -94,6 +95,6 @@ async def test_the_start_of_the_server_is_there_with_names_and_no_values(
     row: dict[str, Any] = (await listed(live, people.admin.caller, event="server.start"))[0]
 
     assert row["actor"] == "system"
-    assert "sqlite 0." in row["details"]["plugins"]
+    assert f"{CHOSEN} 0." in row["details"]["plugins"]
     assert "admin.password" in row["details"]["settings"]
     assert "walnut" not in str(row)

@@ -128,7 +128,7 @@ async def artefacts(live: Live, people: People) -> dict[str, Artefact]:
     me = (await people.super_admin.caller.get("/auth/me")).body
     async with live.runtime.storage.transaction(read_only=True) as tx:
         (signing_key,) = await tx.signing_keys.list()
-        digest = await tx.api_keys.digest(record["id"])
+        (issued,) = await tx.api_keys.issued([record["id"]])
         password = await tx.passwords.get(people.user.id)
         session = await tx.sessions.get(me["auth"]["session_id"])
     assert password is not None
@@ -145,7 +145,7 @@ async def artefacts(live: Live, people: People) -> dict[str, Artefact]:
         "nonce of the session": text_of(session.nonce),
         "API key": key,
         "prefix of the key": record["key_prefix"],
-        "digest of the key": text_of(digest),
+        "digest of the key": text_of(issued.digest),
         **cursors,
         "login flow": flow,
         "refresh token": signed_in.body["refresh_token"],

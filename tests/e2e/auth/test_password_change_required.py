@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend import database_in
 from tests.live import Caller, Live, live_server
 
 NEW = "granite-violet-harbour-93"
@@ -23,9 +24,10 @@ class FirstStart:
 
 
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[FirstStart]:
+async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FirstStart]:
+    monkeypatch.chdir(tmp_path)
     async with live_server(tmp_path, environ={"AGENTBOX_ADMIN_PASSWORD": None}) as live:
-        yield FirstStart(live, tmp_path / "agentbox.db.initial-password")
+        yield FirstStart(live, database_in(tmp_path).initial_password)
 
 
 @pytest.fixture

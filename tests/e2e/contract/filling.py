@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.backend import database_in
 from tests.e2e.contract.known import PARAMETER, TEXTS, Known, with_known
 from tests.e2e.contract.operations import Operations
 from tests.e2e.people import ROLES, People, Template, in_a_thread
@@ -27,7 +27,7 @@ class Filled(NamedTuple):
 
     def copy_to(self, folder: Path) -> None:
         """The database and its key, as if the server had run there."""
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        database_in(self.folder).copy_to(folder)
 
 
 def fill(template: Template, folder: Path) -> Filled:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import secrets
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.backend import database_in
 from tests.e2e.wire import calls_to
 from tests.live import Answer, Caller, Live, live_server
 from tests.process import environment, serving
@@ -21,6 +21,12 @@ def words() -> str:
     return f"canary-{secrets.token_hex(12)}-Quarry"
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """What a server keeps: the files of its folder, and its database wherever that is."""
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return files | {"database": database_in(folder).content()}
+
+
 class Trail:
     """What a server left behind: its log, its answers, its files."""
 
@@ -28,8 +34,8 @@ class Trail:
         self.canaries = canaries
         self.log = log
         self.bodies = bodies
-        self.files = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
-        self.database = folder / "agentbox.db"
+        self.database = database_in(folder)
+        self.files = files_of(folder)
 
     def found_in(self, data: str | bytes) -> set[str]:
         """Names of the secrets that stand in `data`, as they are or in base64."""
@@ -168,7 +174,7 @@ async def trail(tmp_path: Path) -> Trail:
         shown = arguments.read_text() if arguments.exists() else ""
         async with calls_to(server.url) as live:
             answers = await Visit(live, canaries).everywhere()
-        while_running = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+        while_running = files_of(tmp_path)
         server.stop()
     bodies = "".join(answer.text + str(dict(answer.headers)) for answer in answers)
     left = Trail(canaries, "".join(server.lines) + shown, tmp_path, bodies)
@@ -191,16 +197,11 @@ async def test_no_secret_is_in_log_answers_or_files(trail: Trail) -> None:
 
 async def test_no_secret_is_in_any_row(trail: Trail) -> None:
     # OB-01
-    with sqlite3.connect(trail.database) as database:
-        tables = [name for (name,) in database.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table'"
-        )]  # fmt: skip
-        rows = {name: database.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables}
-    database.close()
+    rows = trail.database.rows()
 
     assert len(rows["audit"]) >= 5
     assert {name: trail.found_in(repr(values)) for name, values in rows.items()} == {
-        name: set() for name in tables
+        name: set() for name in rows
     }
 
 
@@ -212,7 +213,7 @@ async def test_the_search_finds_what_is_there(trail: Trail) -> None:
 async def test_a_password_made_at_the_first_start_is_not_logged(tmp_path: Path) -> None:
     # OP-01
     with serving(tmp_path, env=environment(AGENTBOX_SERVER__LOG_LEVEL="debug")) as server:
-        password = (tmp_path / "agentbox.db.initial-password").read_text().strip()
+        password = database_in(tmp_path).initial_password.read_text().strip()
         server.stop()
 
     assert len(password) >= 22
@@ -223,6 +224,7 @@ async def test_a_password_made_at_the_first_start_is_not_logged(tmp_path: Path) 
     assert "initial" not in "".join(again.lines)
 
 
+@pytest.mark.sqlite_alone("the files of a database")
 async def test_files_of_a_server_are_its_owners_alone(tmp_path: Path) -> None:
     # ST-11
     async with live_server(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend import database_in
 from tests.e2e.matrix.world import Filled, World, fill, renew
 from tests.e2e.people import Template
 from tests.live import live_server
@@ -24,8 +25,5 @@ async def world(filled: Filled, tmp_path: Path) -> AsyncIterator[World]:
     filled.template.copy_to(tmp_path)
     async with live_server(tmp_path) as live:
         await renew(live, filled)
-        there = World(live, filled, tmp_path)
-        try:
-            yield there
-        finally:
-            there.close()
+        with database_in(tmp_path).reader() as reader:
+            yield World(live, filled, reader)

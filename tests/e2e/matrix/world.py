@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import count
@@ -16,6 +15,7 @@ from agentbox.model.api_keys import ApiKey, KeyPermission
 from agentbox.model.ids import new_id
 from agentbox.model.users import LinkedIdentity
 from agentbox.plugin.storage import Change
+from tests.backend import Reader
 from tests.e2e.matrix.callers import CALLERS, DEAD, KEYS, Caller
 from tests.e2e.matrix.row import PLACEHOLDER, Cell
 from tests.e2e.matrix.targets import ENVIRONMENTS, GRANTED, OTHERS
@@ -27,8 +27,8 @@ PERSONS = ("viewer", "user", "admin", "super_admin", "disabled", "restricted")
 """Whoever has a credential that calls."""
 
 NOT_LOOKED_AT = {
-    *("audit", "audit_seals", "audit_points", "sqlite_sequence"),
-    *("jobs", "api_key_usage"),
+    *("audit", "audit_seals", "audit_points"),
+    *("jobs", "api_key_usage", "api_key_rates"),
 }
 """Tables in which a refusal may leave something: the trail, what is due, and how much is used."""
 
@@ -48,20 +48,16 @@ class Filled(NamedTuple):
 class World:
     """A server on a copy of it, and its callers."""
 
-    def __init__(self, live: Live, filled: Filled, folder: Path) -> None:
+    def __init__(self, live: Live, filled: Filled, reader: Reader) -> None:
         self.live = live
         self._filled = filled
         self._new = count()
-        self._database = sqlite3.connect(f"file:{folder / 'agentbox.db'}?mode=ro", uri=True)
-        self._everything = [
-            f"SELECT {self._columns(name)} FROM {name}"
-            for (name,) in self._rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            if name not in NOT_LOOKED_AT
-        ]
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._database.close()
+        self._reader = reader
+        self._looked_at = {
+            table: [name for name in reader.columns(table) if name != "last_used"]
+            for table in reader.tables()
+            if table not in NOT_LOOKED_AT
+        }
 
     def client(self, who: str) -> Client:
         """Calls with the credential of that caller."""
@@ -94,14 +90,7 @@ class World:
 
     def state(self) -> str:
         """All that is kept, but for the trail and for when and how often something was used."""
-        return repr([self._rows(sql) for sql in self._everything])
-
-    def _columns(self, table: str) -> str:
-        columns = (name for _, name, *_ in self._rows(f"PRAGMA table_info({table})"))
-        return ", ".join(name for name in columns if name != "last_used")
-
-    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return self._database.execute(sql).fetchall()
+        return self._reader.whole(self._looked_at)
 
     def _put_in(self, value: Any, person: str, cell: Cell) -> Any:
         if isinstance(value, dict):

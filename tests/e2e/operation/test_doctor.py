@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import pytest
@@ -22,8 +23,9 @@ from agentbox.cli.operation.doctor import doctor
 from agentbox.core.diagnosis.doctor import examine
 from agentbox.core.diagnosis.versions import floors
 from agentbox.core.startup import assemble
+from agentbox.plugin import Storage
 from agentbox.plugin.findings import Finding
-from agentbox_sqlite.storage import SqliteStorage
+from tests.backend import CHOSEN, ON_POSTGRES, database_in
 from tests.e2e.people import Template
 from tests.house.tree import ROOT
 
@@ -43,7 +45,14 @@ def folder(template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def run(*arguments: str, config: Path | None = None, **environ: str) -> Result:
-    return CliRunner().invoke(COMMANDS, arguments, obj=Invocation(config, environ))
+    return CliRunner().invoke(
+        COMMANDS, arguments, obj=Invocation(config, _led(Path.cwd()) | environ)
+    )
+
+
+def _led(folder: Path) -> dict[str, str]:
+    """The way to the folder's database, where nothing in the folder says it."""
+    return database_in(folder).from_its_folder
 
 
 def found(result: Result) -> Mapping[str, list[dict[str, Any]]]:
@@ -66,12 +75,16 @@ def test_a_deployment_in_order_has_no_problem(folder: Path) -> None:
     assert (result.exit_code, found(result)) == (0, {})
     about = {finding["about"] for finding in json.loads(result.output)["findings"]}
     assert about >= {
-        "versions.dependencies", "versions.sqlite", "settings", "files.root_secret",
-        "files.folder", "files.database", "database.schema", "database.root_secret",
-        "database.clock",
+        "versions.dependencies", "settings",
+        "database.schema", "database.root_secret", "database.clock",
     }  # fmt: skip
+    if not ON_POSTGRES:
+        assert about >= {
+            "versions.sqlite", "files.root_secret", "files.folder", "files.database"
+        }  # fmt: skip
 
 
+@pytest.mark.sqlite_alone("no file is made")
 def test_an_empty_folder_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tmp_path.chmod(0o700)
@@ -86,6 +99,7 @@ def test_an_empty_folder_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [(0o644, "problem"), (0o602, "problem"), (0o640, "warning"), (0o660, "warning")],
 )
 @pytest.mark.parametrize("name", [DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"])
+@pytest.mark.sqlite_alone("the files of a database")
 def test_a_database_open_to_others_is_told(
     folder: Path, name: str, mode: int, verdict: str
 ) -> None:
@@ -101,6 +115,7 @@ def test_a_database_open_to_others_is_told(
 
 
 @pytest.mark.parametrize(("mode", "status"), [(0o644, 1), (0o640, 0), (0o600, 0)])
+@pytest.mark.sqlite_alone("the key file beside the database")
 def test_a_key_file_open_to_others_is_told(folder: Path, mode: int, status: int) -> None:
     # OP-03
     (folder / f"{DATABASE}.key").chmod(mode)
@@ -109,6 +124,7 @@ def test_a_key_file_open_to_others_is_told(folder: Path, mode: int, status: int)
     assert ("files.root_secret" in found(result)) == (mode != 0o600)
 
 
+@pytest.mark.sqlite_alone("the folder of a database")
 def test_a_folder_where_others_replace_files_is_told(folder: Path) -> None:
     folder.chmod(0o777)
     try:
@@ -135,6 +151,7 @@ def test_settings_that_others_may_change_or_secrets_that_they_may_read_are_told(
     assert found(run("doctor", "--json", config=config)) == {}
 
 
+@pytest.mark.sqlite_alone("the file beside the database")
 def test_a_first_password_that_was_never_changed_is_told(folder: Path) -> None:
     # OP-01
     (folder / f"{DATABASE}.initial-password").touch(0o600)
@@ -191,6 +208,7 @@ def test_settings_that_stop_the_start_are_problems(folder: Path) -> None:
     assert "changeme" not in result.output
 
 
+@pytest.mark.sqlite_alone("the key file beside the database")
 def test_another_root_secret_is_a_problem(folder: Path) -> None:
     # ST-11
     (folder / f"{DATABASE}.key").write_text("p" * 42 + "o=\n")
@@ -201,21 +219,33 @@ def test_another_root_secret_is_a_problem(folder: Path) -> None:
     assert not (folder / f"{DATABASE}.key").exists()
 
 
+def test_a_root_secret_that_is_not_this_databases_is_a_problem(folder: Path) -> None:
+    # ST-11
+    other = base64.b64encode(os.urandom(32)).decode()
+    result = run("doctor", "--json", AGENTBOX_SECRET_KEY=other)
+    assert verdicts(result) == [("database.root_secret", "problem")]
+
+
 def test_a_schema_that_is_not_this_programs_is_told(folder: Path) -> None:
-    last = "position = (SELECT max(position) FROM agentbox_migrations)"
-    with closing(sqlite3.connect(folder / DATABASE)) as other:
-        other.execute(f"DELETE FROM agentbox_migrations WHERE {last}")
-        other.commit()
+    database, last = database_in(folder), "(SELECT max(position) FROM agentbox_migrations)"
+    later = f"agentbox-{CHOSEN}-9999-later"
+    ((known, position, applied_at),) = database.run(
+        f"SELECT id, position, applied_at FROM agentbox_migrations WHERE position = {last}"
+    )
+    database.run("DELETE FROM agentbox_migrations WHERE id = ?", known)
+    if position > 1:  # else there is no schema at all now
         assert verdicts(run("doctor", "--json")) == [("database.schema", "warning")]
-        other.execute(
-            f"UPDATE agentbox_migrations SET id = 'agentbox-sqlite-9999-later' WHERE {last}"
-        )
-        other.commit()
+    database.run(
+        "INSERT INTO agentbox_migrations (position, id, plugin, sha256, applied_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        *(position + 1, later, CHOSEN, "0" * 64, applied_at),
+    )
     result = run("doctor", "--json")
     assert ("database.schema", "problem") in verdicts(result)
-    assert "agentbox-sqlite-9999-later" in result.output
+    assert later in result.output
 
 
+@pytest.mark.sqlite_alone("a file that is no database")
 def test_what_is_no_database_is_a_problem(folder: Path) -> None:
     (folder / DATABASE).write_bytes(os.urandom(8192))
     result = run("doctor", "--json")
@@ -223,22 +253,23 @@ def test_what_is_no_database_is_a_problem(folder: Path) -> None:
     assert "Traceback" not in result.output
 
 
-class Ahead(SqliteStorage):
-    """A database on a machine whose clock is ahead."""
+def ahead(storage: Storage, by: timedelta) -> Storage:
+    """The same database, on a machine whose clock is ahead."""
 
-    ahead = timedelta(0)
+    class Ahead(type(storage)):  # type: ignore[misc]
+        async def now(self) -> datetime:
+            return cast(datetime, await super().now()) + by
 
-    async def now(self) -> datetime:
-        return await super().now() + self.ahead
+    storage.__class__ = Ahead
+    return storage
 
 
 @pytest.mark.parametrize(
     ("seconds", "verdict"), [(30, "ok"), (90, "warning"), (-90, "warning"), (900, "problem")]
 )
 async def test_a_clock_that_differs_is_told(folder: Path, seconds: int, verdict: str) -> None:
-    storage = Ahead(folder / DATABASE)
-    storage.ahead = timedelta(seconds=seconds)
-    findings = await examine(assemble(None, {}, {}), storage, {})
+    storage = ahead(database_in(folder).storage(), timedelta(seconds=seconds))
+    findings = await examine(assemble(None, _led(folder), {}), storage, {})
     assert _of("database.clock", findings).verdict == verdict
 
 
@@ -281,6 +312,7 @@ def test_http_parsed_in_python_is_told(folder: Path, command: str) -> None:
 # SU-01
 @pytest.mark.parametrize(("version", "told"), [((3, 51, 2), True), ((3, 51, 3), False)])
 @pytest.mark.parametrize("command", ["doctor", "check"])
+@pytest.mark.sqlite_alone("the version of SQLite")
 def test_a_sqlite_with_the_wal_reset_bug_is_told(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -307,6 +339,5 @@ def test_it_changes_no_row(folder: Path) -> None:
     assert _dump(folder) == before
 
 
-def _dump(folder: Path) -> list[str]:
-    with closing(sqlite3.connect(folder / DATABASE)) as connection:
-        return list(connection.iterdump())
+def _dump(folder: Path) -> dict[str, list[str]]:
+    return {name: sorted(map(repr, rows)) for name, rows in database_in(folder).rows().items()}

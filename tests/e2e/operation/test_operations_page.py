@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.test_process import API, call, given, sign_in
+import pytest
+
+from tests.e2e.test_process import given, sign_in
 from tests.house.tree import ROOT
 from tests.process import agentbox, environment, serving
+
+pytestmark = pytest.mark.sqlite_alone("the page backs up a file")
 
 PAGE = (ROOT / "docs/operations.md").read_text()
 COMMANDS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -42,19 +45,3 @@ def test_every_command_of_the_page_works_beside_a_server(tmp_path: Path) -> None
             shell(tmp_path, script)
         listed = json.loads(agentbox(tmp_path, "keys", "list", "--json").stdout)["keys"]
         assert [key["state"] for key in listed] == ["retired", "retired", "signing"]
-
-
-def test_what_was_backed_up_starts_elsewhere_with_its_sessions(tmp_path: Path) -> None:
-    # ST-11, as far as one file and its key go.
-    (backup,) = [script for script in COMMANDS if "VACUUM INTO" in script]
-    with serving(tmp_path, env=given()) as server:
-        bearer = sign_in(server.url)
-        shell(tmp_path, backup)
-    elsewhere = tmp_path / "elsewhere"
-    shutil.move(tmp_path / "backup", elsewhere)
-    assert {path.name: path.stat().st_mode & 0o777 for path in elsewhere.iterdir()} == {
-        "agentbox.db": 0o600,
-        "agentbox.db.key": 0o600,
-    }
-    with serving(elsewhere, env=environment()) as restored:
-        assert call(f"{restored.url}{API}/auth/me", **bearer)[0] == 200

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agentbox.web.app import served_routes
 from agentbox.web.routes import route_table
+from tests.backend import database_in
 from tests.e2e.people import Template
 from tests.e2e.web.test_closed_by_default import SET_UP
 from tests.live import ADMIN_PASSWORD, Live, live_server
@@ -30,8 +29,7 @@ LOSSES: dict[str, tuple[str, ...]] = {
 
 
 def users_of(folder: Path) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(folder / "agentbox.db")) as connection:
-        return connection.execute("SELECT username, role FROM users ORDER BY username").fetchall()
+    return database_in(folder).run("SELECT username, role FROM users ORDER BY username")
 
 
 async def sweep(live: Live) -> set[int]:
@@ -55,11 +53,8 @@ async def test_nothing_makes_an_admin_over_the_network(
 ) -> None:
     # OP-02: on a ready database, on one without users, and on one without admins.
     template.copy_to(tmp_path)
-    with closing(sqlite3.connect(tmp_path / "agentbox.db")) as connection:
-        connection.execute("PRAGMA foreign_keys = ON")
-        for statement in LOSSES[loss]:
-            connection.execute(statement)
-        connection.commit()
+    for statement in LOSSES[loss]:
+        database_in(tmp_path).run(statement)
     before = users_of(tmp_path)
 
     async with live_server(tmp_path) as live:
@@ -68,7 +63,7 @@ async def test_nothing_makes_an_admin_over_the_network(
 
     assert statuses <= {401, 404, 405, 415, 422}
     assert users_of(tmp_path) == before
-    assert not (tmp_path / "agentbox.db.initial-password").exists()
+    assert not database_in(tmp_path).initial_password.exists()
 
 
 async def test_what_tells_of_the_server_is_closed_where_others_reach_it(

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from agentbox.model.formats.refresh_token import parse_refresh_token
+from tests.backend import database_in
 from tests.e2e.people import People
 from tests.e2e.refresh.families import PATH, Tokens, begin, go_on, is_dead, refresh
 from tests.live import ADMIN_PASSWORD, Live, ShiftedClock, live_server
@@ -198,7 +199,7 @@ async def test_no_refresh_token_is_in_the_database(
 ) -> None:
     family = await chain(live, people.user.username, clock, 3)
     await refresh(live, family[0].refresh)
-    kept = b"".join(path.read_bytes() for path in tmp_path.glob("agentbox.db*"))
+    kept = database_in(tmp_path).content()
 
     assert [t.refresh for t in family if t.refresh.encode()[20:60] in kept] == []
 

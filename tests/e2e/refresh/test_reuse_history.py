@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import sqlite3
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_bytes
 
 from agentbox.core.background.scheduler import ClaimedRun
 from agentbox.core.background.upkeep import PurgeExpired
+from tests.backend import database_in
 from tests.e2e.refresh.families import Tokens, begin, go_on, is_dead, refresh
 from tests.e2e.test_process import API, call, given
 from tests.live import ADMIN_PASSWORD, Live, ShiftedClock, live_server
@@ -112,8 +111,8 @@ async def test_an_ended_session_is_kept_until_its_absolute_end(tmp_path: Path) -
 
 
 def rows(folder: Path) -> int:
-    with closing(sqlite3.connect(folder / "agentbox.db")) as connection:
-        return int(connection.execute("SELECT count(*) FROM sessions").fetchone()[0])
+    ((number,),) = database_in(folder).run("SELECT count(*) FROM sessions")
+    return int(number)
 
 
 # RT-05
@@ -129,16 +128,10 @@ async def test_after_another_root_secret_was_put_first(tmp_path: Path) -> None:
 async def test_in_a_database_that_was_restored(tmp_path: Path) -> None:
     async with running(tmp_path) as live:
         older, newer = await spent(live), await spent(live)
-        with (
-            closing(sqlite3.connect(tmp_path / "agentbox.db")) as source,
-            closing(sqlite3.connect(tmp_path / "backup")) as backup,
-        ):
-            source.backup(backup)
-        newer.append(await go_on(live, newer[-1].refresh))
-    shutil.move(tmp_path / "backup", tmp_path / "agentbox.db")
-    for rest in ("-wal", "-shm"):
-        (tmp_path / f"agentbox.db{rest}").unlink(missing_ok=True)
+    database_in(tmp_path).copy_to(backup := tmp_path.with_name(f"{tmp_path.name}-backup"))
     async with running(tmp_path) as live:
+        newer.append(await go_on(live, newer[-1].refresh))
+    async with running(backup) as live:
         assert (await refresh(live, newer[-1].refresh)).error == "invalid_grant"
         assert await is_dead(live, newer[-1])
         assert await is_dead(live, newer[-2])

@@ -11,8 +11,9 @@ import pytest
 
 from agentbox.model.formats.jose import parse
 from agentbox.model.signing_keys import ANNOUNCED_FOR, JWKS_MAX_AGE
+from tests.backend import database_in
 from tests.e2e.people import ROLES, People, Template
-from tests.live import USER_PASSWORD, Caller, Live, ShiftedClock, beside, live_server
+from tests.live import USER_PASSWORD, Caller, Live, ShiftedClock, live_server
 from tests.scale import scaled
 
 ROTATE = "/system/keys/rotate"
@@ -252,10 +253,7 @@ async def test_without_its_audit_row_no_key_is_rotated(
 ) -> None:
     # OB-04: the row is part of the change.
     before = await published(live)
-    await beside(
-        tmp_path / "agentbox.db",
-        "CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'not now'); END",
-    )
+    await asyncio.to_thread(database_in(tmp_path).refuse_inserts, "audit")
 
     answer = await people.super_admin.caller.post(ROTATE, {"compromised": True})
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from agentbox_sqlite.storage import SqliteStorage
 from tests.e2e.people import People
 from tests.live import Answer, Live
 from tests.storage.database import full
+
+pytestmark = pytest.mark.sqlite_alone("filled by a limit of pages")
 
 LONG = "x" * 500
 """A description that soon fills what is left of the last pages."""

@@ -180,7 +180,7 @@ async def test_what_is_written_past_the_server_counts_once_its_memory_is_half_a_
     tmp_path: Path, known: Known, clock: ShiftedClock, name: str
 ) -> None:
     # JWT-11: even if no notice of the change ever comes
-    await beside(tmp_path / "agentbox.db", PAST_THE_SERVER[name], known.person.id)
+    await beside(tmp_path, PAST_THE_SERVER[name], known.person.id)
     clock.advance(0.5)
 
     case = CASES[name]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend import database_in
 from tests.e2e.people import People, Person
 from tests.live import USER_PASSWORD, Answer, Caller, Live, ShiftedClock
 from tests.scale import scaled
@@ -256,7 +257,7 @@ async def test_neither_the_audit_nor_the_log_has_the_secret(
     await login(live, people.other_user.username, secret)
     async with live.runtime.storage.transaction(read_only=True) as tx:
         rows = await tx.audit.last(100)
-    files = b"".join(file.read_bytes() for file in tmp_path.glob("agentbox.db*"))
+    files = database_in(tmp_path).content()
     said = capsys.readouterr()
 
     assert {"user.password_reset", "session.begin"} <= {row.event for row in rows}

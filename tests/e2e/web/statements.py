@@ -11,7 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from agentbox.plugin.routes import Route, RouteRequest
+from agentbox_postgres.connection import LOCK, PostgresConnection
 from agentbox_sqlite.connection import SqliteConnection
+from tests.backend import ON_POSTGRES
 
 _SENT: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 
@@ -39,24 +41,24 @@ class Statements:
 @contextmanager
 def noting(patch: pytest.MonkeyPatch) -> Iterator[Statements]:
     """Every statement of a handler is noted; what the server does beside them is not."""
-    fetch, run_many = SqliteConnection.fetch, SqliteConnection.run_many
+    kind: Any = PostgresConnection if ON_POSTGRES else SqliteConnection
+    fetch, run_many = kind.fetch, kind.run_many
 
     def note(sql: str) -> None:
         sent = _SENT.get()
-        if sent is not None:
+        # SQLite's writer is alone anyway, and sends nothing for a lock.
+        if sent is not None and sql != LOCK:
             sent.append(sql)
 
-    async def noted_fetch(self: SqliteConnection, sql: str, *values: Any) -> Sequence[Any]:
+    async def noted_fetch(self: Any, sql: str, *values: Any) -> Sequence[Any]:
         note(sql)
         return await fetch(self, sql, *values)
 
-    async def noted_run_many(
-        self: SqliteConnection, sql: str, rows: Iterable[Sequence[Any]]
-    ) -> None:
+    async def noted_run_many(self: Any, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         note(sql)
         await run_many(self, sql, rows)
 
     with patch.context() as patched:
-        patched.setattr(SqliteConnection, "fetch", noted_fetch)
-        patched.setattr(SqliteConnection, "run_many", noted_run_many)
+        patched.setattr(kind, "fetch", noted_fetch)
+        patched.setattr(kind, "run_many", noted_run_many)
         yield Statements()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.backend import database_in
 from tests.e2e.people import People
 from tests.live import Answer, Caller, Live, live_server
 
@@ -163,9 +164,12 @@ async def test_another_method_is_405_and_says_which(
         assert set(answer.headers["Allow"].split(",")) == allowed
 
 
-async def test_a_restricted_session_is_told_that_before_its_rights(tmp_path: Path) -> None:
+async def test_a_restricted_session_is_told_that_before_its_rights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     async with live_server(tmp_path, environ={"AGENTBOX_ADMIN_PASSWORD": None}) as live:
-        password = (tmp_path / "agentbox.db.initial-password").read_text().strip()
+        password = database_in(tmp_path).initial_password.read_text().strip()
         restricted = await live.sign_in("admin", password)
         asks = [
             await restricted.post("/users", {"nick": 1}),

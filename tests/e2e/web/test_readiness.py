@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend import ON_POSTGRES
 from tests.live import Live, beside, live_server
-from tests.process import agentbox, environment
+from tests.process import agentbox
 
 
 @pytest.mark.parametrize("table", ["markers", "signing_keys"])
@@ -18,7 +19,9 @@ async def test_a_server_without_schema_or_signing_keys_is_not_ready(
     # OP-05: readiness covers database, migrations and keys; liveness none of them.
     async with live_server(tmp_path) as live:
         assert (await live.anonymous.get("/readyz")).status == 200
-        await beside(tmp_path / "agentbox.db", f"DELETE FROM {table}")
+        await beside(tmp_path, f"DELETE FROM {table}")
+        if ON_POSTGRES:  # where a process hears of others' changes, but doesn't look for them
+            await beside(tmp_path, "NOTIFY agentbox_changes")
         async with asyncio.timeout(10):
             while (await live.anonymous.get("/readyz")).status != 503:
                 pass
@@ -30,14 +33,7 @@ async def test_a_server_whose_schema_was_rolled_back_is_not_ready(
 ) -> None:
     # OP-05
     async with live_server(tmp_path) as live:
-        done = agentbox(
-            tmp_path,
-            "migrate",
-            "down",
-            "--all",
-            "--yes",
-            env=environment(AGENTBOX_DB_PATH=str(tmp_path / "agentbox.db")),
-        )
+        done = agentbox(tmp_path, "migrate", "down", "--all", "--yes")
         assert done.returncode == 0, done.stderr
         assert (await live.anonymous.get("/readyz")).status == 503
         assert (await live.anonymous.get("/healthz")).status == 200

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend import CHOSEN
 from tests.e2e.people import People, Template
 from tests.live import ShiftedClock, live_server
 
@@ -94,7 +95,7 @@ async def test_without_the_key_plugin_no_key_is_taken(template: Template, tmp_pa
     template.copy_to(tmp_path)
     async with live_server(tmp_path) as live:
         key = await People(live, template).user.key()
-    environ = {"AGENTBOX_PLUGINS__ENABLED": "sqlite,password,jwt"}
+    environ = {"AGENTBOX_PLUGINS__ENABLED": f"{CHOSEN},password,jwt"}
     async with live_server(tmp_path, environ=environ) as live:
         assert (await live.with_key(key).get("/auth/me")).status == 401
         assert (await People(live, template).user.caller.get("/auth/me")).status == 200

@@ -12,7 +12,7 @@ from agentbox.model.evidence import NO_LIMIT, Credential, SubjectRef
 from agentbox.model.formats.api_key import CHECKSUM_LENGTH, KeyFormat, NewKey, checksum
 from agentbox.model.secret import Secret
 from agentbox_apikey.authenticator import ApiKeyAuthenticator
-from agentbox_sqlite.storage import SqliteStorage
+from tests.backend import Database
 from tests.plugins.rows import add_key
 from tests.plugins.stand_in import START, StandInServices
 
@@ -165,11 +165,10 @@ async def test_judging_a_key_costs_one_transaction(
 
 
 async def test_no_file_of_the_database_holds_the_secret(
-    storage: SqliteStorage, key: NewKey
+    database: Database, key: NewKey
 ) -> None:  # AK-01
     secret = key.text.reveal()[len("ak_live_") + 13 : -CHECKSUM_LENGTH].encode()
-    files = list(storage.path.parent.glob("agentbox.db*"))
-    contents = b"".join(path.read_bytes() for path in files)
+    contents = database.content()
     assert key.id.encode() in contents
     assert secret not in contents
 

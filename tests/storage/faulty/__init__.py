@@ -12,6 +12,7 @@ from tests.storage.faulty import (
     keys,
     lists,
     people,
+    rates,
     sessions,
     throttles,
 )
@@ -25,5 +26,6 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **sessions.FAULTS,
     **audit.FAULTS,
     **throttles.FAULTS,
+    **rates.FAULTS,
 }
 """Each fault, the group that must notice it, and the test by which it does."""

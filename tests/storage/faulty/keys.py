@@ -25,6 +25,19 @@ class ForgetsAddresses(Spoilt):
         tx.api_keys.add = add
 
 
+class MixesUpOwners(Spoilt):
+    """Gives keys that are asked for together the owner of one of them."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.api_keys.issued
+
+        async def issued(key_ids: Any) -> Any:
+            found = await right(key_ids)
+            return [each._replace(owner=found[0].owner) for each in found]
+
+        tx.api_keys.issued = issued
+
+
 class ResurrectsKeys(Spoilt):
     """Replaces a key whether it is revoked or not, and makes it live again."""
 
@@ -162,6 +175,7 @@ class PurgesThisHour(Spoilt):
 
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ForgetsAddresses: (CrudTests, "test_an_api_key_comes_back_with_every_field"),
+    MixesUpOwners: (CrudTests, "test_issued_keys_come_with_their_own_owners_and_digests"),
     ResurrectsKeys: (CrudTests, "test_a_revoked_key_is_not_replaced"),
     ResurrectsKeysInRaces: (RaceTests, "test_a_revoked_key_stays_revoked_beside_its_changes"),
     ReplacesToo: (CrudTests, "test_replacing_a_key_writes_what_may_be_changed"),

@@ -121,10 +121,10 @@ class CommitsAnyway(Spoilt):
 
     @asynccontextmanager
     async def transaction(  # type: ignore[override]
-        self, *, read_only: bool = False, lease: Lease | None = None
+        self, *, read_only: bool = False, single: bool = False, lease: Lease | None = None
     ) -> AsyncIterator[SqlTransaction]:
         raised: BaseException | None = None
-        async with super().transaction(read_only=read_only, lease=lease) as tx:
+        async with super().transaction(read_only=read_only, single=single, lease=lease) as tx:
             try:
                 yield tx
             except BaseException as error:
@@ -138,9 +138,9 @@ class IgnoresLeases(Spoilt):
 
     @asynccontextmanager
     async def transaction(  # type: ignore[override]
-        self, *, read_only: bool = False, lease: Lease | None = None
+        self, *, read_only: bool = False, single: bool = False, lease: Lease | None = None
     ) -> AsyncIterator[SqlTransaction]:
-        async with super().transaction(read_only=read_only) as tx:
+        async with super().transaction(read_only=read_only, single=single) as tx:
             yield tx
 
 

@@ -102,11 +102,25 @@ class CountsAllFlows(Spoilt):
         tx.login_flows.count = count
 
 
+class MixesUpUsers(Spoilt):
+    """Gives sessions that are asked for together the user of one of them."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.sessions.with_users
+
+        async def with_users(session_ids: Any) -> Any:
+            found = await right(session_ids)
+            return [(session, found[0][1]) for session, _ in found]
+
+        tx.sessions.with_users = with_users
+
+
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     CountsAllFlows: (CrudTests, "test_login_flows_are_counted_up_to_a_limit"),
     RotatesFromMemory: (RaceTests, "test_one_of_many_goes_on_with_a_session"),
     RotatesFromAnywhere: (CrudTests, "test_a_session_goes_on_from_its_generation_alone"),
     RotatesTheDead: (CrudTests, "test_a_session_that_is_over_does_not_go_on"),
+    MixesUpUsers: (CrudTests, "test_sessions_come_with_their_own_users"),
     ForgetsNonces: (CrudTests, "test_a_session_comes_back_with_every_field"),
     ListsTheIdle: (CrudTests, "test_live_sessions_of_a_user_are_listed_newest_first"),
 }

@@ -16,9 +16,9 @@ class Spoilt(SqliteStorage):
 
     @asynccontextmanager
     async def transaction(  # type: ignore[override]
-        self, *, read_only: bool = False, lease: Lease | None = None
+        self, *, read_only: bool = False, single: bool = False, lease: Lease | None = None
     ) -> AsyncIterator[SqlTransaction]:
-        async with super().transaction(read_only=read_only, lease=lease) as tx:
+        async with super().transaction(read_only=read_only, single=single, lease=lease) as tx:
             assert isinstance(tx, SqlTransaction)
             self.spoil(tx)
             yield tx

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from agentbox.model.access.roles import Permission
-from agentbox.model.api_keys import ApiKeyUsage
+from agentbox.model.api_keys import ApiKeyUsage, IssuedKey, RateMark
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
     HOUR,
@@ -49,9 +49,31 @@ class KeyTests(StorageTests):
             await tx.api_keys.add(bare, a_digest("bare"))
             assert await tx.api_keys.get(key.id) == key
             assert await tx.api_keys.get("bare") == bare
-            assert await tx.api_keys.digest(key.id) == a_digest()
             assert await tx.api_keys.get("none") is None
-            assert await tx.api_keys.digest("none") is None
+            assert await tx.api_keys.issued([key.id]) == [IssuedKey(key, a_digest(), a_user())]
+            assert await tx.api_keys.issued(["none"]) == []
+
+    async def test_issued_keys_come_with_their_own_owners_and_digests(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            for user in "ab":
+                await tx.users.add(a_user(user))
+            made = [an_api_key(str(number), user_id="ab"[number % 2]) for number in range(5)]
+            for key in made:
+                await tx.api_keys.add(key, a_digest(key.id))
+
+        async with storage.transaction(read_only=True, single=True) as tx:
+            found = await tx.api_keys.issued(["4", "none", "0", "1", "0"])
+
+        expected = [
+            IssuedKey(made[at], a_digest(str(at)), a_user("ab"[at % 2])) for at in (0, 1, 4)
+        ]
+        assert sorted(found, key=lambda each: each.key.id) == expected
+
+    async def test_no_keys_are_issued_where_none_are_asked_for(self, storage: Storage) -> None:
+        async with storage.transaction(read_only=True, single=True) as tx:
+            assert await tx.api_keys.issued([]) == []
 
     async def test_an_api_key_is_revoked_once(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
@@ -91,7 +113,7 @@ class KeyTests(StorageTests):
             assert not await tx.api_keys.replace(an_api_key("none"))
 
             assert await tx.api_keys.get("key-1") == replace(before, **changes)
-            assert await tx.api_keys.digest("key-1") == a_digest()
+            assert [each.digest for each in await tx.api_keys.issued(["key-1"])] == [a_digest()]
             assert await tx.api_keys.replace(before)
             assert await tx.api_keys.get("key-1") == before
 
@@ -123,6 +145,38 @@ class KeyTests(StorageTests):
             assert await uses("one", first + TICK, second + HOUR) == [(second, 42)]
             assert await uses("two", first, second + HOUR) == [(first, 7)]
             assert await uses("gone", first, second + HOUR) == []
+
+    async def test_marks_of_a_limited_key_are_put_in_the_place_of_others(
+        self, storage: Storage
+    ) -> None:
+        marks = [RateMark(NOON + at * TICK, at + 1) for at in range(200)]
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for id_ in ("key-1", "key-2"):
+                await tx.api_keys.add(an_api_key(id_), a_digest(id_))
+            assert list(await tx.api_key_rates.get("key-1")) == []
+
+            assert await tx.api_key_rates.put("key-1", marks)
+            assert await tx.api_key_rates.put("key-2", marks[:1])
+            assert list(await tx.api_key_rates.get("key-1")) == marks
+
+            assert await tx.api_key_rates.put("key-1", marks[150:])
+            assert list(await tx.api_key_rates.get("key-1")) == marks[150:]
+            assert list(await tx.api_key_rates.get("key-2")) == marks[:1]
+
+    async def test_marks_go_with_their_key_and_none_are_put_for_one_that_is_gone(
+        self, storage: Storage
+    ) -> None:
+        marks = [RateMark(NOON, 1)]
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.api_keys.add(an_api_key(), a_digest())
+            assert await tx.api_key_rates.put("key-1", marks)
+            await tx.users.delete("user-1")
+
+            assert list(await tx.api_key_rates.get("key-1")) == []
+            assert not await tx.api_key_rates.put("key-1", marks)
+            assert list(await tx.api_key_rates.get("key-1")) == []
 
     async def test_last_uses_move_forwards_on_live_keys_alone(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

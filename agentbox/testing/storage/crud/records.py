@@ -39,6 +39,28 @@ class RecordTests(StorageTests):
             state = JobState(name="job", next_due=NOON + 5 * HOUR, lease_until=None, fence=2)
             assert await tx.jobs.get("job") == state
 
+    async def test_a_lease_is_renewed_until_it_is_given_back_or_lost(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            first = await tx.jobs.claim("job", NOON, NOON + HOUR)
+            assert first is not None
+            assert await tx.jobs.renew(first, NOON + 2 * HOUR)
+            state = JobState(name="job", next_due=NOON, lease_until=NOON + 2 * HOUR, fence=1)
+            assert await tx.jobs.get("job") == state
+            assert await tx.jobs.claim("job", NOON + HOUR, NOON + 3 * HOUR) is None
+            assert not await tx.jobs.renew(Lease("none", 1), NOON + HOUR)
+
+            second = await tx.jobs.claim("job", NOON + 2 * HOUR, NOON + 3 * HOUR)
+            assert second == Lease("job", 2)
+            assert not await tx.jobs.renew(first, NOON + 9 * HOUR)
+            assert await tx.jobs.finish(second, NOON + 5 * HOUR)
+            assert not await tx.jobs.renew(second, NOON + 9 * HOUR)
+
+            state = JobState(name="job", next_due=NOON + 5 * HOUR, lease_until=None, fence=2)
+            assert await tx.jobs.get("job") == state
+
     async def test_a_marker_is_written_once(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             assert await tx.markers.get("made-by") is None

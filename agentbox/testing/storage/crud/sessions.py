@@ -41,6 +41,20 @@ class SessionTests(StorageTests):
                 assert await tx.login_flows.count(2) == min(number + 1, 2)
             assert await tx.login_flows.count(9) == 3
 
+    async def test_sessions_come_with_their_own_users(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            for user in "ab":
+                await tx.users.add(a_user(user))
+            made = [a_session(str(number), user_id="ab"[number % 2]) for number in range(5)]
+            for session in made:
+                await tx.sessions.add(session)
+
+        async with storage.transaction(read_only=True, single=True) as tx:
+            found = await tx.sessions.with_users(["4", "none", "0", "1", "0"])
+            assert sorted(found, key=lambda each: each[0].id) == [
+                (made[at], a_user("ab"[at % 2])) for at in (0, 1, 4)
+            ]
+
     async def test_a_session_ends_once_and_stays_ended(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await tx.users.add(a_user())

@@ -1,0 +1,1 @@
+"""`agentbox serve`: one process, or several on one socket."""

@@ -1,0 +1,86 @@
+"""What a worker has from its supervisor: numbers of descriptors, handed over as one option.
+
+The channel between the two carries lines: the worker's `ready`, then orders of the supervisor. Its
+end is an order too: whoever holds the other end is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from enum import Enum
+from typing import NamedTuple
+
+from agentbox.cli.serving.orders import Stop
+from agentbox.errors import StartError
+from agentbox.web.crowd import Crowd, Shared
+
+READY = b"ready\n"
+OPTION = "--inherited"
+
+
+class Order(Enum):
+    """What the supervisor says; the values are what goes over the channel."""
+
+    DRAIN = "drain"
+    AT_ONCE = "at-once"
+    RETIRE = "retire"
+    HURRY = "hurry"
+
+    @property
+    def line(self) -> bytes:
+        """The order as it is sent."""
+        return f"{self.value}\n".encode()
+
+
+STOPS = {Order.DRAIN: Stop.DRAIN, Order.AT_ONCE: Stop.AT_ONCE, Order.RETIRE: Stop.RETIRE}
+
+
+def new_common() -> int:
+    """The descriptor of a new file that no folder holds: a server may have none to write to."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("agentbox")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+class Inheritance(NamedTuple):
+    """The worker's number, counted from 1, of how many, and its descriptors.
+
+    `common` is a file that is the lock of the log and counts connections; `sockets` are bound, and
+    shared with all other workers.
+    """
+
+    number: int
+    workers: int
+    channel: int
+    common: int
+    sockets: tuple[int, ...]
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """All of them."""
+        return (self.channel, self.common, *self.sockets)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, (self.number, self.workers, *self.descriptors)))
+
+    @classmethod
+    def parse(cls, text: str) -> Inheritance:
+        """The opposite of `str`. Raises `StartError` unless all are open."""
+        try:
+            number, workers, channel, common, *sockets = map(int, text.split(","))
+            made = cls(number, workers, channel, common, tuple(sockets))
+            for descriptor in made.descriptors:
+                # Passing them on to programs that plugins start would keep the address taken.
+                os.set_inheritable(descriptor, False)
+        except (ValueError, OSError):
+            raise StartError(f"{OPTION} is for workers, which the supervisor starts.") from None
+        return made
+
+    def opened(self) -> tuple[socket.socket, Shared]:
+        """The channel, and what to listen on."""
+        sockets = [socket.socket(fileno=number) for number in self.sockets]
+        crowd = Crowd(self.common, self.workers)
+        return socket.socket(fileno=self.channel), Shared(sockets, crowd, self.number)

@@ -1,0 +1,122 @@
+"""One process that serves: alone, or as one of several."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+
+from agentbox.cli.serving.announcements import announce_listening, announce_start, cant_listen
+from agentbox.cli.serving.orders import Orders, Stop, on_signals
+from agentbox.core.logs import LogHandle, configure
+from agentbox.core.runtime import open_runtime
+from agentbox.core.startup import Assembly
+from agentbox.web.address import Address
+from agentbox.web.client import OutgoingHttp
+from agentbox.web.crowd import Shared
+from agentbox.web.routes import route_table
+from agentbox.web.server import Server
+
+SHORTEST_RETIREMENT: Final = 5.0
+"""Seconds that kept connections have to say goodbye; it ends with the last of them."""
+
+_LOOK: Final = 0.05
+
+_log = structlog.get_logger("agentbox")
+
+
+def serve_alone(assembly: Assembly) -> None:
+    """Be the server until SIGTERM or Ctrl-C. Raises `StartError`."""
+    log = configure(assembly.settings)
+    try:
+        run(_alone(assembly, log))
+    finally:
+        log.close()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """On uvloop where it exists."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+async def _alone(assembly: Assembly, log: LogHandle) -> None:
+    orders = Orders()
+    on_signals(orders.stop_or_hurry)
+    announce_start(assembly)
+    await serve_until_told(
+        assembly, log, orders, on_bound=lambda address: announce_listening(address.url)
+    )
+
+
+def retirement(assembly: Assembly) -> float:
+    """Seconds that a server which retires waits for its connections."""
+    return max(assembly.settings.drain_delay.total_seconds(), SHORTEST_RETIREMENT)
+
+
+async def serve_until_told(
+    assembly: Assembly,
+    log: LogHandle,
+    orders: Orders,
+    *,
+    shared: Shared | None = None,
+    on_bound: Callable[[Address], None],
+) -> None:
+    """Open everything, serve until there is an order to stop, stop that way, close everything.
+
+    Listens at the configured address unless it is given `shared` sockets. Raises `StartError`.
+    """
+    settings = assembly.settings
+    async with open_runtime(assembly, serving=True, outgoing=OutgoingHttp.opened()) as runtime:
+        server = Server(
+            runtime,
+            route_table(runtime),
+            shared=shared,
+            access_log=log if settings.server.access_log else None,
+            on_bound=on_bound,
+        )
+        try:
+            await server.start()
+        except OSError as error:
+            raise cant_listen(settings, error) from error
+        how = await orders.stopped()
+        if how is Stop.RETIRE:
+            await _retire(server, orders, retirement(assembly))
+        else:
+            delay = settings.drain_delay.total_seconds() if how is Stop.DRAIN else 0.0
+            await _drain(server, orders, how, delay)
+        await server.stop()
+    _log.info("stopped")
+
+
+async def _drain(server: Server, orders: Orders, how: Stop, delay: float) -> None:
+    """Wait until balancers have noticed."""
+    server.begin_drain()
+    _log.info("draining", signal=how.value, seconds=delay)
+    await _hurried(orders, delay)
+
+
+async def _retire(server: Server, orders: Orders, longest: float) -> None:
+    """Wait until the clients have closed their connections, each after its next answer."""
+    await server.retire()
+    _log.info("retiring", seconds=longest, connections=server.connections)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + longest
+    while server.connections and loop.time() < deadline:
+        if await _hurried(orders, _LOOK):
+            return
+
+
+async def _hurried(orders: Orders, within: float) -> bool:
+    """Whether somebody does not want to wait, at once or within that many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            return await orders.hurry.wait()
+    return False

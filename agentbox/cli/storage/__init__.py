@@ -1,0 +1,1 @@
+"""`agentbox storage`: backups, and moving to another database."""

@@ -1,0 +1,1 @@
+"""Moving all that is stored to another database."""

@@ -1,0 +1,1 @@
+"""Keeping what is stored: backups with the key that they need."""
