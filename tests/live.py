@@ -16,7 +16,7 @@ from agentbox.core.clock import DatabaseClock
 from agentbox.core.runtime import Runtime, open_runtime
 from agentbox.core.startup import assemble
 from agentbox.plugin.routes import Route
-from agentbox.web.client import OutgoingHttp
+from agentbox.web.outgoing.client import OutgoingHttp
 from agentbox.web.routes import route_table
 from agentbox.web.server import Server
 from tests.backend import Database, database_in

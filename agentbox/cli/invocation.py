@@ -63,7 +63,7 @@ class Invocation:
 
         async def opened() -> T:
             from agentbox.core.runtime import open_runtime
-            from agentbox.web.client_when_asked import OfflineWhenAsked
+            from agentbox.web.outgoing.when_asked import OfflineWhenAsked
 
             async with open_runtime(
                 self.assembly, serving=False, outgoing=OfflineWhenAsked()

@@ -11,7 +11,7 @@ from aiohttp import web
 from agentbox.errors import OutboundFailed
 from agentbox.model.secret import Secret
 from agentbox.plugin.http import MOST_BYTES, HttpClient
-from agentbox.web.client import OutgoingHttp
+from agentbox.web.outgoing.client import OutgoingHttp
 from tests.openid.answers import body, silent
 from tests.openid.fake_provider import listening
 

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agentbox.errors import LoginFailed
-from agentbox.web.client import OutgoingHttp
+from agentbox.web.outgoing.client import OutgoingHttp
 from agentbox_oidc.id_token import Expected, verified_claims
 from agentbox_oidc.jwks import RemoteKeys
 from tests.live import ShiftedClock

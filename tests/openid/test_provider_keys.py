@@ -15,7 +15,7 @@ from jwt.algorithms import ECAlgorithm
 
 from agentbox.errors import OutboundFailed
 from agentbox.model.formats.jose import CompactJws, MalformedJws, parse
-from agentbox.web.client import OutgoingHttp
+from agentbox.web.outgoing.client import OutgoingHttp
 from agentbox_oidc.jwks import RemoteKeys
 from tests.live import ShiftedClock
 from tests.openid.answers import of_json

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from agentbox.web.client import AT_ONE_SERVER
+from agentbox.web.outgoing.client import AT_ONE_SERVER
 from tests.live import Answer, ShiftedClock
 from tests.openid.answers import drip, half, silent
 from tests.openid.fake_provider import Answerer, FakeProvider, fake_provider

@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from agentbox.errors import OutboundFailed
-from agentbox.web.client_when_asked import OfflineWhenAsked
+from agentbox.web.outgoing.when_asked import OfflineWhenAsked
 
 IMPORTED = """
 import asyncio, sys
-from agentbox.web.client_when_asked import OfflineWhenAsked
+from agentbox.web.outgoing.when_asked import OfflineWhenAsked
 
 async def main():
     async with OfflineWhenAsked() as outgoing:

@@ -15,8 +15,8 @@ from agentbox.core.logs import LogHandle, configure
 from agentbox.core.runtime import open_runtime
 from agentbox.core.startup import Assembly
 from agentbox.web.address import Address
-from agentbox.web.client import OutgoingHttp
 from agentbox.web.crowd import Shared
+from agentbox.web.outgoing.client import OutgoingHttp
 from agentbox.web.routes import route_table
 from agentbox.web.server import Server
 

@@ -26,6 +26,6 @@ class OfflineWhenAsked:
 
     def to(self, origins: Collection[str]) -> HttpClient:
         """A client whose requests all fail. Raises ValueError as the real one does."""
-        from agentbox.web.client import OfflineHttp
+        from agentbox.web.outgoing.client import OfflineHttp
 
         return OfflineHttp().to(origins)
