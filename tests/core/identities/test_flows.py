@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from msgspec import Struct
@@ -20,6 +18,7 @@ from agentbox.plugin.authenticator import Challenge
 from tests.core.changes.signing_in import Method, login, verified
 from tests.core.identities.at_sites import PAGE, Site, Sites, judged, query_of, someone
 from tests.core.world import HERE, World, add_user
+from tests.databases.database import Database
 
 
 @pytest.fixture
@@ -154,12 +153,11 @@ async def test_a_provider_that_is_not_there_is_not_found(sites: Sites) -> None:
 
 
 async def test_what_waits_is_sealed_and_found_by_a_digest(
-    sites: Sites, site: Site, database: Path
+    sites: Sites, site: Site, database: Database
 ) -> None:
     state, browser = await sites.begin(return_to=PAGE)
 
-    with sqlite3.connect(database) as connection:
-        (row,) = connection.execute("SELECT * FROM login_flows").fetchall()
+    (row,) = database.run("SELECT * FROM login_flows")
     stored = repr(row)
     for text in (state, browser, PAGE, "state for"):
         assert text not in stored

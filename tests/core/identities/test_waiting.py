@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 import pytest
 
 from agentbox.core.identities import redirects as module
@@ -17,6 +14,7 @@ from agentbox.errors import (
 from agentbox.model.principal import Origin
 from tests.core.identities.at_sites import PAGE, Site, Sites, judged, query_of, someone
 from tests.core.world import HERE, World
+from tests.databases.database import Database
 
 
 @pytest.fixture
@@ -44,7 +42,7 @@ async def test_a_new_one_is_refused_while_too_many_wait(
 
 
 async def test_those_that_have_expired_make_room(
-    world: World, sites: Sites, database: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, sites: Sites, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 3)
     for _ in range(3):
@@ -53,8 +51,7 @@ async def test_those_that_have_expired_make_room(
 
     await sites.begin()
 
-    with sqlite3.connect(database) as connection:
-        assert connection.execute("SELECT count(*) FROM login_flows").fetchall() == [(1,)]
+    assert database.run("SELECT count(*) FROM login_flows") == [(1,)]
 
 
 async def test_the_end_of_a_sign_in_is_never_refused_for_its_number(
