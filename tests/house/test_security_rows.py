@@ -17,7 +17,7 @@ ROWS: dict[str, str] = tomllib.loads((ROOT / "tests/data/security-rows.toml").re
 NOW = "now"
 NOW_IN_PART = "now, rest: "
 PARTS = {
-    "postgres and replicas",
+    "release",
     "openid",
     "metrics",
     "forward-auth",

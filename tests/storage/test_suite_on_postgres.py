@@ -32,6 +32,7 @@ def migrated(server: Postgres) -> Iterator[str]:
     server.drop(name)
 
 
+# PL-07: one public suite for every backend.
 class TestPostgres(StorageSuite):
     """Postgres keeps the contract, whichever version it is.
 

@@ -13,6 +13,7 @@ from tests.storage.recording import Recording, sent
 from tests.storage.statements import every_statement, shape
 
 
+# PL-07: one public suite for every backend.
 class TestSqlite(StorageSuite):
     """SQLite keeps the contract, with no statement but those that are also tried on Postgres."""
 
