@@ -10,8 +10,8 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 serve: $(VENV)/.runtime
 	$(BIN)/agentbox serve
 
-# All tests on SQLite, then those that storage can change on Postgres, of which nothing need be
-# installed: tests/passes.py says which, and why the others are left out.
+# All tests, on SQLite and on a Postgres that they start themselves: tests/passes.py says which run
+# where. `make soak` runs them all on both.
 test: test-sqlite test-postgres
 
 test-sqlite: $(VENV)/.dev
@@ -33,6 +33,7 @@ bench: $(VENV)/.dev
 # The long sizes; its output belongs under bench/results/.
 soak: $(VENV)/.dev
 	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 3 --dist loadgroup
+	AGENTBOX_TEST_SCALE=10 AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 3 --dist loadgroup
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "agentbox needs Python 3.11 or later")'

@@ -1,9 +1,9 @@
 """Which tests run on which backend: all on SQLite, and on Postgres what Postgres could change.
 
 Left out of the pass on Postgres are the places below, which never open a database of the backend,
-and tests marked `sqlite_alone` with their reason. Of the large tables of requests each row runs in
-one of the two passes, so that both are over in ten minutes; at a larger scale it runs in both. All
-that is left out is counted as deselected, and named at the end.
+and tests marked `sqlite_alone` with their reason. Of tests over HTTP each runs in one of the two
+passes, chosen by its name, so that both are over soon; at a larger scale all run in both. All that
+is left out is counted as deselected, and named at the end.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ NOT_AGAIN = {
     "config": "settings, before anything is opened",
     "core/logs": "how lines are written",
     "core/recognition/test_rates_on_postgres.py": "on Postgres in the pass on SQLite already",
+    "deployment": "replicas on a Postgres of their own already",
+    "e2e/operation/test_doctor.py": "the tests' own Postgres has fsync off, which doctor tells",
+    "e2e/storage/test_backups.py": "backups of SQLite; Postgres has tools of its own",
+    "e2e/storage/test_moving.py": "from SQLite to a Postgres of its own and back already",
+    "e2e/storage/test_storage_page.py": "from SQLite to a Postgres of its own and back already",
     "e2e/workers": "processes that share a Postgres of their own already",
     "house": "rules about the code and the pages",
     "loader": "how plugins are found",
@@ -39,8 +44,11 @@ NOT_AGAIN = {
     "web": "requests and answers of a server without storage",
 }
 
-SHARED = ("e2e/contract", "e2e/matrix", "e2e/vectors")
-"""Thousands of requests each, every one answered by the same code but for its statements."""
+SHARED = "e2e"
+"""Thousands of requests, every one answered by the same code but for its statements."""
+
+IN_BOTH = ("e2e/both", "e2e/workers")
+"""What compares the two, or brings a Postgres of its own."""
 
 SUITE = "storage/test_suite_on_postgres.py"
 
@@ -56,11 +64,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def why_not(item: pytest.Item) -> str | None:
     """Why a test does not run in this pass; None if it does."""
-    if _is_shared(item) and zlib.crc32(item.nodeid.encode()) % 2 == ON_POSTGRES:
-        return "rows of large tables that run in the other pass, and at a larger scale in both"
+    for_one = _why_not_on_postgres(item)
+    if _is_shared(item) and not for_one and zlib.crc32(item.nodeid.encode()) % 2 == ON_POSTGRES:
+        return "tests over HTTP that run in the other pass, and at a larger scale in both"
     if _is_of_another_version(item):
         return "the suite on one of the versions of Postgres, at a larger scale on all"
-    return _why_not_on_postgres(item) if ON_POSTGRES else None
+    return for_one if ON_POSTGRES else None
 
 
 def _is_of_another_version(item: pytest.Item) -> bool:
@@ -72,8 +81,8 @@ def _is_of_another_version(item: pytest.Item) -> bool:
 
 
 def _is_shared(item: pytest.Item) -> bool:
-    parametrised = "[" in item.name
-    return SCALE == 1 and parametrised and any(_is_in(item, folder) for folder in SHARED)
+    apart = any(_is_in(item, folder) for folder in IN_BOTH)
+    return SCALE == 1 and _is_in(item, SHARED) and not apart
 
 
 def _why_not_on_postgres(item: pytest.Item) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,8 @@ from agentbox.plugin.options import Secret
 
 if TYPE_CHECKING:
     from agentbox.plugin import Storage
+
+_NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 SCHEMES = ("postgresql", "postgres")
 
@@ -54,6 +57,9 @@ def _fault(dsn: Secret) -> str | None:
         parts = urlsplit(dsn.reveal())
     except ValueError:
         return "is not an address such as postgresql://user@host/database"
+    # What is not encoded is told word by word by whoever can't read it, passwords too.
+    if parts.netloc.count("@") > 1 or _NOT_ENCODED.search(dsn.reveal()):
+        return "holds a @ or % in a name or password that is not written as %40 or %25"
     if parts.scheme not in SCHEMES:
         return "does not begin with postgresql:// or postgres://"
     if not parts.path.strip("/"):

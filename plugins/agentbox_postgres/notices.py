@@ -33,6 +33,11 @@ that was closed is noticed at once; this is for packets that go nowhere."""
 HEAR_WITHIN: Final = 5.0
 """Seconds that the first notice of its own may take."""
 
+DOUBT_FOR: Final = 600.0
+"""Seconds after a commit without an answer in which it is taken to be possible still."""
+
+LOOK = "SELECT current_setting('transaction_read_only')"
+
 FORGET_EVERY: Final = 0.1
 """Seconds for which something is remembered as long as nothing is heard, and between attempts to
 connect."""
@@ -55,6 +60,7 @@ class Notices:
         self._tell = tell
         self._me = os.urandom(9).hex()
         self._own = asyncio.Event()
+        self._doubtful_until = 0.0
 
     def announcement(self, changes: Sequence[Change]) -> str:
         """The statement that tells others of `changes` once its transaction is committed."""
@@ -62,6 +68,11 @@ class Notices:
         if len(payload) > MOST_BYTES:
             payload = msgspec.json.encode(Notice(self._me, self._now(), (ALL_CHANGED,)))
         return f"NOTIFY {CHANNEL}, '{payload.decode().replace(chr(39), chr(39) * 2)}'"
+
+    def doubt(self) -> None:
+        """A commit of ours was given up on, and may take place yet: then its notice is the first
+        that is known of it, and is told here too."""
+        self._doubtful_until = asyncio.get_running_loop().time() + DOUBT_FOR
 
     @asynccontextmanager
     async def heard(self, pool: Pool) -> AsyncIterator[None]:
@@ -139,7 +150,8 @@ class Notices:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY):
                         await closed.wait()
-                await connection.execute("SELECT 1", timeout=LOOK_EVERY)
+                if await connection.fetchval(LOOK, timeout=LOOK_EVERY) == "on":
+                    return  # changes are made at another server now
 
     async def _reconnected(self) -> Any:
         """A new connection, however long it takes; nothing is kept for long until there is one."""
@@ -165,6 +177,8 @@ class Notices:
             return
         if notice.sender == self._me:
             self._own.set()
+            if asyncio.get_running_loop().time() < self._doubtful_until:
+                self._tell(notice.changes)
             return
         if self._services is not None:
             late = (self._now() - notice.sent_at) / 1e6

@@ -24,10 +24,14 @@ which is thrown away has to call off what it asked for."""
 # Whatever the database's defaults are: who has waited for a lock has to see what was committed
 # meanwhile, and under REPEATABLE READ would see what there was before. Not READ WRITE, though: a
 # server that was made read-only is to say so. A replica whose machine is gone must not keep its
-# locks.
+# locks, and those of its transactions that wait for one must not get it, one after the other, for
+# as long again.
 BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+    "BEGIN ISOLATION LEVEL READ COMMITTED;"
+    " SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL lock_timeout = "
 )
+BEGIN_HURRIED = f"{BEGIN}'2s'"
+BEGIN_LONG = f"{BEGIN}'30s'"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 Announce = Callable[[Sequence[Change]], str]
@@ -64,8 +68,9 @@ class Pool:
     """At most `size` connections, made when they are needed and thrown away when they fail.
 
     `announce` gives the statement that tells other processes of changes, sent with the commit;
-    `tell` hears of them after it. With `pooled` there is a pooler between here and the database:
-    then nothing is kept on a connection, and everything runs in a transaction. `hurried`: a
+    `tell` hears of them after it. `doubt` is called where nobody knows whether a commit took
+    place, or will. With `pooled` there is a pooler between here and the database: then nothing is
+    kept on a connection, and everything runs in a transaction. `hurried`: a
     transaction without a lease has the patience of a request.
     """
 
@@ -78,7 +83,9 @@ class Pool:
         hurried: bool,
         announce: Announce,
         tell: Tell,
+        doubt: Callable[[], None],
     ) -> None:
+        self._doubt = doubt
         self._pooled = pooled
         self._hurried = hurried
         self._announce = announce
@@ -114,8 +121,9 @@ class Pool:
     @asynccontextmanager
     async def transaction(self, lease: Lease | None) -> AsyncIterator[PostgresTransaction]:
         """What `Storage.transaction` promises of writing."""
-        patience = self._patience() if lease is None else Patience.long()
-        connection = await self._begin(BEGIN, patience)
+        hurried = self._hurried and lease is None
+        patience = Patience() if hurried else Patience.long()
+        connection = await self._begin(BEGIN_HURRIED if hurried else BEGIN_LONG, patience)
         db = PostgresConnection(connection, patience)
         tx = PostgresTransaction(db)
         try:
@@ -191,6 +199,7 @@ class Pool:
             # Nobody knows whether it took place: who asked is told that it failed, and what
             # depends on it is read again.
             self._endings.start(self._throw_away(connection))
+            self._doubt()
             self._tell(changes)
             raise translate(error) from error
         if done != "COMMIT":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ CONNECT_WITHIN: Final = 5
 
 LOCK_KEY: Final = 0x6167656E74626F78  # "agentbox"
 
+UNLOCK = f"SELECT pg_advisory_unlock({LOCK_KEY})"
 TRY_LOCK = f"SELECT pg_try_advisory_lock({LOCK_KEY})"
 # Also on the connection that migrates, should the one with the lock be lost.
 # A table is waited for briefly and tried again: whoever waits for it holds up everybody behind, and
@@ -56,7 +58,12 @@ class PostgresTarget(MigrationTarget):
                 if time.monotonic() > deadline:
                     raise StorageError("Another process migrates this database; try again later.")
                 time.sleep(0.05)
-            yield
+            try:
+                yield
+            finally:
+                # A pooler in between would keep it on the connection behind.
+                with contextlib.suppress(psycopg.Error):
+                    connection.execute(UNLOCK)
 
     def applied(self) -> Sequence[Applied]:
         with self._connected() as connection:
@@ -104,4 +111,6 @@ def _translated() -> Iterator[None]:
     except psycopg.Error as error:
         state = f" ({error.sqlstate})" if error.sqlstate else ""
         text = error.diag.message_primary or " ".join(str(error).split())
+        if isinstance(error, psycopg.ProgrammingError) and not error.sqlstate:
+            text = "the DSN can't be read"  # psycopg would quote it
         raise StorageError(f"Postgres: {text}{state}") from error

@@ -72,6 +72,7 @@ class PostgresStorage(Storage):
             hurried=not brief,
             announce=notices.announcement,
             tell=self._tell,
+            doubt=notices.doubt,
         )
         try:
             await pool.open()

@@ -50,7 +50,7 @@ async def test_the_lag_of_a_revocation_is_measured_by_those_who_hear_of_it(
 
         counters = two.runtime.counters
         assert heard(one) == before[0]  # its own it knows without being told
-        assert 0 < counters.value(f"{LAG}.max_us") < 1_000_000
+        assert counters.value(f"{LAG}.max_us") < 1_000_000  # 0 where the clocks differ by as much
         assert counters.value(f"{LAG}.le_1") == heard(two)
 
 

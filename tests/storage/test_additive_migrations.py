@@ -12,6 +12,7 @@ from agentbox.plugin.migrations import MigrationFolder, read_folders
 ADDITIVE = [
     "CREATE TABLE notes (id text NOT NULL PRIMARY KEY);",
     "CREATE INDEX notes_by_id ON notes (id);",
+    "ALTER TABLE users ADD COLUMN share numeric(9, 2);",
     "ALTER TABLE users ADD COLUMN note text;",
     "ALTER TABLE users\n    ADD COLUMN noted boolean NOT NULL DEFAULT false;\n",
     "-- why; and what for\nCREATE TABLE IF NOT EXISTS n (id text);\nCREATE INDEX i ON n (id);",
@@ -27,6 +28,9 @@ NOT_ADDITIVE = [
     "CREATE TRIGGER t BEFORE INSERT ON users BEGIN SELECT 1; END;",
     "UPDATE users SET email = NULL;",
     "CREATE TABLE notes (id text);\nDELETE FROM users;",
+    "CREATE TABLE notes AS SELECT * FROM users;",
+    "ALTER TABLE users ADD COLUMN note text, DROP COLUMN email;",
+    "ALTER TABLE users ADD COLUMN a text NOT NULL, ADD COLUMN b text DEFAULT '';",
 ]
 
 

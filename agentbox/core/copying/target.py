@@ -72,13 +72,11 @@ async def require_own_copy(source: Tables, target: Tables) -> None:
     last = await target.last("audit", ("seq", "id"))
     if last is None or last == await source.find("audit", ("seq", "id"), last[:1]):
         return
-    own = await source.last("audit", ("seq",))
-    was_cut = own is not None and int(str(own[0])) > int(str(last[0]))
-    if not was_cut or await source.find("audit", ("seq",), last[:1]) is not None:
-        raise StorageError(
-            f"The target has been used since it was copied to: row {last[0]} of its audit is not "
-            "this database's. It stays as it is; --force overwrites what was done there."
-        )
+    raise StorageError(
+        f"The target has been used since it was copied to, or the copy is older than what this "
+        f"database keeps of its audit: row {last[0]} of the target's is not this database's. It "
+        "stays as it is; --force overwrites what was done there."
+    )
 
 
 def has_password(dsn: str) -> bool:

@@ -72,11 +72,12 @@ class LastUsed:
     async def _write(
         self, tx: Transaction, batch: dict[Use, _Noted], sessions: dict[str, datetime]
     ) -> None:
+        # Sessions first, as a user's deletion takes them, so that the two never wait in a circle.
+        if sessions:
+            await tx.sessions.touch(sessions)
         if batch:
             await tx.api_keys.touch({key: noted.last for (key, _), noted in batch.items()})
             await tx.api_key_usage.add({use: noted.uses for use, noted in batch.items()})
-        if sessions:
-            await tx.sessions.touch(sessions)
 
     def _forget(self, batch: dict[Use, _Noted]) -> None:
         """What came meanwhile stays for the next time."""

@@ -13,8 +13,11 @@ program, which has no file of it, sees that too."""
 
 _COMMENT = re.compile(r"--[^\n]*")
 _ADDS = re.compile(
-    r"CREATE TABLE\b|CREATE INDEX\b|ALTER TABLE \S+ ADD COLUMN (?!.*\b(UNIQUE|PRIMARY KEY)\b)", re.I
+    r"CREATE TABLE (?:IF NOT EXISTS )?\S+ \(|CREATE INDEX\b"
+    r"|ALTER TABLE \S+ ADD COLUMN (?!.*\b(UNIQUE|PRIMARY KEY)\b)",
+    re.I,
 )
+_IN_PARENTHESES = re.compile(r"\([^()]*\)")
 _MUST_BE_GIVEN = re.compile(r"ADD COLUMN (?=.*\bNOT NULL\b)(?!.*\bDEFAULT\b)", re.I)
 
 
@@ -31,8 +34,13 @@ def require_additive(migration_id: str, sql: str) -> None:
     """
     for statement in _COMMENT.sub("", sql).split(";"):
         text = " ".join(statement.split())
-        if text and (not _ADDS.match(text) or _MUST_BE_GIVEN.search(text)):
+        if text and (not _ADDS.match(text) or _MUST_BE_GIVEN.search(text) or _does_more(text)):
             raise SchemaError(
                 f"The migration {migration_id} is called additive, and does more than add what "
                 f"older versions need not know: {text[:60]}"
             )
+
+
+def _does_more(text: str) -> bool:
+    """Whether an ALTER TABLE has a second action after the first."""
+    return text.upper().startswith("ALTER") and "," in _IN_PARENTHESES.sub("", text)

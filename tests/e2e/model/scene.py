@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from copy import deepcopy
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
+from tests.backend import database_in
 from tests.e2e.model.oracle import environments, keys, people, permissions
 from tests.e2e.model.oracle.world import Credential, User, World
 from tests.e2e.people import Template, in_a_thread
@@ -56,7 +56,7 @@ class Scene(NamedTuple):
 
     def copy_to(self, folder: Path) -> World:
         """The database and its key, as if the server had run there."""
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        database_in(self.folder).copy_to(folder)
         return deepcopy(self.known)
 
     def clock(self) -> ShiftedClock:

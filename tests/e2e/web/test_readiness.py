@@ -33,7 +33,8 @@ async def test_a_server_whose_schema_was_rolled_back_is_not_ready(
 ) -> None:
     # OP-05
     async with live_server(tmp_path) as live:
-        done = agentbox(tmp_path, "migrate", "down", "--all", "--yes")
+        # In a thread: a server that stands still in the middle of a read would hold it up.
+        done = await asyncio.to_thread(agentbox, tmp_path, "migrate", "down", "--all", "--yes")
         assert done.returncode == 0, done.stderr
         assert (await live.anonymous.get("/readyz")).status == 503
         assert (await live.anonymous.get("/healthz")).status == 200

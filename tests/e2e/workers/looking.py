@@ -36,5 +36,11 @@ def gone(process: psutil.Process) -> bool:
 
 def events(server: ServerProcess, name: str) -> list[dict[str, Any]]:
     """The lines of the log with that event, as far as they have come."""
-    lines = [json.loads(line) for line in list(server.lines) if line.startswith("{")]
-    return [line for line in lines if line["event"] == name]
+    return [line for line in map(_read, list(server.lines)) if line.get("event") == name]
+
+
+def _read(text: str) -> dict[str, Any]:
+    """A line of the log. One that a kill has torn says nothing."""
+    with suppress(json.JSONDecodeError):
+        return dict(json.loads(text))
+    return {}

@@ -207,9 +207,10 @@ async def test_a_copy_that_was_used_is_not_written_over(
     await copied(source, target, force=True)
 
 
-async def test_a_source_whose_old_trail_was_cut_is_still_the_source(
+async def test_a_copy_older_than_what_the_source_keeps_of_its_trail_is_written_by_force_alone(
     source: Place, target: Place
 ) -> None:
+    """From its numbers alone nobody can tell it from one that has been used."""
     await copied(source, target)
     async with source.storage.open(brief=True), source.storage.transaction() as tx:
         await tx.audit.add(an_event("later"))
@@ -217,7 +218,9 @@ async def test_a_source_whose_old_trail_was_cut_is_still_the_source(
     async with source.storage.open(brief=True), source.storage.transaction() as tx:
         assert await tx.audit.cut(last) == last
 
-    assert changes(await copied(source, target))["audit"] == (1, last)
+    with pytest.raises(StorageError, match="older than what this"):
+        await copied(source, target)
+    assert changes(await copied(source, target, force=True))["audit"] == (1, last)
 
 
 async def test_an_error_on_the_way_leaves_the_target_as_it_was(
