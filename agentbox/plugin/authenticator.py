@@ -77,16 +77,22 @@ class PasswordLogin(Struct, frozen=True):
 
 class LoginProvider(Struct, frozen=True):
     """A site that people sign in at. `id` stands in our addresses, as `/auth/{id}/callback`, and
-    `name` on the button."""
+    `name` on the button. `issuer` is that of its identities; no two providers have the same one."""
 
     id: str
     name: str
+    issuer: str | None = None
 
 
 class RedirectLogin(Struct, frozen=True):
-    """Data of a first step that sends the browser to the site of `provider`, by its id."""
+    """Data of a first step that sends the browser to the site of `provider`, by its id.
+
+    `fresh` wants the person to be authenticated there anew, as by `max_age=0` (OpenID Connect Core
+    section 3.1.2.1), and the identity to say when: an answer of before is to be refused.
+    """
 
     provider: str
+    fresh: bool = False
 
 
 class AccountPolicy(Struct, frozen=True, kw_only=True):
