@@ -67,10 +67,11 @@ async def opened(world: World, spelt: dict[str, str]) -> dict[str, int]:
 
 
 def spelt(path: str, spelling: str) -> str:
-    """The path in another spelling."""
+    """The path in another spelling, with its query behind it."""
+    path, mark, query = path.partition("?")
     folder, _, last = path.rpartition("/")
     below = path.removeprefix("/api/")
-    return spelling.format(path=path, folder=folder, last=last, below=below)
+    return spelling.format(path=path, folder=folder, last=last, below=below) + mark + query
 
 
 @pytest.mark.parametrize("name", SPELLINGS)

@@ -38,6 +38,7 @@ async def sweep(live: Live) -> set[int]:
         (route.method, re.sub(r"{\w+}", "x", route.path))
         for route in served_routes(live.runtime, route_table(live.runtime))
         if route.access.kind != "public" or "/auth/" in route.path
+        if not route.path.endswith("/auth/providers")  # a list for login pages
     ]
     routes += [(method, f"/api/v1{path}") for path in SET_UP for method in ("POST", "PUT")]
     return {

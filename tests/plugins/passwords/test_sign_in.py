@@ -136,7 +136,7 @@ async def test_a_user_who_is_not_active_is_judged_like_any_other(
 async def test_other_kinds_of_logins_are_not_ours(
     passwords: LocalPasswords, context: LoginContext
 ) -> None:
-    assert await passwords.begin(context, RedirectLogin()) == NotMine()
+    assert await passwords.begin(context, RedirectLogin("example")) == NotMine()
     assert await passwords.advance(context, b"", {}) == NotMine()
 
 
