@@ -199,6 +199,13 @@ class EnvironmentSettings(Options, frozen=True):
         int,
         Meta(ge=0, le=1_000_000, description="How many environments a user of role user may have."),
     ] = 100
+    stale_after: Annotated[
+        timedelta,
+        Meta(
+            description="An environment that has reported and then was silent for so long counts "
+            "as not running, and says so (`stale`), 10s to 1d."
+        ),
+    ] = timedelta(minutes=2)
 
 
 class AuditSettings(Options, frozen=True):
@@ -211,6 +218,41 @@ class AuditSettings(Options, frozen=True):
             "for ever, else 1d to 36500d."
         ),
     ] = timedelta(days=365)
+
+
+class MetricsSettings(Options, frozen=True):
+    """`[metrics]`: what is measured, how often, and how long it is kept."""
+
+    enabled: Annotated[
+        bool,
+        Meta(description="Measure, and keep what was measured; names the plugin `metrics`."),
+    ] = True
+    collection_interval: Annotated[
+        timedelta,
+        Meta(
+            description="How often: 5s to 1h, a divisor of one minute or a whole number of minutes "
+            "that divides an hour."
+        ),
+    ] = timedelta(seconds=30)
+    retention_days: Annotated[
+        int, Meta(ge=1, le=36500, description="How many days hourly values are kept.")
+    ] = 30
+    raw_retention: Annotated[
+        timedelta, Meta(description="How long values are kept as they were collected, 1h to 90d.")
+    ] = timedelta(days=1)
+    minute_retention: Annotated[
+        timedelta, Meta(description="How long values of a minute are kept, 1h to 365d.")
+    ] = timedelta(days=3)
+    day_retention: Annotated[
+        timedelta, Meta(description="How long values of a day are kept, 1d to 36500d.")
+    ] = timedelta(days=730)
+    listen: Annotated[
+        str | None,
+        Meta(
+            description="Address and port, as `127.0.0.1:9464`, that serves /metrics and nothing "
+            "else, to anybody who reaches it. Unset: /metrics wants the scope `system:read`."
+        ),
+    ] = None
 
 
 class AuthenticatorBlock(Struct, frozen=True, kw_only=True):
@@ -231,6 +273,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api_keys: ApiKeySettings
     environments: EnvironmentSettings = EnvironmentSettings()
     audit: AuditSettings = AuditSettings()
+    metrics: MetricsSettings = MetricsSettings()
     throttle: ThrottleSettings = ThrottleSettings()
     plugins: tuple[str, ...]
     plugin_options: Mapping[str, Options]
@@ -275,6 +318,7 @@ SECTIONS: Mapping[str, type[Options]] = {
     "api_keys": ApiKeySettings,
     "environments": EnvironmentSettings,
     "audit": AuditSettings,
+    "metrics": MetricsSettings,
     "throttle": ThrottleSettings,
 }
 

@@ -42,6 +42,28 @@ class Environment(Struct, frozen=True, kw_only=True):
     organization_id: str = "default"
 
 
+class EnvironmentReport(Struct, frozen=True, kw_only=True):
+    """What an environment, or whoever runs it, said of it last; None was never said.
+
+    `cpu_millicores` are thousandths of a core, `sandboxes` how many run inside.
+    """
+
+    environment_id: str
+    reported_at: datetime
+    cpu_millicores: float | None = None
+    memory_bytes: int | None = None
+    sandboxes: int | None = None
+
+
+class RunningEnvironment(NamedTuple):
+    """An environment that runs, and what it reported last, if it ever did."""
+
+    id: str
+    created_at: datetime
+    started_at: datetime | None
+    report: EnvironmentReport | None
+
+
 class Grant(Struct, frozen=True, kw_only=True):
     """A user's permission on one environment; `granted_by` is a user, None for the operator."""
 

@@ -24,6 +24,16 @@ from agentbox.plugin.event import Event
 from agentbox.plugin.findings import Finding
 from agentbox.plugin.http import HttpClient, JsonAnswer, Outgoing
 from agentbox.plugin.job import Job, JobRun
+from agentbox.plugin.metrics import (
+    Family,
+    Histogram,
+    MetricSink,
+    MetricSinkType,
+    MetricSource,
+    MetricSourceType,
+    MetricsPage,
+    Readings,
+)
 from agentbox.plugin.migrations import MigrationFolder
 from agentbox.plugin.options import NoOptions, Options
 from agentbox.plugin.policy import (
@@ -46,7 +56,9 @@ __all__ = [
     "Change",
     "Clock",
     "Event",
+    "Family",
     "Finding",
+    "Histogram",
     "HttpClient",
     "IssuerKey",
     "Job",
@@ -58,6 +70,11 @@ __all__ = [
     "LoginMethod",
     "LoginPolicy",
     "LoginProvider",
+    "MetricSink",
+    "MetricSinkType",
+    "MetricSource",
+    "MetricSourceType",
+    "MetricsPage",
     "MigrationFolder",
     "NoOptions",
     "NotMine",
@@ -69,6 +86,7 @@ __all__ = [
     "PasswordLogin",
     "PasswordPolicy",
     "PolicyType",
+    "Readings",
     "RedirectAuthenticator",
     "RedirectLogin",
     "RequestAuthenticator",

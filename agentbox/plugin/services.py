@@ -10,6 +10,7 @@ from agentbox.model.formats.api_key import KeyFormat
 
 if TYPE_CHECKING:
     from agentbox.plugin.http import Outgoing
+    from agentbox.plugin.metrics import Readings
     from agentbox.plugin.storage import Storage
 
 
@@ -77,6 +78,10 @@ class Services(Protocol):
     @property
     def outgoing(self) -> Outgoing:
         """Where a client for other servers comes from. Raises `StartError` where there is none."""
+
+    @property
+    def readings(self) -> Readings:
+        """What agentbox measures of itself. Raises `StartError` where nothing is served."""
 
     async def issued_key(self, key_id: str) -> IssuedKey | None:
         """An API key as it is now, with its digest and its owner; None if it is not there.

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from agentbox.plugin.authenticator import AuthenticatorType
     from agentbox.plugin.event import Event
     from agentbox.plugin.job import Job
+    from agentbox.plugin.metrics import MetricSinkType, MetricSourceType
     from agentbox.plugin.migrations import MigrationFolder
     from agentbox.plugin.policy import PolicyType
     from agentbox.plugin.routes import Route
@@ -85,6 +86,33 @@ def agentbox_policy_types() -> Sequence[PolicyType]:  # type: ignore[empty-body]
     Return: a list of descriptors; one instance of each is opened.
     If you get it wrong: the start stops and names distribution, plugin, hook and value.
     Order: policies apply in the order in which the configuration enables their plugins.
+    Since: 1.
+    """
+
+
+@hookspec
+def agentbox_metric_source_types() -> Sequence[MetricSourceType]:  # type: ignore[empty-body]
+    """Offer sources of metrics.
+
+    When: once, after the enabled plugins are loaded, also for `agentbox check`.
+    With what: nothing; open no file and no connection here.
+    Return: a list of descriptors; one instance of each is opened where metrics are collected.
+    If you get it wrong: the start stops and names distribution, plugin, hook and value; so does a
+    type of metric that another source has as well.
+    Order: of no consequence.
+    Since: 1.
+    """
+
+
+@hookspec
+def agentbox_metric_sink_types() -> Sequence[MetricSinkType]:  # type: ignore[empty-body]
+    """Offer sinks of metrics.
+
+    When: once, after the enabled plugins are loaded, also for `agentbox check`.
+    With what: nothing; open no file and no connection here.
+    Return: a list of descriptors; one instance of each is opened where metrics are collected.
+    If you get it wrong: the start stops and names distribution, plugin, hook and value.
+    Order: of no consequence; each sink has a queue of its own.
     Since: 1.
     """
 

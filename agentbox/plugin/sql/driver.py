@@ -10,7 +10,7 @@ import msgspec
 
 from agentbox.errors import Conflict, StorageError
 
-Value = str | int | bool | bytes | datetime | None
+Value = str | int | float | bool | bytes | datetime | None
 """What a statement may be given. A driver takes each of these as it is."""
 
 Row = Sequence[Any]

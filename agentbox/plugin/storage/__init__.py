@@ -26,6 +26,7 @@ from agentbox.plugin.storage.keys import (
     ApiKeyUsageStore,
     SigningKeyStore,
 )
+from agentbox.plugin.storage.metrics import MetricStore, ReportStore
 from agentbox.plugin.storage.page import Page
 from agentbox.plugin.storage.people import (
     IdentityStore,
@@ -53,9 +54,11 @@ __all__ = [
     "JobStore",
     "LoginFlowStore",
     "MarkerStore",
+    "MetricStore",
     "Page",
     "PasswordResetStore",
     "PasswordStore",
+    "ReportStore",
     "SessionStore",
     "SigningKeyStore",
     "Storage",

@@ -22,6 +22,7 @@ from agentbox.plugin.storage.keys import (
     ApiKeyUsageStore,
     SigningKeyStore,
 )
+from agentbox.plugin.storage.metrics import MetricStore, ReportStore
 from agentbox.plugin.storage.people import (
     IdentityStore,
     LoginFlowStore,
@@ -81,6 +82,8 @@ class Transaction(ABC):
     api_key_rates: ApiKeyRateStore
     environments: EnvironmentStore
     grants: GrantStore
+    reports: ReportStore
+    metrics: MetricStore
     signing_keys: SigningKeyStore
     throttles: ThrottleStore
     audit: AuditStore

@@ -1,0 +1,88 @@
+"""Stores of metrics: what environments reported last, and series of samples."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from agentbox.model.environments import EnvironmentReport, RunningEnvironment
+from agentbox.model.metrics import Level, Point, Sample, SeriesQuery
+
+
+class ReportStore(ABC):
+    """What environments reported last: one row each, gone with the environment."""
+
+    @abstractmethod
+    async def put(self, report: EnvironmentReport) -> bool:
+        """Write it over the one before; what it leaves out (None) stays as it was.
+
+        One statement. False if there is no such environment. `reported_at` never goes back.
+        """
+
+    @abstractmethod
+    async def get(self, environment_ids: Sequence[str]) -> Mapping[str, EnvironmentReport]:
+        """Those of at most 1000 ids that have reported."""
+
+    @abstractmethod
+    async def running(self, fresh_since: datetime) -> Sequence[RunningEnvironment]:
+        """All environments that run: whose status is `running`, and whose last report, if there
+        ever was one, is not older. By id."""
+
+
+class MetricStore(ABC):
+    """Series of samples, told by type and environment. Times are whole seconds.
+
+    A raw row combines what several processes said of one tick: how many, the least, the greatest,
+    the sum and the last. A rolled-up row does so with the rows of its step.
+    """
+
+    @abstractmethod
+    async def put(self, at: datetime, samples: Sequence[Sample]) -> None:
+        """Write raw samples of that tick; where one is there already, it stays.
+
+        So a tick that is collected twice is there once.
+        """
+
+    @abstractmethod
+    async def add(self, at: datetime, samples: Sequence[Sample]) -> None:
+        """Combine raw samples with those that are there of that tick."""
+
+    @abstractmethod
+    async def roll_up(
+        self, level: Level, start: datetime, end: datetime, *, after: int, limit: int
+    ) -> int | None:
+        """Make the rows of `level` that begin in `start` <= at < `end`, anew if they are there,
+        from the next finer level: for the first `limit` series whose number is above `after`.
+
+        The number of the last one; None once there are no more.
+        """
+
+    @abstractmethod
+    async def rolled_up(self) -> Mapping[Level, datetime]:
+        """Until when each level is made; nothing for one that never was."""
+
+    @abstractmethod
+    async def note_rolled_up(self, level: Level, until: datetime) -> None:
+        """That it is made until then; never goes back."""
+
+    @abstractmethod
+    async def points(self, query: SeriesQuery) -> Sequence[Point]:
+        """The points of a chart, oldest first; a step without samples has none.
+
+        Aggregated by the database: the average is the sum by the number of samples, also over rows
+        of different levels. Where `query.level` is not made yet, rows of finer levels are read.
+        """
+
+    @abstractmethod
+    async def latest(self, at_least: datetime) -> Sequence[tuple[Sample, datetime]]:
+        """The last raw sample of each series of everything together, unless it is older."""
+
+    @abstractmethod
+    async def purge(self, level: Level, before: datetime, *, after: int, limit: int) -> int | None:
+        """Delete the rows of `level` that are older: of the first `limit` series whose number is
+        above `after`. Series of environments that are gone lose all rows, whatever their age, and
+        a series without any row left is deleted.
+
+        The number of the last one; None once there are no more. So that no transaction is long.
+        """
