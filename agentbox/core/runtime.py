@@ -15,9 +15,7 @@ from agentbox.core.audit.parts import AuditParts, note_start
 from agentbox.core.audit.reading import Audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
-from agentbox.core.background.scheduler import Scheduler
-from agentbox.core.background.upkeep import PurgeExpired, once, repeat
-from agentbox.core.background.watchdog import Watchdog
+from agentbox.core.background.upkeep import PurgeExpired
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
 from agentbox.core.environments.environments import Environments
@@ -59,6 +57,7 @@ from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
 from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
 from agentbox.core.start.plugin_routes import isolated, permitted
 from agentbox.core.start.root_secret import RootSecret, root_secret, verify_root_secret
+from agentbox.core.start.serving import start_jobs, start_loops
 from agentbox.core.startup import Assembly
 from agentbox.errors import Problem, SchemaError, StorageError
 from agentbox.loader import Plugins
@@ -69,10 +68,6 @@ from agentbox.plugin.job import Job
 from agentbox.plugin.options import NoOptions
 from agentbox.plugin.routes import Route
 from agentbox.plugin.storage import Storage
-
-LAST_USED_EVERY = 1.0
-REFUSALS_EVERY = 1.0
-CLOCK_EVERY = 10.0
 
 READY_WITHIN = 1.0
 """Seconds that the database has to answer a readiness probe."""
@@ -294,33 +289,19 @@ async def _first_start(runtime: Runtime, settings: Settings, storage: Storage) -
 
 async def _serve(runtime: Runtime, stack: AsyncExitStack) -> None:
     """Start what only a server does; the stack stops it, last started first."""
-    runtime.events.start()
-    stack.callback(runtime.events.stop)
-    stack.push_async_callback(once, "last_used", runtime.last_used.flush)
-    stack.push_async_callback(once, "refusals", lambda: runtime.refusals.flush(all_of_it=True))
-    loops = [
-        asyncio.create_task(repeat("last_used", LAST_USED_EVERY, runtime.last_used.flush)),
-        asyncio.create_task(repeat("refusals", REFUSALS_EVERY, runtime.refusals.flush)),
-        asyncio.create_task(
-            repeat("clock", CLOCK_EVERY, lambda: runtime.clock.synchronise(runtime.storage))
-        ),
-    ]
-    stack.push_async_callback(_cancel, loops)
-    jobs: list[Job] = [PurgeExpired(runtime.clock), *runtime.auditing.jobs(), *runtime.plugin_jobs]
-    scheduler = Scheduler(jobs, runtime.storage, runtime.clock, runtime.counters)
-    await scheduler.start()
-    stack.push_async_callback(scheduler.stop)
-    watchdog = Watchdog(runtime.counters)
-    watchdog.start()
-    stack.callback(watchdog.stop)
+    storage, clock = runtime.storage, runtime.clock
+    start_loops(
+        stack,
+        storage=storage,
+        clock=clock,
+        events=runtime.events,
+        last_used=runtime.last_used,
+        refusals=runtime.refusals,
+    )
+    jobs: list[Job] = [PurgeExpired(clock), *runtime.auditing.jobs(), *runtime.plugin_jobs]
+    await start_jobs(stack, jobs, storage=storage, clock=clock, counters=runtime.counters)
 
 
 def _log_counters(counters: Counters) -> None:
     """The last thing a server does; until there are metrics, this is where counts are seen."""
     _log.info("counters", counts=counters.snapshot())
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
