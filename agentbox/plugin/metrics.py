@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from msgspec import Struct
 
@@ -83,7 +83,7 @@ class MetricsPage(ABC):
         """The page as it is now, of all processes of this server."""
 
 
-class Histogram(NamedTuple):
+class Histogram(Struct, frozen=True):
     """How many took at most each of `bounds` (seconds), how many in all, and how long together."""
 
     bounds: tuple[float, ...]
