@@ -64,6 +64,8 @@ def _provides(described: PluginDescription) -> str:
         *(f"authenticator {name}" for name in described.authenticators),
         *(f"storage {name}" for name in described.storages),
         *(f"policy {name}" for name in described.policies),
+        *(f"metric source {name}" for name in described.metric_sources),
+        *(f"metric sink {name}" for name in described.metric_sinks),
     ]
     unnamed = [_IN_WORDS[hook] for hook in described.hooks if hook in _IN_WORDS]
     return ", ".join(named + unnamed)

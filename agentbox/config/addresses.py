@@ -33,6 +33,18 @@ def canonical_host(text: str) -> str | None:
     return f"{host}:{int(port)}" if 1 <= int(port) <= 65535 else None
 
 
+def listen_address(text: str) -> tuple[str, int] | None:
+    """Host, IPv6 without brackets, and port of `host:port`; None if it is something else."""
+    host, _, port = text.lower().rpartition(":")
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        return None
+    bare = host.removeprefix("[").removesuffix("]")
+    bracketed = host == f"[{bare}]"
+    if not is_listen_host(bare) or bracketed != (":" in bare):
+        return None
+    return bare, int(port)
+
+
 def canonical_origin(text: str) -> str | None:
     """`scheme://host[:port]` as browsers write it, for http and https; None if it is not one."""
     scheme, separator, rest = text.partition("://")

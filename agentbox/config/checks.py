@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from msgspec.structs import replace
@@ -20,11 +21,14 @@ from agentbox.config.addresses import (
     canonical_origin,
     fault_of_public_url,
     is_listen_host,
+    listen_address,
 )
-from agentbox.config.schema import (
+from agentbox.config.sections import (
     AdminSettings,
     ApiKeySettings,
     AuditSettings,
+    EnvironmentSettings,
+    MetricsSettings,
     ServerSettings,
     ThrottleSettings,
     TokenSettings,
@@ -214,6 +218,54 @@ def check_audit(audit: AuditSettings, faults: Faults) -> AuditSettings:
     return audit
 
 
+def check_environments(environments: EnvironmentSettings, faults: Faults) -> EnvironmentSettings:
+    """`[environments]` as it is."""
+    least, most = timedelta(seconds=10), timedelta(days=1)
+    _within(faults, "stale_after", environments.stale_after, least, most)
+    return environments
+
+
+def check_metrics(metrics: MetricsSettings, faults: Faults) -> MetricsSettings:
+    """`[metrics]` as it is."""
+    _check_interval(metrics.collection_interval, faults)
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    _within(faults, "raw_retention", metrics.raw_retention, hour, timedelta(days=90))
+    _within(faults, "minute_retention", metrics.minute_retention, hour, timedelta(days=365))
+    _within(faults, "day_retention", metrics.day_retention, day, _CENTURY)
+    kept = [
+        ("raw_retention", metrics.raw_retention),
+        ("minute_retention", metrics.minute_retention),
+        ("retention_days", timedelta(days=metrics.retention_days)),
+        ("day_retention", metrics.day_retention),
+    ]
+    for (finer, shorter), (coarser, longer) in pairwise(kept):
+        if longer < shorter:
+            sentence = (
+                f"{format_duration(longer)} is less than {finer} ({format_duration(shorter)}); "
+                "coarser values are kept at least as long as finer ones"
+            )
+            faults.append((coarser, sentence))
+    if metrics.listen is not None and listen_address(metrics.listen) is None:
+        sentence = f"{metrics.listen!r} is not an address and a port, such as 127.0.0.1:9464"
+        faults.append(("listen", sentence))
+    return metrics
+
+
+def _check_interval(interval: timedelta, faults: Faults) -> None:
+    """Steps of a minute and of an hour are made of whole intervals."""
+    field, minute, hour = "collection_interval", timedelta(minutes=1), timedelta(hours=1)
+    if not timedelta(seconds=5) <= interval <= hour:
+        _within(faults, field, interval, timedelta(seconds=5), hour)
+    elif interval % timedelta(seconds=1) or (
+        minute % interval and (hour % interval or interval % minute)
+    ):
+        sentence = (
+            f"{format_duration(interval)} does not divide a minute, and is no number of minutes "
+            "that divides an hour; take 30s or 5m, for example"
+        )
+        faults.append((field, sentence))
+
+
 def _within(
     faults: Faults, field: str, value: timedelta | None, least: timedelta, most: timedelta
 ) -> None:
@@ -229,6 +281,8 @@ CHECKS: Mapping[str, Callable[[Any, Faults], Options]] = {
     "admin": check_admin,
     "tokens": check_tokens,
     "api_keys": check_api_keys,
+    "environments": check_environments,
     "audit": check_audit,
+    "metrics": check_metrics,
     "throttle": check_throttle,
 }

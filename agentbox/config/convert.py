@@ -11,7 +11,6 @@ import msgspec
 from msgspec import inspect
 
 from agentbox.config.raw.environment import variable_of
-from agentbox.config.raw.later import later_setting
 from agentbox.config.raw.tree import Leaf, Origin, Table, at, fault_of
 from agentbox.config.wording import bare, describe, did_you_mean, is_secret, shown
 from agentbox.model.secret import Secret
@@ -92,9 +91,6 @@ class Converter:
             if name in names:
                 continue
             setting = f"{dotted}.{name}"
-            if reason := later_setting(setting):
-                self.fault(node.origin, setting, reason)
-                continue
             guess = did_you_mean(name, names, prefix=f"{dotted}.")
             self.fault(node.origin, setting, f"there is no such setting{guess}")
         return children

@@ -13,13 +13,15 @@ from pathlib import Path
 from msgspec import Struct
 
 from agentbox.config.raw.environment import CONFIG_VARIABLE, Variables, read_environment
-from agentbox.config.raw.later import later_setting
 from agentbox.config.raw.toml_file import FileSettings, read_settings_file
 from agentbox.config.raw.tree import Leaf, Origin, Table, at, fault_of
 from agentbox.config.schema import DEFAULT_PLUGINS, SECTIONS
 from agentbox.config.wording import did_you_mean
 
 DEFAULT_FILE = Path("agentbox.toml")
+
+METRICS = "metrics"
+"""The plugin with our own sources and the sink `database`."""
 
 
 class Sources(Struct, frozen=True, kw_only=True):
@@ -84,9 +86,7 @@ def _path(given: Path | None, variables: Variables) -> tuple[Path | None, list[s
 def _check_tables(root: Table, faults: list[str]) -> None:
     """Top level names are sections; `[plugins]` holds `enabled` and tables."""
     for name, node in list(root.children.items()):
-        if reason := later_setting(name):
-            faults.append(f"{at(node.origin, name)}: {reason}.")
-        elif name not in {*SECTIONS, "plugins"}:
+        if name not in {*SECTIONS, "plugins"}:
             known = (*SECTIONS, "plugins", "authenticators")
             sentence = f"there is no such section{did_you_mean(name, known)}"
             faults.append(fault_of(at(node.origin, name), sentence))
@@ -128,7 +128,8 @@ def _enabled(root: Table, variables: Variables, faults: list[str]) -> tuple[str,
 
 
 def _implied(enabled: tuple[str, ...], variables: Variables, root: Table) -> tuple[str, ...]:
-    """A DSN in the environment names postgres in place of sqlite, and wins over the file."""
+    """A DSN in the environment names postgres in place of sqlite, and wins over the file; metrics
+    that are not switched off name the plugin that brings ours."""
     dsn = [("plugins", "postgres", "dsn"), ("plugins", "postgres", "dsn_file")]
     if any(path in variables.values for path in dsn) and "postgres" not in enabled:
         if "sqlite" in enabled:
@@ -137,7 +138,15 @@ def _implied(enabled: tuple[str, ...], variables: Variables, root: Table) -> tup
             enabled = ("postgres", *enabled)
     if variables.google and "google" not in enabled:
         enabled = (*enabled, "google")
+    if METRICS not in enabled and not _metrics_off(root):
+        enabled = (*enabled, METRICS)
     return enabled
+
+
+def _metrics_off(root: Table) -> bool:
+    """Whether `[metrics] enabled` says false; what it says else, if it is wrong, is told later."""
+    node = root.table("metrics").children.get("enabled")
+    return isinstance(node, Leaf) and str(node.raw).lower() in {"false", "0"}
 
 
 def _spelled(path: tuple[str, ...], enabled: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from agentbox.config.addresses import host_of
 from agentbox.config.raw.tree import Table, at, origin_of
-from agentbox.config.schema import SECTIONS, Settings, is_loopback
+from agentbox.config.schema import SECTIONS, Settings
+from agentbox.config.sections import is_loopback
 from agentbox.config.sources import Sources
 from agentbox.model.secret import Secret
 from agentbox.plugin.options import Options

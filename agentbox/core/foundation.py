@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from agentbox.config.schema import Settings, ThrottleSettings
+from agentbox.config.schema import Settings
+from agentbox.config.sections import ThrottleSettings
 from agentbox.core.audit.parts import AuditParts, make_audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue

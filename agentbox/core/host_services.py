@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -11,8 +13,10 @@ from agentbox.core.counters import Counters
 from agentbox.core.recognition.subjects import Subjects
 from agentbox.errors import StartError
 from agentbox.model.api_keys import IssuedKey
+from agentbox.model.environments import RunningEnvironment
 from agentbox.model.formats.api_key import KeyFormat
 from agentbox.plugin.http import Outgoing
+from agentbox.plugin.metrics import Readings
 from agentbox.plugin.options import NoOptions
 from agentbox.plugin.services import Clock, Logger, Sealer
 from agentbox.plugin.storage import Storage
@@ -26,6 +30,7 @@ class HostServices:
     public_url: str
     api_key_format: KeyFormat
     counters: Counters
+    stale_after: timedelta
     instance_id: str = ""
     options: Any = NoOptions()  # noqa: RUF009  (frozen)
     opened_storage: Storage | None = None
@@ -62,6 +67,11 @@ class HostServices:
         return self.outgoing_http
 
     @property
+    def readings(self) -> Readings:
+        """What agentbox measures of itself; raises `StartError` where nothing is served."""
+        raise StartError("This process measures nothing of itself.")
+
+    @property
     def log(self) -> Logger:
         """A logger with the instance's name."""
         logger: Logger = structlog.get_logger("agentbox.plugin").bind(plugin=self.instance_id)
@@ -70,6 +80,11 @@ class HostServices:
     async def issued_key(self, key_id: str) -> IssuedKey | None:
         """The key as it is now, with its digest and its owner."""
         return await self.subjects.issued_key(key_id)
+
+    async def running_environments(self, now: datetime) -> Sequence[RunningEnvironment]:
+        """Those whose status is `running` and that are not stale."""
+        async with self.storage.transaction(read_only=True, single=True) as tx:
+            return await tx.reports.running(now - self.stale_after)
 
     def count(self, counter: str, amount: int = 1) -> None:
         """Add to `<instance>.<counter>`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -43,6 +43,9 @@ from agentbox.core.identities.linking import Linking
 from agentbox.core.identities.redirects import Redirects
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login
+from agentbox.core.metrics.keeping import PurgeMetrics, RollUpMetrics
+from agentbox.core.metrics.measuring import Measuring, open_measuring
+from agentbox.core.metrics.pipeline import start_pipeline
 from agentbox.core.people.passwords import FIRST_START, Passwords
 from agentbox.core.people.recovery import Recovery
 from agentbox.core.people.refreshing import Refreshing
@@ -106,6 +109,7 @@ class Runtime:
     events: EventQueue
     plugin_routes: Sequence[Route] = ()
     plugin_jobs: Sequence[Job] = ()
+    measuring: Measuring = field(default_factory=Measuring)
     draining: bool = False
 
     @property
@@ -207,6 +211,9 @@ async def open_runtime(
         runtime = _assemble(assembly, services, clock, secret, abilities)
         await _first_start(runtime, settings, storage)
         if serving:
+            runtime.measuring = await open_measuring(
+                settings, assembly.plugins, services.for_plugin, stack
+            )
             await note_start(assembly, storage, clock)
             await _serve(runtime, stack)
         yield runtime
@@ -219,6 +226,7 @@ def _services(settings: Settings, clock: DatabaseClock, counters: Counters) -> H
         public_url=settings.public_url,
         api_key_format=KeyFormat(keys.prefix, keys.accepted_prefixes),
         counters=counters,
+        stale_after=settings.environments.stale_after,
     )
 
 
@@ -298,7 +306,15 @@ async def _serve(runtime: Runtime, stack: AsyncExitStack) -> None:
         last_used=runtime.last_used,
         refusals=runtime.refusals,
     )
-    jobs: list[Job] = [PurgeExpired(clock), *runtime.auditing.jobs(), *runtime.plugin_jobs]
+    metrics = runtime.settings.metrics
+    jobs: list[Job] = [
+        PurgeExpired(clock),
+        *runtime.auditing.jobs(),
+        RollUpMetrics(metrics, clock),
+        PurgeMetrics(metrics, clock),
+        *start_pipeline(stack, runtime.measuring, metrics, clock, runtime.counters),
+        *runtime.plugin_jobs,
+    ]
     await start_jobs(stack, jobs, storage=storage, clock=clock, counters=runtime.counters)
 
 

@@ -16,7 +16,8 @@ from agentbox.model.access.scopes import SCOPES
 GROUP: Final = "agentbox"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_RESERVED = frozenset(scope.partition(":")[0] for scope in SCOPES) | {"enabled"}
+# A bundled plugin is called metrics: whoever brings another one of that name is refused for it.
+_RESERVED = frozenset(scope.partition(":")[0] for scope in SCOPES) - {"metrics"} | {"enabled"}
 _SEPARATORS = re.compile(r"[-_.]+")
 
 

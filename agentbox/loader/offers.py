@@ -17,6 +17,8 @@ from agentbox.model.access.scopes import SCOPES, is_plugin_scope
 from agentbox.plugin import (
     AuthenticatorType,
     Job,
+    MetricSinkType,
+    MetricSourceType,
     MigrationFolder,
     PolicyType,
     Route,
@@ -24,6 +26,8 @@ from agentbox.plugin import (
 )
 
 T = TypeVar("T")
+
+Descriptor = AuthenticatorType | StorageType | PolicyType | MetricSourceType | MetricSinkType
 
 MOUNT = "/api/v1/x/"
 """Under `/api/v1/x/<entry point>` a plugin's routes are found."""
@@ -51,7 +55,7 @@ def listed(value: object, kind: type[T]) -> tuple[list[T], list[str]]:
     return good, faults
 
 
-def type_faults(item: AuthenticatorType | StorageType | PolicyType) -> Iterator[str]:
+def type_faults(item: Descriptor) -> Iterator[str]:
     """What is wrong with a descriptor; Structs don't check what they are made with."""
     what = type(item).__name__
     if not isinstance(item.name, str) or _TYPE_NAME.fullmatch(item.name) is None:

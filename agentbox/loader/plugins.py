@@ -17,6 +17,8 @@ from agentbox.plugin import (
     AuthenticatorType,
     Event,
     Job,
+    MetricSinkType,
+    MetricSourceType,
     MigrationFolder,
     NoOptions,
     Options,
@@ -27,7 +29,9 @@ from agentbox.plugin import (
 )
 
 T = TypeVar("T")
-TypeT = TypeVar("TypeT", AuthenticatorType, StorageType, PolicyType)
+TypeT = TypeVar(
+    "TypeT", AuthenticatorType, StorageType, PolicyType, MetricSourceType, MetricSinkType
+)
 
 ServicesFor = Callable[[str], Services]
 """The services of the plugin with that name."""
@@ -50,6 +54,8 @@ class PluginDescription(Struct, frozen=True, kw_only=True):
     authenticators: tuple[str, ...] = ()
     storages: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
+    metric_sources: tuple[str, ...] = ()
+    metric_sinks: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
 
 
@@ -65,6 +71,8 @@ class Plugins:
         self.authenticator_types = self._types("agentbox_authenticator_types", AuthenticatorType)
         self.storage_types = self._types("agentbox_storage_types", StorageType)
         self.policy_types = self._types("agentbox_policy_types", PolicyType)
+        self.metric_source_types = self._types("agentbox_metric_source_types", MetricSourceType)
+        self.metric_sink_types = self._types("agentbox_metric_sink_types", MetricSinkType)
         self.faults.extend(self._option_faults())
 
     @property
@@ -164,6 +172,8 @@ class Plugins:
             authenticators=own(self.authenticator_types),
             storages=own(self.storage_types),
             policies=own(self.policy_types),
+            metric_sources=own(self.metric_source_types),
+            metric_sinks=own(self.metric_sink_types),
             hooks=tuple(hook for hook in HOOKS if plugin.name in self._calls.implementers(hook)),
         )
 
@@ -180,7 +190,13 @@ class Plugins:
         for name in self.names:
             if (options := self._calls.module_options(name)) is not None:
                 yield name, options, OPTIONS_ATTRIBUTE
-        for types in (self.authenticator_types, self.storage_types, self.policy_types):
+        for types in (
+            self.authenticator_types,
+            self.storage_types,
+            self.policy_types,
+            self.metric_source_types,
+            self.metric_sink_types,
+        ):
             for name, item in types:
                 yield name, item.options, f"'{item.name}'"
 

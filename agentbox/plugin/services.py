@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentbox.model.api_keys import IssuedKey
+from agentbox.model.environments import RunningEnvironment
 from agentbox.model.formats.api_key import KeyFormat
 
 if TYPE_CHECKING:
@@ -88,6 +90,11 @@ class Services(Protocol):
 
         For judging credentials: those that are judged at the same time share a read, and what is
         read of the key and its owner need not be read again for the request. Raises `StorageError`.
+        """
+
+    async def running_environments(self, now: datetime) -> Sequence[RunningEnvironment]:
+        """The environments that run: whose status says so, and which, if they ever reported, have
+        done so within `[environments] stale_after`. By id. Raises `StorageError`.
         """
 
     def count(self, counter: str, amount: int = 1) -> None:

@@ -57,7 +57,7 @@ def agentbox_authenticator_types() -> Sequence[AuthenticatorType]:  # type: igno
     With what: nothing; open no file and no connection here.
     Return: a list of descriptors, each with a name that no other plugin uses; the configuration
     says which of them become instances, and in what order. All types of a plugin, also those of
-    the next two hooks, state the same class of options, and so does its module if it states one.
+    the next four hooks, state the same class of options, and so does its module if it states one.
     If you get it wrong: the start stops and names distribution, plugin, hook and value.
     Order: of no consequence; configuration order is chain order.
     Since: 1.

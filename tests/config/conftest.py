@@ -43,6 +43,7 @@ OPTION_TYPES: Mapping[str, type[Options]] = {
     "password": NoOptions,
     "jwt": JwtOptions,
     "apikey": NoOptions,
+    "metrics": NoOptions,
 }
 AUTHENTICATOR_TYPES = {"password": "password", "jwt": "jwt", "apikey": "apikey"}
 

@@ -230,6 +230,11 @@ def test_of_several_root_keys_the_weak_ones_are_counted_out(place) -> None:
             "1h",
             "(server.drain_delay): 1h is out of the range 0 to 10m.",
         ),
+        (
+            "AGENTBOX_ENVIRONMENTS__STALE_AFTER",
+            "9s",
+            "(environments.stale_after): 9s is out of the range 10s to 1d.",
+        ),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(place, name, value, sentence) -> None:

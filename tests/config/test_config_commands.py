@@ -35,7 +35,7 @@ def test_check_says_ok(run) -> None:
     *warnings, last = result.output.splitlines()
     assert (result.exit_code, last) == (
         0,
-        "ok: no settings file; plugins: sqlite, password, jwt, apikey",
+        "ok: no settings file; plugins: sqlite, password, jwt, apikey, metrics",
     )
     # Of this machine's SQLite, which is not ours to choose.
     assert all(line.startswith("warning: SQLite ") for line in warnings)

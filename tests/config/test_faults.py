@@ -128,12 +128,13 @@ VARIABLES = [
         "AGENTBOX_TOKENS__REFRESH_GRACE (tokens.refresh_grace): 11s is out of the range 0 to 10s.",
     ),
     (
-        {"AGENTBOX_METRICS_ENABLED": "true"},
-        "AGENTBOX_METRICS_ENABLED: this version does not have metrics yet; remove the setting.",
+        {"AGENTBOX_METRICS_ENABLED": "yes"},
+        "AGENTBOX_METRICS_ENABLED (metrics.enabled): 'yes' is not true or false.",
     ),
     (
-        {"AGENTBOX_METRICS_ENABLED": "true"},
-        "AGENTBOX_METRICS_ENABLED: this version does not have metrics yet; remove the setting.",
+        {"AGENTBOX_METRICS_RETENTION_DAYS": "0"},
+        "AGENTBOX_METRICS_RETENTION_DAYS (metrics.retention_days): '0' is not a whole number from "
+        "1 to 36500.",
     ),
     (
         {"AGENTBOX_THROTTLE__ADDRESS": "10/1h"},

@@ -85,12 +85,35 @@ def test_a_file_that_was_named_is_used_alone(place) -> None:
     ],
 )
 def test_the_environment_names_plugins(place, variables, plugins) -> None:
-    assert place.sources(variables).enabled == plugins
+    assert place.sources(variables).enabled == (*plugins, "metrics")
 
 
 def test_the_file_names_plugins(place) -> None:
     place.write('[plugins]\nenabled = ["sqlite", "apikey"]\n')
-    assert place.settings().plugins == ("sqlite", "apikey")
+    assert place.settings().plugins == ("sqlite", "apikey", "metrics")
+
+
+def test_metrics_keep_the_place_that_they_are_named_at(place) -> None:
+    variables = {"AGENTBOX_PLUGINS__ENABLED": "metrics, sqlite"}
+    assert place.sources(variables).enabled == ("metrics", "sqlite")
+
+
+@pytest.mark.parametrize("text", ["false", "False", "0"])
+def test_a_variable_switches_metrics_off(place, text) -> None:
+    place.write("[metrics]\nenabled = true\n")
+    assert place.sources({"AGENTBOX_METRICS_ENABLED": text}).enabled == DEFAULT_PLUGINS
+
+
+def test_the_file_switches_metrics_off(place) -> None:
+    place.write("[metrics]\nenabled = false\n")
+    assert place.sources().enabled == DEFAULT_PLUGINS
+    assert place.settings().metrics.enabled is False
+
+
+def test_the_environment_switches_metrics_on_again(place) -> None:
+    place.write("[metrics]\nenabled = false\n")
+    variables = {"AGENTBOX_METRICS_ENABLED": "true"}
+    assert place.sources(variables).enabled == (*DEFAULT_PLUGINS, "metrics")
 
 
 def test_options_of_a_plugin_stand_in_its_table_beside_enabled(place) -> None:

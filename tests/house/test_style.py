@@ -20,6 +20,7 @@ CATCHES_EVERYTHING = {
     "agentbox/web/middleware/errors.py",  # the last resort: answers 500
     "agentbox/core/background/scheduler.py",  # a job may raise anything
     "agentbox/core/background/upkeep.py",  # a loop that ends silently lets all go stale
+    "agentbox/core/metrics/guarding.py",  # sources and sinks of plugins
     "agentbox/core/recognition/dispatch.py",  # the dispatcher of plugins' objects
     "agentbox/core/recognition/recognition.py",
     "agentbox/loader/isolation.py",  # the dispatcher of plugins' hooks

@@ -67,8 +67,8 @@ def test_the_list_has_the_chain_in_the_order_of_the_configuration(tmp_path: Path
     listed = json.loads(done.stdout)
     assert [link["id"] for link in listed["authenticators"]] == ["apikey", "jwt", "password"]
     enabled = [plugin["name"] for plugin in listed["plugins"] if plugin["enabled"]]
-    assert enabled == ["apikey", "sqlite", "jwt", "password"]
-    assert [plugin["name"] for plugin in listed["plugins"]][:4] == enabled
+    assert enabled == ["apikey", "sqlite", "jwt", "password", "metrics"]
+    assert [plugin["name"] for plugin in listed["plugins"]][:5] == enabled
 
 
 def test_the_list_says_what_is_installed_and_not_enabled(tmp_path: Path) -> None:

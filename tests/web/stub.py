@@ -10,13 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from agentbox.config.schema import (
-    AdminSettings,
-    ApiKeySettings,
-    ServerSettings,
-    Settings,
-    TokenSettings,
-)
+from agentbox.config.schema import Settings
+from agentbox.config.sections import AdminSettings, ApiKeySettings, ServerSettings, TokenSettings
 from agentbox.errors import Conflict, InvalidToken, StorageError
 from agentbox.model.access.roles import Role
 from agentbox.model.access.route import ANY, PUBLIC, SESSION, Access, scoped

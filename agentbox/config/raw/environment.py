@@ -10,7 +10,6 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import fields
 
-from agentbox.config.raw.later import later_variable
 from agentbox.config.raw.tree import FileText, Leaf, Origin, fault_of
 from agentbox.config.schema import SECTIONS, SHORT_NAMES
 from agentbox.config.wording import did_you_mean
@@ -92,9 +91,7 @@ def _is_setting(name: str) -> bool:
 def _read_variable(result: Variables, environ: Mapping[str, str], name: str) -> None:
     value = environ[name]
     stem = name.removesuffix("_FILE")
-    if reason := later_variable(name):
-        result.faults.append(f"{name}: {reason}.")
-    elif name in _KNOWN:
+    if name in _KNOWN:
         _take(result, name, _KNOWN[name], value)
     elif stem in _KNOWN:
         if stem in environ:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from agentbox.config.schema import Settings, is_loopback
+from agentbox.config.schema import Settings
+from agentbox.config.sections import is_loopback
 from agentbox.core.startup import Assembly
 from agentbox.model.times import format_duration
 from agentbox.plugin.findings import Finding

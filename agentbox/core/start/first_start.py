@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from agentbox.config.schema import AdminSettings
+from agentbox.config.sections import AdminSettings
 from agentbox.core.changes import Writing
 from agentbox.core.people.passwords import FIRST_START, Passwords
 from agentbox.core.start.private_file import write_private

@@ -44,6 +44,10 @@ LIVE = (
     "user_id = $1 AND ended_at IS NULL AND expires_at > $2"
     " AND (idle_until IS NULL OR idle_until > $2)"
 )
+COUNT_ALL = (
+    "SELECT count(*) FROM sessions WHERE ended_at IS NULL AND expires_at > $1"
+    " AND (idle_until IS NULL OR idle_until > $1)"
+)
 NEWEST_FIRST = "ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4"
 LIST = f"SELECT {COLUMNS} FROM sessions WHERE {LIVE} {NEWEST_FIRST}"
 LIST_AFTER = (
@@ -130,7 +134,9 @@ class SqlSessionStore(SessionStore):
             rows = await self._db.fetch(LIST_AFTER, *values, *page.after)
         return [self._session(row) for row in rows]
 
-    async def count(self, user_id: str, now: datetime) -> int:
+    async def count(self, user_id: str | None, now: datetime) -> int:
+        if user_id is None:
+            return int((await self._db.fetch(COUNT_ALL, now))[0][0])
         return int((await self._db.fetch(COUNT, user_id, now))[0][0])
 
     async def purge(self, before: datetime) -> int:

@@ -164,8 +164,8 @@ class SessionStore(ABC):
         time."""
 
     @abstractmethod
-    async def count(self, user_id: str, now: datetime) -> int:
-        """How many sessions `list` would give in all."""
+    async def count(self, user_id: str | None, now: datetime) -> int:
+        """How many sessions `list` would give in all; without a user, those of everybody."""
 
     @abstractmethod
     async def purge(self, before: datetime) -> int:

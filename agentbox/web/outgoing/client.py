@@ -15,7 +15,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 from agentbox.config.addresses import canonical_origin, host_of
-from agentbox.config.schema import is_loopback
+from agentbox.config.sections import is_loopback
 from agentbox.errors import OutboundFailed
 from agentbox.model.formats import strict_json
 from agentbox.model.secret import Secret

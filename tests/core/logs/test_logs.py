@@ -13,13 +13,8 @@ from typing import Any
 import pytest
 import structlog
 
-from agentbox.config.schema import (
-    AdminSettings,
-    ApiKeySettings,
-    ServerSettings,
-    Settings,
-    TokenSettings,
-)
+from agentbox.config.schema import Settings
+from agentbox.config.sections import AdminSettings, ApiKeySettings, ServerSettings, TokenSettings
 from agentbox.core.logs import LogHandle, configure
 from agentbox.core.logs.lines import console_line, json_line
 from agentbox.errors import StorageError

@@ -14,8 +14,14 @@ def faults(environ: dict[str, str]) -> str:
     return "\n".join(refused.value.faults)
 
 
-def test_the_defaults_load_four_plugins() -> None:
-    assert assemble(None, {}, {}).plugins.names == ("sqlite", "password", "jwt", "apikey")
+def test_the_defaults_load_four_plugins_and_metrics() -> None:
+    names = assemble(None, {}, {}).plugins.names
+    assert names == ("sqlite", "password", "jwt", "apikey", "metrics")
+
+
+def test_without_metrics_their_plugin_is_not_loaded() -> None:
+    names = assemble(None, {"AGENTBOX_METRICS_ENABLED": "false"}, {}).plugins.names
+    assert names == ("sqlite", "password", "jwt", "apikey")
 
 
 # PL-01

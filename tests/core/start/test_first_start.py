@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agentbox.config.schema import AdminSettings
+from agentbox.config.sections import AdminSettings
 from agentbox.core.people.users import UserEdit
 from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
 from agentbox.errors import NotFound, StartError, StorageError

@@ -161,6 +161,7 @@ class SessionTests(StorageTests):
         async with storage.transaction(read_only=True) as tx:
             assert await tx.sessions.count("user-1", NOON + TICK) == 4
             assert await tx.sessions.count("user-1", NOON + HOUR) == 0
+            assert await tx.sessions.count(None, NOON + TICK) == 5
             assert await tx.sessions.list("other", NOON, Page(9)) == [
                 a_session("elsewhere", user_id="other")
             ]

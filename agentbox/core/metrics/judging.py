@@ -1,0 +1,63 @@
+"""Whether what a source gave is what it declared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agentbox.model.ids import is_id
+from agentbox.model.metrics import MetricKind, MetricType, Sample
+
+
+@dataclass(slots=True)
+class Judged:
+    """The samples that are good; how many are not, and what is wrong with the first of them."""
+
+    good: list[Sample] = field(default_factory=list)
+    refused: int = 0
+    fault: str = ""
+
+
+def judge(given: Iterable[object], types: Mapping[str, MetricType]) -> Judged:
+    """Sort out samples of types that were not declared, that say something of an environment which
+    is none, that are there twice, or that are no finite numbers."""
+    judged = Judged()
+    seen: set[tuple[str, str | None]] = set()
+    for sample in given:
+        fault = _fault(sample, types)
+        if fault is None and isinstance(sample, Sample):
+            series = (sample.type, sample.environment_id)
+            if series not in seen:
+                seen.add(series)
+                judged.good.append(sample)
+                continue
+            fault = "there are two of one series"
+        judged.refused += 1
+        judged.fault = judged.fault or fault or ""
+    return judged
+
+
+def _fault(sample: object, types: Mapping[str, MetricType]) -> str | None:
+    if not isinstance(sample, Sample):
+        return f"{type(sample).__name__} is no Sample"
+    kind = types.get(sample.type) if isinstance(sample.type, str) else None
+    if kind is None:
+        return "its type was not declared"
+    if sample.environment_id is not None:
+        if not kind.per_environment:
+            return f"{kind.name} is of no environment"
+        if not isinstance(sample.environment_id, str) or not is_id(sample.environment_id):
+            return f"{kind.name} is of something that is no environment's id"
+    if type(sample.value) not in {float, int} or not _is_finite(sample.value):
+        return f"{kind.name} is no finite number"
+    if kind.kind is MetricKind.COUNTER and sample.value < 0:
+        return f"{kind.name} counts and is negative"
+    return None
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False

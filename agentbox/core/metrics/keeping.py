@@ -1,0 +1,116 @@
+"""How long series are kept, and how finely: rolled up level by level, then deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from agentbox.config.sections import MetricsSettings
+from agentbox.core.metrics.ticks import floor
+from agentbox.model.metrics import STEPS, Level
+from agentbox.model.times import EPOCH
+from agentbox.plugin.job import Job, JobRun
+from agentbox.plugin.services import Clock
+
+ROLLED_UP_AT_ONCE: Final = 500
+PURGED_AT_ONCE: Final = 50
+"""Series of one transaction, so that no other writer waits long: an hour later there are 120 raw
+rows of each to delete."""
+
+WINDOWS: Final = {
+    Level.MINUTE: timedelta(hours=1),
+    Level.HOUR: timedelta(days=1),
+    Level.DAY: timedelta(days=30),
+}
+"""How much of a level is made at once where it lags behind: some hundred rows of a series."""
+
+SETTLED: Final = timedelta(seconds=30)
+"""How long after its end, at least, nothing more is expected to arrive of a step."""
+
+
+def retentions(settings: MetricsSettings) -> Mapping[Level, timedelta]:
+    """How long each level is kept."""
+    return {
+        Level.RAW: settings.raw_retention,
+        Level.MINUTE: settings.minute_retention,
+        Level.HOUR: timedelta(days=settings.retention_days),
+        Level.DAY: settings.day_retention,
+    }
+
+
+class RollUpMetrics(Job):
+    """Makes one row of a step from the rows of the next finer level, once the step is over.
+
+    That is so two intervals after its end. What is made is noted window by window, so that a run
+    which is cut short goes on from there.
+    """
+
+    name = "roll-up-metrics"
+    interval = timedelta(minutes=1)
+    timeout = timedelta(minutes=10)
+
+    def __init__(self, settings: MetricsSettings, clock: Clock) -> None:
+        self._clock = clock
+        self._kept = retentions(settings)
+        self._settled = max(2 * settings.collection_interval, SETTLED)
+
+    async def run(self, run: JobRun) -> None:
+        """Each level from the one that was made just before it."""
+        now = self._clock.now()
+        async with run.transaction() as tx:
+            made = dict(await tx.metrics.rolled_up())
+        ready = now - self._settled
+        for level, step in STEPS.items():
+            until = floor(ready, step)
+            start = made.get(level) or floor(now - self._kept[_finer(level)], step)
+            while start < until:
+                end = min(start + WINDOWS[level], until)
+                await self._make(run, level, start, end)
+                start = end
+            ready = start
+
+    async def _make(self, run: JobRun, level: Level, start: datetime, end: datetime) -> None:
+        after: int | None = 0
+        while after is not None:
+            async with run.transaction() as tx:
+                after = await tx.metrics.roll_up(
+                    level, start, end, after=after, limit=ROLLED_UP_AT_ONCE
+                )
+        async with run.transaction() as tx:
+            await tx.metrics.note_rolled_up(level, end)
+
+
+class PurgeMetrics(Job):
+    """Deletes what is older than its level is kept, but nothing that is not rolled up yet; and
+    everything of environments that are gone."""
+
+    name = "purge-metrics"
+    interval = timedelta(hours=1)
+    timeout = timedelta(minutes=30)
+
+    def __init__(self, settings: MetricsSettings, clock: Clock) -> None:
+        self._clock = clock
+        self._kept = retentions(settings)
+
+    async def run(self, run: JobRun) -> None:
+        """Series by series, a few in each transaction."""
+        now = self._clock.now()
+        async with run.transaction() as tx:
+            made = await tx.metrics.rolled_up()
+        for level, kept in self._kept.items():
+            before = now - kept
+            if (coarser := _coarser(level)) is not None:
+                before = min(before, made.get(coarser, EPOCH))
+            after: int | None = 0
+            while after is not None:
+                async with run.transaction() as tx:
+                    after = await tx.metrics.purge(level, before, after=after, limit=PURGED_AT_ONCE)
+
+
+def _finer(level: Level) -> Level:
+    return level.finer or Level.RAW
+
+
+def _coarser(level: Level) -> Level | None:
+    return next((each for each in Level if each.finer is level), None)
