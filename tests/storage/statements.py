@@ -6,8 +6,8 @@ import importlib
 import itertools
 import pkgutil
 import re
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,12 +15,14 @@ from agentbox.model.access.roles import Role
 from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
 from agentbox.model.audit import AuditFilter
 from agentbox.model.environments import EnvironmentFilter, EnvironmentStatus, GrantFilter
+from agentbox.model.metrics import Aggregate, Level, Sample, SeriesQuery
 from agentbox.model.users import Status, UserFilter
 from agentbox.plugin import sql
 from agentbox.plugin.sql.api_keys import SqlApiKeyStore
 from agentbox.plugin.sql.audit import SqlAuditStore
 from agentbox.plugin.sql.environments import SqlEnvironmentStore
 from agentbox.plugin.sql.grants import SqlGrantStore
+from agentbox.plugin.sql.metrics import SqlMetricStore, SqlReportStore
 from agentbox.plugin.sql.sessions import SqlSessionStore
 from agentbox.plugin.sql.users import SqlUserStore
 from agentbox.plugin.sql.walks import MANY_GRANTS
@@ -31,17 +33,24 @@ VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
 
 def constants() -> dict[str, str]:
-    """The upper-case constants of the kit that are whole statements, by `module.NAME`."""
+    """The upper-case constants of the kit that are whole statements, by `module.NAME`.
+
+    Also those in a mapping, each by its key: `module.NAME.key`.
+    """
     found = {}
-    for info in pkgutil.iter_modules(sql.__path__, sql.__name__ + "."):
+    for info in pkgutil.walk_packages(sql.__path__, sql.__name__ + "."):
         for name, value in vars(importlib.import_module(info.name)).items():
-            if name.isupper() and isinstance(value, str) and _is_whole(value):
-                found[f"{info.name.rpartition('.')[2]}.{name}"] = value
+            each = value if isinstance(value, Mapping) else {"": value}
+            for key, text in each.items():
+                if name.isupper() and isinstance(text, str) and _is_whole(text):
+                    found[f"{info.name.rpartition('.')[2]}.{name}.{key}".rstrip(".")] = text
     return found
 
 
 def _is_whole(text: str) -> bool:
-    return text.lstrip().startswith(VERBS) and text.count("(") == text.count(")")
+    """Not one with a place for a list, which is among those that are composed."""
+    is_open = "{in}" in text or text.count("(") != text.count(")")
+    return text.lstrip().startswith(VERBS) and not is_open
 
 
 class Recorder:
@@ -163,14 +172,33 @@ async def composed_lookups() -> list[str]:
         await SqlEnvironmentStore(db).standings(ids, "v")
         await SqlApiKeyStore(db).issued(ids)
         await SqlSessionStore(db).with_users(ids)
+        await SqlReportStore(db).get(ids)
+        await SqlMetricStore(db).put(NOON, [Sample("cpu_usage", 1.0, id_) for id_ in ids])
+    return sorted(set(db.statements))
+
+
+async def composed_charts() -> list[str]:
+    """Every chart's statement."""
+    db = Recorder()
+    for level, aggregate in itertools.product(Level, Aggregate):
+        query = SeriesQuery(
+            type="cpu_usage",
+            environment_id=None,
+            start=NOON,
+            end=NOON,
+            step=timedelta(days=1),
+            level=level,
+            aggregate=aggregate,
+        )
+        await SqlMetricStore(db).points(query)
     return sorted(set(db.statements))
 
 
 @cache
 def every_statement() -> frozenset[str]:
     """Constants and compositions together."""
-    composed = [*_run(composed_lists()), *_run(composed_counts()), *_run(composed_lookups())]
-    return frozenset([*constants().values(), *composed])
+    composed = (composed_lists(), composed_counts(), composed_lookups(), composed_charts())
+    return frozenset([*constants().values(), *(text for each in composed for text in _run(each))])
 
 
 def shape(statement: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,10 +13,17 @@ import pytest
 from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import SqliteStorage
 from tests.storage.plans import plan, scans, slow
-from tests.storage.statements import composed_counts, composed_lists, composed_lookups, constants
+from tests.storage.statements import (
+    composed_charts,
+    composed_counts,
+    composed_lists,
+    composed_lookups,
+    constants,
+)
 
 WHOLE = {
     "records.SELECT_KEYS",  # a handful of rows, all of them wanted
+    "levels.SELECT_MARKS",  # three rows
     "audit.SELECT_LAST",  # from the end of the table, as far as the limit
     "audit.LIST",  # beginnings of the composed ones, which are tested as such
     "users.COUNT",
@@ -65,6 +73,17 @@ async def test_every_look_up_of_ids_finds_its_rows_by_an_index(
 
     assert len(lookups) > 5
     assert bad == {}
+
+
+async def test_every_chart_reads_its_series_from_its_start_to_its_end(
+    connection: sqlite3.Connection,
+) -> None:
+    steps = [step for sql in await composed_charts() for step in plan(connection, sql)]
+
+    of_rows = {step for step in steps if re.search(r"metric_(raw|minutes|hours|days)", step)}
+    assert len(of_rows) == 4
+    assert all(step.endswith("PRIMARY KEY (series_id=? AND at>? AND at<?)") for step in of_rows)
+    assert not any("SCAN metric" in step for step in steps)
 
 
 async def test_every_count_of_people_and_environments_walks_an_index(

@@ -13,6 +13,7 @@ from agentbox.plugin.sql.audit import SqlAuditStore
 from agentbox.plugin.sql.driver import Connection
 from agentbox.plugin.sql.environments import SqlEnvironmentStore
 from agentbox.plugin.sql.grants import SqlGrantStore
+from agentbox.plugin.sql.metrics import SqlMetricStore, SqlReportStore
 from agentbox.plugin.sql.records import (
     SqlJobStore,
     SqlMarkerStore,
@@ -50,6 +51,8 @@ class SqlTransaction(Transaction):
         self.api_key_rates = SqlApiKeyRateStore(db)
         self.environments = SqlEnvironmentStore(db)
         self.grants = SqlGrantStore(db)
+        self.reports = SqlReportStore(db)
+        self.metrics = SqlMetricStore(db)
         self.signing_keys = SqlSigningKeyStore(db)
         self.throttles = SqlThrottleStore(db)
         self.audit = SqlAuditStore(db)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from agentbox.model.environments import EnvironmentReport, RunningEnvironment
@@ -41,12 +41,14 @@ class MetricStore(ABC):
     async def put(self, at: datetime, samples: Sequence[Sample]) -> None:
         """Write raw samples of that tick; where one is there already, it stays.
 
-        So a tick that is collected twice is there once.
+        So a tick that is collected twice is there once. Those of environments that are not there
+        are left out, or go with the next `purge`. Raises `StorageError` for a value that is not
+        finite, or so large (beyond 1e200) that it could not be added up.
         """
 
     @abstractmethod
     async def add(self, at: datetime, samples: Sequence[Sample]) -> None:
-        """Combine raw samples with those that are there of that tick."""
+        """Combine raw samples with those that are there of that tick; else as `put`."""
 
     @abstractmethod
     async def roll_up(
@@ -75,8 +77,14 @@ class MetricStore(ABC):
         """
 
     @abstractmethod
-    async def latest(self, at_least: datetime) -> Sequence[tuple[Sample, datetime]]:
-        """The last raw sample of each series of everything together, unless it is older."""
+    async def latest(
+        self, at_least: datetime, *, added_up: Collection[str] = ()
+    ) -> Sequence[tuple[Sample, datetime]]:
+        """The last raw sample of each series of everything together, unless it is older. By type.
+
+        What several processes said of one tick is added up for the types in `added_up`, and
+        averaged for others.
+        """
 
     @abstractmethod
     async def purge(self, level: Level, before: datetime, *, after: int, limit: int) -> int | None:
@@ -84,5 +92,7 @@ class MetricStore(ABC):
         above `after`. Series of environments that are gone lose all rows, whatever their age, and
         a series without any row left is deleted.
 
-        The number of the last one; None once there are no more. So that no transaction is long.
+        The number of the last one that is done, which is `after` itself if the next one has more
+        rows than are deleted in one call; None once there are no more. So that no transaction is
+        long.
         """

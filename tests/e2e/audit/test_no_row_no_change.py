@@ -19,6 +19,12 @@ OF_NO_CHANGE = {
     "audit_points",
     "throttles",
     "known_addresses",
+    "metric_series",
+    "metric_raw",
+    "metric_minutes",
+    "metric_hours",
+    "metric_days",
+    "metric_levels",
 }
 """Tables that are written beside requests; a guess counts whatever comes of it."""
 

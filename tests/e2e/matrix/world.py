@@ -29,8 +29,11 @@ PERSONS = ("viewer", "user", "admin", "super_admin", "disabled", "restricted")
 NOT_LOOKED_AT = {
     *("audit", "audit_seals", "audit_points"),
     *("jobs", "api_key_usage", "api_key_rates"),
+    *("metric_series", "metric_raw", "metric_minutes", "metric_hours", "metric_days"),
+    "metric_levels",
 }
-"""Tables in which a refusal may leave something: the trail, what is due, and how much is used."""
+"""Tables in which a refusal may leave something: the trail, what is due, how much is used, and what
+is measured meanwhile."""
 
 
 class Filled(NamedTuple):

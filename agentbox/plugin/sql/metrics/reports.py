@@ -1,0 +1,87 @@
+"""What environments reported last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from agentbox.model.environments import EnvironmentReport, RunningEnvironment
+from agentbox.plugin.sql.conditions import filled, with_places
+from agentbox.plugin.sql.driver import Connection, Row
+from agentbox.plugin.storage import ReportStore
+
+SAID = "reported_at, cpu_millicores, memory_bytes, sandboxes"
+
+# From the environment's own row, so that nothing is kept for one that is gone meanwhile. What comes
+# late, from a process whose clock lags, only fills in what nobody has said since.
+IS_LATE = "excluded.reported_at < environment_reports.reported_at"
+PUT = (
+    f"INSERT INTO environment_reports (environment_id, {SAID})"
+    " SELECT environments.id, $2, $3, $4, $5 FROM environments WHERE environments.id = $1"
+    " ON CONFLICT (environment_id) DO UPDATE SET"
+    f" cpu_millicores = CASE WHEN {IS_LATE}"
+    " THEN COALESCE(environment_reports.cpu_millicores, excluded.cpu_millicores)"
+    " ELSE COALESCE(excluded.cpu_millicores, environment_reports.cpu_millicores) END,"
+    f" memory_bytes = CASE WHEN {IS_LATE}"
+    " THEN COALESCE(environment_reports.memory_bytes, excluded.memory_bytes)"
+    " ELSE COALESCE(excluded.memory_bytes, environment_reports.memory_bytes) END,"
+    f" sandboxes = CASE WHEN {IS_LATE}"
+    " THEN COALESCE(environment_reports.sandboxes, excluded.sandboxes)"
+    " ELSE COALESCE(excluded.sandboxes, environment_reports.sandboxes) END,"
+    f" reported_at = CASE WHEN {IS_LATE} THEN environment_reports.reported_at"
+    " ELSE excluded.reported_at END RETURNING environment_id"
+)
+GET = f"SELECT environment_id, {SAID} FROM environment_reports WHERE environment_id IN ({{in}})"
+RUNNING = (
+    f"SELECT environments.id, {SAID}, environments.created_at, environments.started_at"
+    " FROM environments LEFT JOIN environment_reports"
+    " ON environment_reports.environment_id = environments.id"
+    " WHERE environments.status = 'running'"
+    " AND (environment_reports.reported_at IS NULL OR environment_reports.reported_at >= $1)"
+    " ORDER BY environments.id"
+)
+
+
+class SqlReportStore(ReportStore):
+    """One row an environment."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def put(self, report: EnvironmentReport) -> bool:
+        rows = await self._db.fetch(
+            PUT,
+            report.environment_id,
+            report.reported_at,
+            report.cpu_millicores,
+            report.memory_bytes,
+            report.sandboxes,
+        )
+        return bool(rows)
+
+    async def get(self, environment_ids: Sequence[str]) -> Mapping[str, EnvironmentReport]:
+        if not environment_ids:
+            return {}
+        ids = filled(environment_ids)
+        rows = await self._db.fetch(with_places(GET, len(ids)), *ids)
+        return {row[0]: self._report(row) for row in rows}
+
+    async def running(self, fresh_since: datetime) -> Sequence[RunningEnvironment]:
+        return [
+            RunningEnvironment(
+                id=row[0],
+                created_at=self._db.instant(row[5]),
+                started_at=None if row[6] is None else self._db.instant(row[6]),
+                report=None if row[1] is None else self._report(row),
+            )
+            for row in await self._db.fetch(RUNNING, fresh_since)
+        ]
+
+    def _report(self, row: Row) -> EnvironmentReport:
+        return EnvironmentReport(
+            environment_id=row[0],
+            reported_at=self._db.instant(row[1]),
+            cpu_millicores=row[2],
+            memory_bytes=row[3],
+            sandboxes=row[4],
+        )

@@ -1,0 +1,47 @@
+"""Series of samples: what each method promises stands in `MetricStore`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from agentbox.model.metrics import Level, Point, Sample, SeriesQuery
+from agentbox.plugin.sql.driver import Connection
+from agentbox.plugin.sql.metrics import charts, levels
+from agentbox.plugin.sql.metrics.samples import ADD, PUT, latest, write
+from agentbox.plugin.storage import MetricStore
+
+
+class SqlMetricStore(MetricStore):
+    """One table of series, and one of rows for each level."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def put(self, at: datetime, samples: Sequence[Sample]) -> None:
+        await write(self._db, PUT, at, samples)
+
+    async def add(self, at: datetime, samples: Sequence[Sample]) -> None:
+        await write(self._db, ADD, at, samples)
+
+    async def roll_up(
+        self, level: Level, start: datetime, end: datetime, *, after: int, limit: int
+    ) -> int | None:
+        return await levels.roll_up(self._db, level, start, end, after, limit)
+
+    async def rolled_up(self) -> Mapping[Level, datetime]:
+        return await levels.rolled_up(self._db)
+
+    async def note_rolled_up(self, level: Level, until: datetime) -> None:
+        await levels.note_rolled_up(self._db, level, until)
+
+    async def points(self, query: SeriesQuery) -> Sequence[Point]:
+        return await charts.points(self._db, query)
+
+    async def latest(
+        self, at_least: datetime, *, added_up: Collection[str] = ()
+    ) -> Sequence[tuple[Sample, datetime]]:
+        return await latest(self._db, at_least, added_up)
+
+    async def purge(self, level: Level, before: datetime, *, after: int, limit: int) -> int | None:
+        return await levels.purge(self._db, level, before, after, limit)
