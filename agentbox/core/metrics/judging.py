@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from agentbox.model.ids import is_id
 from agentbox.model.metrics import MetricKind, MetricType, Sample
+
+LARGEST: Final = 1e200
+"""What is beyond could not be added up, so that a store would refuse it with its whole batch."""
 
 
 @dataclass(slots=True)
@@ -49,15 +52,9 @@ def _fault(sample: object, types: Mapping[str, MetricType]) -> str | None:
             return f"{kind.name} is of no environment"
         if not isinstance(sample.environment_id, str) or not is_id(sample.environment_id):
             return f"{kind.name} is of something that is no environment's id"
-    if type(sample.value) not in {float, int} or not _is_finite(sample.value):
+    # Comparing takes whole numbers of any size, and is false of what is not a number.
+    if type(sample.value) not in {float, int} or not abs(sample.value) <= LARGEST:
         return f"{kind.name} is no finite number"
     if kind.kind is MetricKind.COUNTER and sample.value < 0:
         return f"{kind.name} counts and is negative"
     return None
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number that no float can hold
-        return False

@@ -77,8 +77,8 @@ class RollUpMetrics(Job):
                 after = await tx.metrics.roll_up(
                     level, start, end, after=after, limit=ROLLED_UP_AT_ONCE
                 )
-        async with run.transaction() as tx:
-            await tx.metrics.note_rolled_up(level, end)
+                if after is None:
+                    await tx.metrics.note_rolled_up(level, end)
 
 
 class PurgeMetrics(Job):

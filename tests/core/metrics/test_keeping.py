@@ -1,0 +1,187 @@
+"""Roll-ups and deletion, on a real database, as the scheduler would run them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+
+import pytest
+
+from agentbox.config.sections import MetricsSettings
+from agentbox.core.metrics.keeping import PurgeMetrics, RollUpMetrics
+from agentbox.model.metrics import Aggregate, Level, Sample, SeriesQuery
+from agentbox.plugin.storage import Storage, Transaction
+from tests.core.world import START, ManualClock
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+DAY = timedelta(days=1)
+SETTINGS = MetricsSettings()
+
+
+class Run:
+    """A run that no other process can take."""
+
+    def __init__(self, storage: Storage, due: datetime, cut_after: int = 1 << 30) -> None:
+        self.due = due
+        self.left = cut_after
+        self._storage = storage
+
+    def transaction(self, *, last: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        self.left -= 1
+        if self.left < 0:
+            raise ConnectionError("cut short")
+        return self._storage.transaction()
+
+
+async def write(storage: Storage, ticks: Sequence[datetime], value: float = 1.0) -> None:
+    for at in ticks:
+        async with storage.transaction() as tx:
+            await tx.metrics.put(at, [Sample("users", value)])
+
+
+async def count(storage: Storage, level: Level) -> int:
+    """How many rows of the level there are."""
+    table = {Level.RAW: "raw", Level.MINUTE: "minutes", Level.HOUR: "hours", Level.DAY: "days"}
+    async with storage.transaction(read_only=True) as tx:
+        rows = await tx._db.fetch(f"SELECT count(*) FROM metric_{table[level]}")  # type: ignore[attr-defined]
+    return int(rows[0][0])
+
+
+async def made(storage: Storage) -> dict[Level, datetime]:
+    async with storage.transaction(read_only=True) as tx:
+        return dict(await tx.metrics.rolled_up())
+
+
+async def roll_up(storage: Storage, clock: ManualClock, cut_after: int = 1 << 30) -> None:
+    await RollUpMetrics(SETTINGS, clock).run(Run(storage, clock.now(), cut_after))
+
+
+async def purge(storage: Storage, clock: ManualClock, settings: MetricsSettings = SETTINGS) -> None:
+    await PurgeMetrics(settings, clock).run(Run(storage, clock.now()))
+
+
+def ticks(start: datetime, end: datetime) -> list[datetime]:
+    return [start + n * 30 * SECOND for n in range((end - start) // (30 * SECOND))]
+
+
+async def test_a_minute_is_made_once_it_is_over_for_two_intervals(
+    storage: Storage, clock: ManualClock
+) -> None:
+    await write(storage, ticks(START, START + 3 * MINUTE))
+    clock.instant = START + 2 * MINUTE + 59 * SECOND
+
+    await roll_up(storage, clock)
+    assert (await made(storage))[Level.MINUTE] == START + MINUTE
+    assert await count(storage, Level.MINUTE) == 1
+
+    clock.move(1)
+    await roll_up(storage, clock)
+    assert (await made(storage))[Level.MINUTE] == START + 2 * MINUTE
+    assert await count(storage, Level.MINUTE) == 2
+
+
+async def test_hours_and_days_are_made_of_what_was_made_before_them(
+    storage: Storage, clock: ManualClock
+) -> None:
+    midnight = START.replace(hour=0) + DAY
+    await write(storage, [midnight - 2 * HOUR, midnight - HOUR, midnight - MINUTE], 3.0)
+    clock.instant = midnight + 2 * MINUTE
+
+    await roll_up(storage, clock)
+
+    assert await made(storage) == {
+        Level.MINUTE: midnight + MINUTE,
+        Level.HOUR: midnight,
+        Level.DAY: midnight,
+    }
+    assert [await count(storage, level) for level in Level] == [3, 3, 2, 1]
+
+
+async def test_a_run_that_is_cut_short_goes_on_where_it_was(
+    storage: Storage, clock: ManualClock
+) -> None:
+    await write(storage, [START - n * HOUR for n in range(1, 20)])
+    clock.instant = START + 2 * MINUTE
+
+    with pytest.raises(ConnectionError):
+        await roll_up(storage, clock, cut_after=16)
+    first = (await made(storage))[Level.MINUTE]
+    assert START - DAY < first < START
+
+    with pytest.raises(ConnectionError):
+        await roll_up(storage, clock, cut_after=5)
+    assert first < (await made(storage))[Level.MINUTE] < START
+
+    await roll_up(storage, clock)
+    assert (await made(storage))[Level.MINUTE] == START + MINUTE
+    assert await count(storage, Level.MINUTE) == 19
+
+
+async def test_what_was_not_rolled_up_while_nothing_ran_is_made_up_for(
+    storage: Storage, clock: ManualClock
+) -> None:
+    await write(storage, ticks(START, START + 10 * MINUTE))
+    clock.instant = START + 5 * MINUTE
+    await roll_up(storage, clock)
+
+    clock.instant = START + 5 * DAY
+    await purge(storage, clock)
+    assert await count(storage, Level.RAW) >= 10  # those of the minutes that are not made yet
+    await roll_up(storage, clock)
+    assert await count(storage, Level.MINUTE) == 10
+
+    await purge(storage, clock)
+    assert await count(storage, Level.RAW) == 0
+
+
+async def test_each_level_is_kept_as_long_as_told(storage: Storage, clock: ManualClock) -> None:
+    settings = MetricsSettings(
+        raw_retention=HOUR, minute_retention=2 * HOUR, retention_days=1, day_retention=2 * DAY
+    )
+    clock.instant = midnight = START.replace(hour=0)
+    await roll_up(storage, clock)
+    await write(storage, [midnight + n * HOUR for n in range(24)])
+    clock.instant = midnight + DAY + 2 * MINUTE
+    await roll_up(storage, clock)
+    assert [await count(storage, level) for level in Level] == [24, 24, 24, 1]
+
+    await purge(storage, clock, settings)  # two minutes after midnight
+    assert [await count(storage, level) for level in Level] == [0, 1, 23, 1]
+
+    clock.instant = midnight + 2 * DAY
+    await purge(storage, clock, settings)
+    assert [await count(storage, level) for level in Level] == [0, 0, 0, 1]
+
+    clock.instant = midnight + 2 * DAY + 2 * MINUTE
+    await purge(storage, clock, settings)
+    assert [await count(storage, level) for level in Level] == [0, 0, 0, 0]
+
+
+async def test_an_empty_database_is_no_work(storage: Storage, clock: ManualClock) -> None:
+    await roll_up(storage, clock)
+    await purge(storage, clock)
+
+    assert [await count(storage, level) for level in Level] == [0, 0, 0, 0]
+    assert set(await made(storage)) == {Level.MINUTE, Level.HOUR, Level.DAY}
+
+
+async def test_what_is_kept_can_be_asked_for_at_each_level(
+    storage: Storage, clock: ManualClock
+) -> None:
+    await write(storage, ticks(START, START + HOUR), 4.0)
+    clock.instant = START + HOUR + 2 * MINUTE
+    await roll_up(storage, clock)
+
+    for level in (Level.RAW, Level.MINUTE, Level.HOUR):
+        query = SeriesQuery(
+            type="users",
+            environment_id=None,
+            start=START,
+            end=START + HOUR,
+            step=HOUR,
+            level=level,
+            aggregate=Aggregate.SUM,
+        )
+        async with storage.transaction(read_only=True) as tx:
+            assert [tuple(point) for point in await tx.metrics.points(query)] == [(START, 480.0)]
