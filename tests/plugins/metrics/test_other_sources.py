@@ -33,7 +33,7 @@ async def test_totals_are_those_of_the_database(services: HostServices, storage:
     }
 
     for user in ("u1", "u2"):
-        await add_user(storage, user)
+        await add_user(storage, user, username=user)
         for number, hours in enumerate((1, -1)):
             session = Session(
                 id=f"{user}-{number}",
