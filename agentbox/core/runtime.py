@@ -15,8 +15,9 @@ from agentbox.core.audit.parts import AuditParts, note_start
 from agentbox.core.audit.reading import Audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
-from agentbox.core.background.scheduler import Scheduler
-from agentbox.core.background.upkeep import PurgeExpired, once, repeat
+from agentbox.core.background.jobs import Jobs
+from agentbox.core.background.parts import Scheduling, make_scheduling
+from agentbox.core.background.upkeep import once, repeat
 from agentbox.core.background.watchdog import Watchdog
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
@@ -65,13 +66,10 @@ from agentbox.loader import Plugins
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.formats.api_key import KeyFormat
 from agentbox.plugin.http import Outgoing
-from agentbox.plugin.job import Job
 from agentbox.plugin.options import NoOptions
 from agentbox.plugin.routes import Route
 from agentbox.plugin.storage import Storage
 
-LAST_USED_EVERY = 1.0
-REFUSALS_EVERY = 1.0
 CLOCK_EVERY = 10.0
 
 READY_WITHIN = 1.0
@@ -109,8 +107,8 @@ class Runtime:
     last_used: LastUsed
     auditing: AuditParts
     events: EventQueue
+    scheduling: Scheduling
     plugin_routes: Sequence[Route] = ()
-    plugin_jobs: Sequence[Job] = ()
     draining: bool = False
 
     @property
@@ -122,6 +120,11 @@ class Runtime:
     def refusals(self) -> Refusals:
         """Where refused requests are noted."""
         return self.auditing.refusals
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is run on a schedule."""
+        return self.scheduling.jobs
 
     async def not_ready(self) -> str | None:
         """Why this process should get no traffic; None if it should."""
@@ -277,8 +280,8 @@ def _assemble(
         last_used=foundation.last_used,
         auditing=foundation.audit,
         events=events,
+        scheduling=make_scheduling(foundation, [job for _, job in plugins.jobs(services_for)]),
         plugin_routes=[permitted(route, environments.require) for route in routes],
-        plugin_jobs=[job for _, job in plugins.jobs(services_for)],
     )
 
 
@@ -299,17 +302,13 @@ async def _serve(runtime: Runtime, stack: AsyncExitStack) -> None:
     stack.push_async_callback(once, "last_used", runtime.last_used.flush)
     stack.push_async_callback(once, "refusals", lambda: runtime.refusals.flush(all_of_it=True))
     loops = [
-        asyncio.create_task(repeat("last_used", LAST_USED_EVERY, runtime.last_used.flush)),
-        asyncio.create_task(repeat("refusals", REFUSALS_EVERY, runtime.refusals.flush)),
         asyncio.create_task(
             repeat("clock", CLOCK_EVERY, lambda: runtime.clock.synchronise(runtime.storage))
         ),
     ]
     stack.push_async_callback(_cancel, loops)
-    jobs: list[Job] = [PurgeExpired(runtime.clock), *runtime.auditing.jobs(), *runtime.plugin_jobs]
-    scheduler = Scheduler(jobs, runtime.storage, runtime.clock, runtime.counters)
-    await scheduler.start()
-    stack.push_async_callback(scheduler.stop)
+    await runtime.scheduling.scheduler.start()
+    stack.push_async_callback(runtime.scheduling.scheduler.stop)
     watchdog = Watchdog(runtime.counters)
     watchdog.start()
     stack.callback(watchdog.stop)
