@@ -10,9 +10,12 @@ from tests.storage.faulty import (
     environments,
     identities,
     keys,
+    levels,
     lists,
+    metrics,
     people,
     rates,
+    reports,
     sessions,
     throttles,
 )
@@ -27,5 +30,8 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **audit.FAULTS,
     **throttles.FAULTS,
     **rates.FAULTS,
+    **reports.FAULTS,
+    **metrics.FAULTS,
+    **levels.FAULTS,
 }
 """Each fault, the group that must notice it, and the test by which it does."""

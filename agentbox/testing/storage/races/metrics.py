@@ -90,12 +90,12 @@ class MetricRaceTests(TwoInstances):
         async with both[0].transaction() as tx:
             await add_environment(tx)
 
-        got = await race(
-            both, lambda tx, n: tx.reports.put(a_report(reported_at=NOON + n * TICK, sandboxes=n))
-        )
+        async def report(tx: Transaction, number: int) -> bool:
+            at = NOON - number * TICK
+            return await tx.reports.put(a_report(reported_at=at, sandboxes=number))
 
-        assert got == [True] * RACERS
+        assert await race(both, report) == [True] * RACERS
+
         async with both[1].transaction(read_only=True) as tx:
-            last = RACERS - 1
-            newest = a_report(reported_at=NOON + last * TICK, sandboxes=last)
+            newest = a_report(reported_at=NOON, sandboxes=0)
             assert await tx.reports.get(["environment-1"]) == {"environment-1": newest}
