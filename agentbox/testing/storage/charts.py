@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from agentbox.model.metrics import Aggregate, Level, Sample, SeriesQuery
+from agentbox.model.metrics import Aggregate, Level, Point, Sample, SeriesQuery
 from agentbox.plugin.storage import Transaction
 from agentbox.testing.samples import NOON, a_user, an_environment
 
@@ -50,8 +50,8 @@ async def chart(
     end: datetime = START + timedelta(days=2),
     type_: str = CPU,
     environment_id: str | None = ENVIRONMENT,
-) -> list[tuple[datetime, float]]:
-    """The points."""
+) -> list[Point]:
+    """The points; each is equal to a tuple of its time and value."""
     query = SeriesQuery(
         type=type_,
         environment_id=environment_id,
@@ -61,7 +61,7 @@ async def chart(
         level=level,
         aggregate=aggregate,
     )
-    return [tuple(point) for point in await tx.metrics.points(query)]
+    return list(await tx.metrics.points(query))
 
 
 async def roll_up(
@@ -81,11 +81,12 @@ async def roll_up(
 
 async def purge(tx: Transaction, level: Level, before: datetime) -> None:
     """Delete until there is nothing left to delete."""
-    after: int | None = 0
+    after = 0
     for _ in range(1000):
-        after = await tx.metrics.purge(level, before, after=after, limit=3)
-        if after is None:
+        last = await tx.metrics.purge(level, before, after=after, limit=3)
+        if last is None:
             return
+        after = last
     raise AssertionError("a purge comes to no end")
 
 

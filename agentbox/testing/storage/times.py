@@ -92,8 +92,10 @@ class TimeTests(StorageTests):
             await tx.metrics.note_rolled_up(Level.HOUR, far)
 
             assert await chart(tx, environment_id=None) == [(START, 1.0)]
-            span = {"start": far.astimezone(east), "end": far + HOUR}
-            assert await chart(tx, environment_id=None, **span) == [(far, 3.0)]
+            points = await chart(
+                tx, environment_id=None, start=far.astimezone(east), end=far + HOUR
+            )
+            assert points == [(far, 3.0)]
             ((_, latest),) = await tx.metrics.latest(START)
             assert latest.utcoffset() == timedelta(0)
             assert await tx.metrics.rolled_up() == {Level.HOUR: far}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from agentbox.model.environments import EnvironmentStatus, RunningEnvironment
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import HOUR, NOON, TICK, a_report, a_user, an_environment
@@ -12,19 +14,19 @@ class ReportTests(StorageTests):
     """Reports."""
 
     async def test_a_report_is_written_over_the_one_before(self, storage: Storage) -> None:
-        nothing = {"cpu_millicores": None, "memory_bytes": None, "sandboxes": None}
+        nothing = a_report(cpu_millicores=None, memory_bytes=None, sandboxes=None)
+        later = a_report(reported_at=NOON + 2 * TICK, memory_bytes=0, cpu_millicores=0.125)
         async with storage.transaction() as tx:
             await tx.users.add(a_user())
             await tx.environments.add(an_environment())
             assert await tx.reports.get(["environment-1"]) == {}
 
-            assert await tx.reports.put(a_report(**nothing))
-            assert await tx.reports.get(["environment-1"]) == {"environment-1": a_report(**nothing)}
+            assert await tx.reports.put(nothing)
+            assert await tx.reports.get(["environment-1"]) == {"environment-1": nothing}
 
             assert await tx.reports.put(a_report(reported_at=NOON + TICK))
-            later = {"reported_at": NOON + 2 * TICK, "memory_bytes": 0, "cpu_millicores": 0.125}
-            assert await tx.reports.put(a_report(**later))
-            assert await tx.reports.get(["environment-1"]) == {"environment-1": a_report(**later)}
+            assert await tx.reports.put(later)
+            assert await tx.reports.get(["environment-1"]) == {"environment-1": later}
 
     async def test_what_a_report_leaves_out_stays_as_it_was(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
@@ -32,11 +34,15 @@ class ReportTests(StorageTests):
             await tx.environments.add(an_environment())
             assert await tx.reports.put(a_report())
 
-            for field in ("cpu_millicores", "memory_bytes", "sandboxes"):
-                assert await tx.reports.put(a_report(reported_at=NOON + TICK, **{field: None}))
+            later = a_report(reported_at=NOON + TICK)
+            for partial in (
+                msgspec.structs.replace(later, cpu_millicores=None),
+                msgspec.structs.replace(later, memory_bytes=None),
+                msgspec.structs.replace(later, sandboxes=None),
+            ):
+                assert await tx.reports.put(partial)
 
-            reports = await tx.reports.get(["environment-1"])
-            assert reports == {"environment-1": a_report(reported_at=NOON + TICK)}
+            assert await tx.reports.get(["environment-1"]) == {"environment-1": later}
 
     async def test_a_report_that_comes_late_fills_in_what_nobody_has_said(
         self, storage: Storage
