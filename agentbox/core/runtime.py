@@ -280,7 +280,11 @@ def _assemble(
         last_used=foundation.last_used,
         auditing=foundation.audit,
         events=events,
-        scheduling=make_scheduling(foundation, [job for _, job in plugins.jobs(services_for)]),
+        scheduling=make_scheduling(
+            foundation,
+            [job for _, job in plugins.jobs(services_for)],
+            plugins.migration_folders(storage.name),
+        ),
         plugin_routes=[permitted(route, environments.require) for route in routes],
     )
 

@@ -15,6 +15,7 @@ from tests.storage.plans import plan, scans, slow
 from tests.storage.statements import composed_counts, composed_lists, composed_lookups, constants
 
 WHOLE = {
+    "records.SELECT_JOBS",  # a dozen rows, all of them wanted
     "records.SELECT_KEYS",  # a handful of rows, all of them wanted
     "audit.SELECT_LAST",  # from the end of the table, as far as the limit
     "audit.LIST",  # beginnings of the composed ones, which are tested as such
