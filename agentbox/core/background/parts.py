@@ -9,7 +9,8 @@ from agentbox.core.background.expiry import PurgeExpired, expiring
 from agentbox.core.background.jobs import Jobs
 from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.background.upkeep import FlushLastUsed, WriteRefusals
-from agentbox.core.foundation import Foundation
+from agentbox.core.foundation import Foundation, make_signing_keys
+from agentbox.core.signing import RotateKeys
 from agentbox.plugin.job import Job
 from agentbox.plugin.migrations import MigrationFolder
 
@@ -35,6 +36,7 @@ def make_scheduling(
         FlushLastUsed(on.last_used),
         WriteRefusals(on.audit.refusals),
         *on.audit.jobs(),
+        *_rotation(on),
         *further,
     ]
     scheduler = Scheduler(jobs, services.storage, services.clock, services.counters, place=place)
@@ -50,3 +52,11 @@ def make_scheduling(
             scopes=on.scopes,
         ),
     )
+
+
+def _rotation(on: Foundation) -> Sequence[Job]:
+    issuer = on.abilities.issuer
+    every = None if issuer is None else issuer.opened.rotate_every
+    if every is None:
+        return []
+    return [RotateKeys(make_signing_keys(on), every, on.services.storage)]

@@ -46,7 +46,7 @@ class PurgeTests(StorageTests):
             for number in range(over):
                 await tx.login_flows.add(a_login_flow(f"old-{number}", expires_at=NOON - TICK))
             await tx.login_flows.add(a_login_flow("waiting", expires_at=NOON))
-        gone = []
+        gone: list[int] = []
         while not gone or gone[-1]:
             async with storage.transaction() as tx:
                 gone.append(await tx.login_flows.purge(NOON))
