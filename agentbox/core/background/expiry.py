@@ -69,7 +69,7 @@ class PurgeExpired(Job):
         now = self._clock.now()
         gone: dict[str, int] = {}
         for name, purge in self._own(now):
-            gone[name] = await _all(run, purge)
+            gone[name] = await self._all(run, purge)
         failed = [each.table for each in self._tables if not await self._of_plugin(each, run, gone)]
         if any(gone.values()):
             _log.info("purged", **gone)
@@ -93,19 +93,20 @@ class PurgeExpired(Job):
             return await tx.delete_older(each.table, each.column, before, AT_ONCE)
 
         try:
-            gone[each.table] = await _all(run, purge)
+            gone[each.table] = await self._all(run, purge)
         except StorageError as error:
             _log.error("not_purged", plugin=each.plugin, table=each.table, error=str(error))
             return False
         return True
 
-
-async def _all(run: JobRun, purge: Purge) -> int:
-    gone = 0
-    while True:
-        async with run.transaction() as tx:
-            some = await purge(tx)
-        if not some:
-            return gone
-        gone += some
-        await asyncio.sleep(0)  # whoever waits to write has its turn
+    async def _all(self, run: JobRun, purge: Purge) -> int:
+        """Leaves at least half of the time to whoever else waits to write."""
+        gone = 0
+        while True:
+            began = self._clock.monotonic()
+            async with run.transaction() as tx:
+                some = await purge(tx)
+            if not some:
+                return gone
+            gone += some
+            await asyncio.sleep(self._clock.monotonic() - began)
