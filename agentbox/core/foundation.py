@@ -300,4 +300,5 @@ def make_signing_keys(on: Foundation) -> SigningKeys:
         changes=on.changes,
         scopes=on.scopes,
         dispatcher=on.dispatcher,
+        clock=on.services.clock,
     )

@@ -283,7 +283,11 @@ def _assemble(
         last_used=foundation.last_used,
         auditing=foundation.audit,
         events=events,
-        scheduling=make_scheduling(foundation, [*pipeline.jobs(), *plugin_jobs]),
+        scheduling=make_scheduling(
+            foundation,
+            [*pipeline.jobs(), *plugin_jobs],
+            plugins.migration_folders(storage.name),
+        ),
         pipeline=pipeline,
         plugin_routes=[permitted(route, environments.require) for route in routes],
     )

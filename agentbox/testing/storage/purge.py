@@ -55,6 +55,21 @@ class PurgeTests(StorageTests):
             assert await tx.sessions.get("ended") is not None
             assert await tx.users.get("user-1") is not None
 
+    async def test_what_is_over_goes_however_much_it_is(self, storage: Storage) -> None:
+        over = 1_201
+        async with storage.transaction() as tx:
+            for number in range(over):
+                await tx.login_flows.add(a_login_flow(f"old-{number}", expires_at=NOON - TICK))
+            await tx.login_flows.add(a_login_flow("waiting", expires_at=NOON))
+        gone: list[int] = []
+        while not gone or gone[-1]:
+            async with storage.transaction() as tx:
+                gone.append(await tx.login_flows.purge(NOON))
+
+        assert sum(gone) == over
+        async with storage.transaction(read_only=True) as tx:
+            assert await tx.login_flows.count(over) == 1
+
     async def test_login_flows_go_once_they_have_expired(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await tx.login_flows.add(a_login_flow("old", expires_at=NOON - TICK))
