@@ -72,10 +72,11 @@ class Pool:
     """At most `size` connections, made when they are needed and thrown away when they fail.
 
     `announce` gives the statement that tells other processes of changes, sent with the commit;
-    `tell` hears of them after it, `waited` of the seconds that somebody waited for a connection. `doubt` is called where nobody knows whether a commit took
-    place, or will. With `pooled` there is a pooler between here and the database: then nothing is
-    kept on a connection, and everything runs in a transaction. `hurried`: a
-    transaction without a lease has the patience of a request.
+    `tell` hears of them after it. `waited` hears of the seconds that somebody waited for a
+    connection. `doubt` is called where nobody knows whether a commit took place, or will. With
+    `pooled` there is a pooler between here and the database: then nothing is kept on a connection,
+    and everything runs in a transaction. `hurried`: a transaction without a lease has the patience
+    of a request.
     """
 
     def __init__(
