@@ -73,14 +73,20 @@ class MetricSink(ABC):
         """
 
 
+class Page(Struct, frozen=True):
+    """A page as it is sent."""
+
+    body: bytes
+    content_type: str
+
+
 class MetricsPage(ABC):
     """Shows what is measured to those who come for it, as `GET /metrics`."""
 
-    content_type: ClassVar[str]
-
     @abstractmethod
-    async def page(self) -> bytes:
-        """The page as it is now, of all processes of this server."""
+    async def page(self, accept: str) -> Page:
+        """The page as it is now, of all processes of this server, in the form that the `Accept`
+        header of the request asks for; empty where there was none. Made within 10 s."""
 
 
 class Histogram(Struct, frozen=True):
@@ -95,8 +101,12 @@ class Histogram(Struct, frozen=True):
 class Family(Struct, frozen=True, kw_only=True):
     """A family of readings (in the sense of OpenMetrics): one value for each set of label values.
 
-    `name` has no prefix and no suffix. Label values come from fixed sets: routes, methods,
-    statuses, names of plugins and jobs.
+    `name` has no prefix, and no suffix but the unit (`_seconds`, `_bytes`). Label values come from
+    fixed sets: routes, methods, statuses, names of plugins and jobs.
+
+    `together` says what several processes of one server make of a gauge: its sum, its average, the
+    largest, or what the process says that measured `at` (seconds since 1970) last. Counters and
+    histograms are always added up.
     """
 
     name: str
@@ -104,6 +114,8 @@ class Family(Struct, frozen=True, kw_only=True):
     description: str
     labels: tuple[str, ...] = ()
     values: Mapping[tuple[str, ...], float | Histogram] = {}
+    together: Literal["sum", "average", "largest", "last"] = "sum"
+    at: float | None = None
 
 
 class Readings(Protocol):
@@ -111,7 +123,12 @@ class Readings(Protocol):
 
     async def of_server(self) -> Sequence[Family]:
         """Of all processes of this server together: counters since each of them began, added up and
-        never going back while the server runs; gauges added up."""
+        never going back while the server runs; gauges as their families say."""
 
     def of_process(self) -> Sequence[Family]:
         """Of this process alone."""
+
+    def offer(self, measured: Callable[[], Sequence[Family]]) -> None:
+        """Tell what this gives, too, of this process and of the server. It is called each second,
+        and does no I/O. A family of a name that is there already is left out, and so is one that
+        was measured more than three collection intervals ago."""
