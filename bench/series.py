@@ -34,6 +34,9 @@ OF_ALL = (*OF_ENVIRONMENTS, "users", "sessions", "host_cpu", "host_memory", "req
 AT_ONCE = 500
 """Samples of a transaction, as the sink `database` writes them."""
 
+PIECE = timedelta(minutes=15)
+"""How much of a level is made at a time: so many rows of a series then lie side by side."""
+
 SERIES_AT_ONCE = 50
 """Series that are rolled up, or rid of old rows, in one transaction."""
 
@@ -84,7 +87,7 @@ async def measure(storage: Storage, ids: Sequence[str], span: timedelta) -> None
     for samples in ticks(ids):
         await put(storage, at, samples)
         for level, step in STEPS.items():
-            end = _floor(at - 2 * INTERVAL, step)
+            end = _floor(at - 2 * INTERVAL, max(step, PIECE))
             if end > made[level]:
                 await roll_up(storage, level, made[level], end)
                 made[level] = end
