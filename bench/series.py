@@ -104,6 +104,7 @@ def widen(run: Run, span: timedelta) -> None:
     for level, table in TABLES.items():
         step = timedelta(seconds=step_of(level))
         first, unit = _floor(_floor(NOW - span, STEPS[Level.HOUR]), step), max(span, step)
+        piece = 1 if level is Level.RAW else max(step, PIECE) // timedelta(seconds=1)
         oldest = NOW - min(KEPT[level], MONTH)
         for copy in range((first - oldest) // unit + 1, 0, -1):
             shift = seconds(START + copy * unit) - seconds(START)
@@ -111,7 +112,7 @@ def widen(run: Run, span: timedelta) -> None:
                 f"INSERT INTO {table} ({COLUMNS}) SELECT series_id, at - {shift},"
                 f" samples, minimum, maximum, total, last FROM {table}"
                 f" WHERE at >= {seconds(first)} AND at < {seconds(first + unit)}"
-                f" AND at - {shift} >= {seconds(oldest)} ORDER BY at, series_id"
+                f" AND at - {shift} >= {seconds(oldest)} ORDER BY at / {piece}, series_id, at"
             )
 
 
