@@ -34,6 +34,9 @@ OF_ALL = (*OF_ENVIRONMENTS, "users", "sessions", "host_cpu", "host_memory", "req
 AT_ONCE = 500
 """Samples of a transaction, as the sink `database` writes them."""
 
+PIECE = timedelta(minutes=15)
+"""How much of a level is made at a time: so many rows of a series then lie side by side."""
+
 SERIES_AT_ONCE = 50
 """Series that are rolled up, or rid of old rows, in one transaction."""
 
@@ -84,7 +87,7 @@ async def measure(storage: Storage, ids: Sequence[str], span: timedelta) -> None
     for samples in ticks(ids):
         await put(storage, at, samples)
         for level, step in STEPS.items():
-            end = _floor(at - 2 * INTERVAL, step)
+            end = _floor(at - 2 * INTERVAL, max(step, PIECE))
             if end > made[level]:
                 await roll_up(storage, level, made[level], end)
                 made[level] = end
@@ -101,6 +104,7 @@ def widen(run: Run, span: timedelta) -> None:
     for level, table in TABLES.items():
         step = timedelta(seconds=step_of(level))
         first, unit = _floor(_floor(NOW - span, STEPS[Level.HOUR]), step), max(span, step)
+        piece = 1 if level is Level.RAW else max(step, PIECE) // timedelta(seconds=1)
         oldest = NOW - min(KEPT[level], MONTH)
         for copy in range((first - oldest) // unit + 1, 0, -1):
             shift = seconds(START + copy * unit) - seconds(START)
@@ -108,7 +112,7 @@ def widen(run: Run, span: timedelta) -> None:
                 f"INSERT INTO {table} ({COLUMNS}) SELECT series_id, at - {shift},"
                 f" samples, minimum, maximum, total, last FROM {table}"
                 f" WHERE at >= {seconds(first)} AND at < {seconds(first + unit)}"
-                f" AND at - {shift} >= {seconds(oldest)} ORDER BY at, series_id"
+                f" AND at - {shift} >= {seconds(oldest)} ORDER BY at / {piece}, series_id, at"
             )
 
 

@@ -76,7 +76,7 @@ def run(folder: Path, module: str, *options: str) -> str:
     (folder / "test_generated.py").write_text(module)
     (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     done = subprocess.run(
-        [*PYTEST, *PLUGINS, *options], cwd=folder, capture_output=True, text=True, timeout=120
+        [*PYTEST, *PLUGINS, *options], cwd=folder, capture_output=True, text=True, timeout=300
     )
     return done.stdout
 

@@ -20,7 +20,9 @@ CREATE TABLE metric_series (
 -- In each of these `at` is in seconds since 1970, so that any step is an integer division, and
 -- minimum, maximum and total are NULL where all samples were alike: then `last` says it all.
 -- Columns stand in an order without gaps. What is deleted each hour is little beside what stays,
--- and its room is wanted again, so that vacuum comes earlier than it would.
+-- and its room is wanted again, so that vacuum comes earlier than it would. Raw samples are written
+-- tick by tick, each series' on a page of its own; the index holds all of them side by side, and a
+-- chart reads nothing else, once vacuum has seen the pages.
 CREATE TABLE metric_raw (
     series_id integer NOT NULL,
     samples integer NOT NULL,
@@ -29,8 +31,11 @@ CREATE TABLE metric_raw (
     minimum double precision,
     maximum double precision,
     total double precision,
-    PRIMARY KEY (series_id, at)
-) WITH (autovacuum_vacuum_scale_factor = 0.02);
+    PRIMARY KEY (series_id, at) INCLUDE (samples, last, minimum, maximum, total)
+) WITH (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_insert_scale_factor = 0.02
+);
 
 CREATE TABLE metric_minutes (
     series_id integer NOT NULL,

@@ -47,6 +47,7 @@ SELECT_KEY = """
 SELECT i.indrelid, a.attname::text
 FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k (number, place), pg_attribute a
 WHERE i.indrelid = ANY($1::oid[]) AND i.indisprimary
+AND k.place <= i.indnkeyatts
 AND a.attrelid = i.indrelid AND a.attnum = k.number ORDER BY k.place
 """
 SELECT_REFERENCES = """
