@@ -301,4 +301,5 @@ def make_signing_keys(on: Foundation) -> SigningKeys:
         changes=on.changes,
         scopes=on.scopes,
         dispatcher=on.dispatcher,
+        clock=on.services.clock,
     )

@@ -54,10 +54,10 @@ class MetricSource(ABC):
 
     @abstractmethod
     async def collect(self, now: datetime) -> Sequence[Sample]:
-        """The samples of this tick, of declared types alone, within 10 s.
+        """The samples of this tick, of declared types alone, within 10 s and before the next tick.
 
-        What can't be measured now is left out. One that raises is logged and counted; the samples
-        of all others are delivered.
+        What can't be measured now is left out. One that raises is logged and counted, and left
+        alone for a minute after the third time in a row; the samples of all others are delivered.
         """
 
 
@@ -68,8 +68,8 @@ class MetricSink(ABC):
     async def deliver(self, batch: Batch, types: Mapping[str, MetricType]) -> None:
         """Take these; `types` describes those that occur. Called with one batch at a time.
 
-        One that raises or takes more than 10 s has lost the batch; after several of them it is left
-        alone for a while.
+        One that raises or takes more than 10 s has lost the batch; after three in a row it is left
+        alone for a minute, while up to 16 batches wait for it.
         """
 
 
