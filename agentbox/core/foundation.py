@@ -11,6 +11,7 @@ from agentbox.core.audit.parts import AuditParts, make_audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
+from agentbox.core.charts.figures import Stats
 from agentbox.core.clock import DatabaseClock
 from agentbox.core.environments.environments import Environments
 from agentbox.core.environments.permissions import Permissions
@@ -300,4 +301,15 @@ def make_signing_keys(on: Foundation) -> SigningKeys:
         changes=on.changes,
         scopes=on.scopes,
         dispatcher=on.dispatcher,
+    )
+
+
+def make_stats(on: Foundation) -> Stats:
+    """The figures of a dashboard."""
+    return Stats(
+        storage=on.services.storage,
+        clock=on.services.clock,
+        scopes=on.scopes,
+        settings=on.settings.metrics,
+        stale_after=on.services.stale_after,
     )

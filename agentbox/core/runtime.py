@@ -10,12 +10,14 @@ from pathlib import Path
 
 import structlog
 
+from agentbox.config.effective import Row, effective
 from agentbox.config.schema import Settings
 from agentbox.core.audit.parts import AuditParts, note_start
 from agentbox.core.audit.reading import Audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.background.upkeep import PurgeExpired
+from agentbox.core.charts.figures import Stats
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
 from agentbox.core.environments.environments import Environments
@@ -36,6 +38,7 @@ from agentbox.core.foundation import (
     make_refreshing,
     make_sessions,
     make_signing_keys,
+    make_stats,
     make_users,
 )
 from agentbox.core.host_services import HostServices
@@ -107,9 +110,11 @@ class Runtime:
     last_used: LastUsed
     auditing: AuditParts
     events: EventQueue
+    stats: Stats
     plugin_routes: Sequence[Route] = ()
     plugin_jobs: Sequence[Job] = ()
     measuring: Measuring = field(default_factory=Measuring)
+    configuration: Sequence[Row] = ()
     draining: bool = False
 
     @property
@@ -180,10 +185,12 @@ async def open_runtime(
     serving: bool,
     clock: DatabaseClock | None = None,
     outgoing: AbstractAsyncContextManager[Outgoing] | None = None,
+    sources: bool = False,
 ) -> AsyncIterator[Runtime]:
     """Everything open, and closed again at the end, last opened first.
 
-    With `serving` the jobs and loops of a server run too; without, it is a command beside one.
+    With `serving` the jobs and loops of a server run too; without, it is a command beside one,
+    which knows what is measured if it asks for the `sources`.
     `outgoing` is where plugins get their clients for other servers from.
     Raises `StartError` and its kinds, with what to do about it.
     """
@@ -210,10 +217,11 @@ async def open_runtime(
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
         runtime = _assemble(assembly, services, clock, secret, abilities)
         await _first_start(runtime, settings, storage)
-        if serving:
+        if serving or sources:
             runtime.measuring = await open_measuring(
-                settings, assembly.plugins, services.for_plugin, stack
+                settings, assembly.plugins, services.for_plugin, stack, sinks=serving
             )
+        if serving:
             await note_start(assembly, storage, clock)
             await _serve(runtime, stack)
         yield runtime
@@ -280,6 +288,8 @@ def _assemble(
         last_used=foundation.last_used,
         auditing=foundation.audit,
         events=events,
+        stats=make_stats(foundation),
+        configuration=effective(settings, assembly.sources),
         plugin_routes=[permitted(route, environments.require) for route in routes],
         plugin_jobs=[job for _, job in plugins.jobs(services_for)],
     )
