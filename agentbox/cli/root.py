@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "env": "agentbox.cli.env:env",
     "key": "agentbox.cli.key:key",
     "keys": "agentbox.cli.operation.keys:keys",
+    "jobs": "agentbox.cli.operation.jobs:jobs",
     "authorize": "agentbox.cli.authorize:authorize",
     "audit": "agentbox.cli.audit.commands:audit",
     "secret": "agentbox.cli.secret:secret",

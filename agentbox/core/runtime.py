@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -16,7 +16,8 @@ from agentbox.core.audit.parts import AuditParts, note_start
 from agentbox.core.audit.reading import Audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
-from agentbox.core.background.upkeep import PurgeExpired
+from agentbox.core.background.jobs import Jobs
+from agentbox.core.background.parts import Scheduling, make_scheduling
 from agentbox.core.charts.figures import Stats
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
@@ -46,9 +47,7 @@ from agentbox.core.identities.linking import Linking
 from agentbox.core.identities.redirects import Redirects
 from agentbox.core.keys.api_keys import ApiKeys
 from agentbox.core.login import Login
-from agentbox.core.metrics.keeping import PurgeMetrics, RollUpMetrics
-from agentbox.core.metrics.measuring import Measuring, open_measuring
-from agentbox.core.metrics.pipeline import start_pipeline
+from agentbox.core.metrics.pipeline import Pipeline
 from agentbox.core.people.passwords import FIRST_START, Passwords
 from agentbox.core.people.recovery import Recovery
 from agentbox.core.people.refreshing import Refreshing
@@ -63,14 +62,13 @@ from agentbox.core.start.first_start import InitialPassword, ensure_first_admin
 from agentbox.core.start.opening import Abilities, open_abilities, plugin_scopes
 from agentbox.core.start.plugin_routes import isolated, permitted
 from agentbox.core.start.root_secret import RootSecret, root_secret, verify_root_secret
-from agentbox.core.start.serving import start_jobs, start_loops
+from agentbox.core.start.serving import serve
 from agentbox.core.startup import Assembly
 from agentbox.errors import Problem, SchemaError, StorageError
 from agentbox.loader import Plugins
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.formats.api_key import KeyFormat
 from agentbox.plugin.http import Outgoing
-from agentbox.plugin.job import Job
 from agentbox.plugin.options import NoOptions
 from agentbox.plugin.routes import Route
 from agentbox.plugin.storage import Storage
@@ -110,10 +108,10 @@ class Runtime:
     last_used: LastUsed
     auditing: AuditParts
     events: EventQueue
+    scheduling: Scheduling
+    pipeline: Pipeline
     stats: Stats
     plugin_routes: Sequence[Route] = ()
-    plugin_jobs: Sequence[Job] = ()
-    measuring: Measuring = field(default_factory=Measuring)
     configuration: Sequence[Row] = ()
     draining: bool = False
 
@@ -126,6 +124,11 @@ class Runtime:
     def refusals(self) -> Refusals:
         """Where refused requests are noted."""
         return self.auditing.refusals
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is run on a schedule."""
+        return self.scheduling.jobs
 
     async def not_ready(self) -> str | None:
         """Why this process should get no traffic; None if it should."""
@@ -218,12 +221,12 @@ async def open_runtime(
         runtime = _assemble(assembly, services, clock, secret, abilities)
         await _first_start(runtime, settings, storage)
         if serving or sources:
-            runtime.measuring = await open_measuring(
+            await runtime.pipeline.open(
                 settings, assembly.plugins, services.for_plugin, stack, sinks=serving
             )
         if serving:
             await note_start(assembly, storage, clock)
-            await _serve(runtime, stack)
+            await serve(runtime, stack)
         yield runtime
 
 
@@ -262,6 +265,8 @@ def _assemble(
     passwords = make_passwords(foundation, _initial_password(storage).forget)
     environments = make_environments(foundation)
     redirects = make_redirects(foundation)
+    pipeline = Pipeline(settings.metrics, clock, services.counters)
+    plugin_jobs = [job for _, job in plugins.jobs(services_for)]
     return Runtime(
         settings=settings,
         plugins=plugins,
@@ -288,10 +293,11 @@ def _assemble(
         last_used=foundation.last_used,
         auditing=foundation.audit,
         events=events,
+        scheduling=make_scheduling(foundation, [*pipeline.jobs(), *plugin_jobs]),
+        pipeline=pipeline,
         stats=make_stats(foundation),
         configuration=effective(settings, assembly.sources),
         plugin_routes=[permitted(route, environments.require) for route in routes],
-        plugin_jobs=[job for _, job in plugins.jobs(services_for)],
     )
 
 
@@ -303,29 +309,6 @@ async def _first_start(runtime: Runtime, settings: Settings, storage: Storage) -
         settings.admin,
         _initial_password(storage).deliver,
     )
-
-
-async def _serve(runtime: Runtime, stack: AsyncExitStack) -> None:
-    """Start what only a server does; the stack stops it, last started first."""
-    storage, clock = runtime.storage, runtime.clock
-    start_loops(
-        stack,
-        storage=storage,
-        clock=clock,
-        events=runtime.events,
-        last_used=runtime.last_used,
-        refusals=runtime.refusals,
-    )
-    metrics = runtime.settings.metrics
-    jobs: list[Job] = [
-        PurgeExpired(clock),
-        *runtime.auditing.jobs(),
-        RollUpMetrics(metrics, clock),
-        PurgeMetrics(metrics, clock),
-        *start_pipeline(stack, runtime.measuring, metrics, clock, runtime.counters),
-        *runtime.plugin_jobs,
-    ]
-    await start_jobs(stack, jobs, storage=storage, clock=clock, counters=runtime.counters)
 
 
 def _log_counters(counters: Counters) -> None:

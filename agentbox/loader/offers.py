@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 from typing import TypeVar
 
 from msgspec import Struct
 
 from agentbox.loader.inspection import is_options
 from agentbox.loader.isolation import shown
+from agentbox.loader.schedules import schedule_faults
 from agentbox.model.access.route import ENVIRONMENT_ID, Access
 from agentbox.model.access.scopes import SCOPES, is_plugin_scope
 from agentbox.plugin import (
@@ -99,10 +99,8 @@ def job_faults(plugin: str, job: Job) -> Iterator[str]:
             f"a job is named {shown(name)}. Write `{plugin}-<word>`, so that no other plugin's "
             f"job has that name."
         )
-    for limit in ("interval", "timeout"):
-        value = getattr(job, limit, None)
-        if not isinstance(value, timedelta) or value <= timedelta(0):
-            yield f"the job {shown(name)} has {limit}={shown(value)}. Give a positive timedelta."
+    for fault in schedule_faults(job):
+        yield f"the job {shown(name)} has {fault}"
     if not inspect.iscoroutinefunction(job.run):
         yield f"the job {shown(name)} has a `run` that is not `async def`. Make it one."
 

@@ -18,7 +18,8 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "mana
 
 CATCHES_EVERYTHING = {
     "agentbox/web/middleware/errors.py",  # the last resort: answers 500
-    "agentbox/core/background/scheduler.py",  # a job may raise anything
+    "agentbox/core/background/runs.py",  # a job may raise anything
+    "agentbox/core/background/scheduler.py",  # looking for jobs must go on
     "agentbox/core/background/upkeep.py",  # a loop that ends silently lets all go stale
     "agentbox/core/metrics/guarding.py",  # sources and sinks of plugins
     "agentbox/core/recognition/dispatch.py",  # the dispatcher of plugins' objects

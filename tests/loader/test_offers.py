@@ -39,6 +39,20 @@ def test_hook_agentbox_jobs_offers_jobs(plugin: InstallPlugin, store: str) -> No
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        "interval=None, cron='*/5 * * * *', jitter=timedelta(minutes=1)",
+        "everywhere=True, description='Works.'",
+        "run_missed=True",
+    ],
+)
+def test_jobs_of_every_kind_are_taken(plugin: InstallPlugin, store: str, changes: str) -> None:
+    plugin(JOB.format(f"[job({changes})]"))
+
+    assert [job.name for _, job in loaded("ex").jobs(services)] == ["ex-work"]
+
+
+@pytest.mark.parametrize(
     ("changes", "told"),
     [
         ("name='work'", "a job is named 'work'. Write `ex-<word>`"),
@@ -47,6 +61,19 @@ def test_hook_agentbox_jobs_offers_jobs(plugin: InstallPlugin, store: str) -> No
         ("interval=30", "has interval=30"),
         ("interval=timedelta(0)", "Give a positive timedelta"),
         ("timeout=None", "has timeout=None"),
+        ("interval=None", "has interval=None. Give a positive timedelta, or state cron"),
+        ("cron='0 3 * * *'", "and cron='0 3 * * *'. State one of them"),
+        ("interval=None, cron='0 25 * * *'", "cron='0 25 * * *': bad hour"),
+        ("interval=None, cron='0 0 30 2 *'", "cron='0 0 30 2 *': bad day-of-month"),
+        ("interval=None, cron='@daily'", "wrong number of fields"),
+        ("interval=None, cron=3", "cron=3: that is no text"),
+        ("jitter=5", "jitter=5. Give a timedelta"),
+        ("jitter=timedelta(seconds=-1)", "Give a timedelta that is not negative"),
+        ("jitter=timedelta(seconds=1)", "Give less than its interval"),
+        ("everywhere=1", "everywhere=1. Give True or False"),
+        ("run_missed='yes'", "run_missed='yes'. Give True or False"),
+        ("everywhere=True, run_missed=True", "Nobody knows which of its runs were missed"),
+        ("description=None", "description=None. Give a text"),
         ("run=print", "not `async def`"),
     ],
 )

@@ -15,6 +15,8 @@ HOOKS = {
     "agentbox_authenticator_types": "AuthenticatorType",
     "agentbox_storage_types": "StorageType",
     "agentbox_policy_types": "PolicyType",
+    "agentbox_metric_source_types": "MetricSourceType",
+    "agentbox_metric_sink_types": "MetricSinkType",
 }
 
 
@@ -57,6 +59,38 @@ def test_hook_agentbox_policy_types_offers_policies_in_configuration_order(
     types = load(["two", "store", "one"]).policy_types
 
     assert [item.name for _, item in types] == ["two-policy", "one-policy"]
+
+
+def test_hook_agentbox_metric_source_types_offers_sources(
+    plugin: InstallPlugin, store: str
+) -> None:
+    plugin(
+        """
+        @hookimpl
+        def agentbox_metric_source_types():
+            return [MetricSourceType(name="load", open=print)]
+        """
+    )
+
+    plugins = load(["store", "ex"])
+
+    assert [(name, item.name) for name, item in plugins.metric_source_types] == [("ex", "load")]
+    assert [each.metric_sources for each in plugins.describe() if each.enabled] == [(), ("load",)]
+
+
+def test_hook_agentbox_metric_sink_types_offers_sinks(plugin: InstallPlugin, store: str) -> None:
+    plugin(
+        """
+        @hookimpl
+        def agentbox_metric_sink_types():
+            return [MetricSinkType(name="file", open=print)]
+        """
+    )
+
+    plugins = load(["store", "ex"])
+
+    assert [(name, item.name) for name, item in plugins.metric_sink_types] == [("ex", "file")]
+    assert [each.metric_sinks for each in plugins.describe() if each.enabled] == [(), ("file",)]
 
 
 @pytest.mark.parametrize(("hook", "kind"), HOOKS.items())

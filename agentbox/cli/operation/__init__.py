@@ -1,1 +1,1 @@
-"""Commands for whoever runs the server: its signing keys, and its state of health."""
+"""Commands for whoever runs the server: its signing keys, jobs, and its state of health."""

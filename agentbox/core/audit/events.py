@@ -19,6 +19,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "identity.link": "A sign-in at another site was linked to a user: `identity_id`, `provider`, "
     "and `by` what: a `session`, an `email` that both had verified, or a `first_sign_in`.",
     "identity.unlink": "A user took a sign-in at another site away.",
+    "job.run": "A run of a job was asked for.",
     "login.refuse": "A login was refused: `reason`. The actor is the user whose login it was to "
     "be, `anonymous` where there is no such user; what was typed is never kept.",
     "permission.change": "A permission on an environment became another one.",

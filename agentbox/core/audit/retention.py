@@ -31,6 +31,8 @@ class CutAudit(Job):
     """
 
     name = "audit-cut"
+    description = "Cuts rows of the audit that are older than [audit] retention."
+    run_missed = True
     interval = timedelta(days=1)
 
     def __init__(self, chain: Chain, clock: Clock, retention: timedelta) -> None:

@@ -30,6 +30,7 @@ class SealAudit(OnDemand):
     """Seals what was written since the last run. Where there is nothing, nothing is written."""
 
     name = "audit-seal"
+    description = "Seals new rows of the audit, where there are any."
     interval = timedelta(seconds=1)
     timeout = timedelta(seconds=15)
 

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import structlog
 
+from agentbox.core.audit.refusals import Refusals
 from agentbox.core.guesses import BLOCKS_REMEMBERED, KNOWN_FOR
+from agentbox.core.recognition.last_used import LastUsed
 from agentbox.errors import StorageError
 from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.services import Clock
@@ -22,6 +24,8 @@ class PurgeExpired(Job):
     and uses of limited API keys that count no more."""
 
     name = "purge-expired"
+    description = "Deletes what is over: sessions, sign-ins, secrets, counts and guesses."
+    run_missed = True
     interval = timedelta(hours=1)
     kept_for = timedelta(days=1)
     usage_kept_for = timedelta(days=90)
@@ -51,6 +55,38 @@ class PurgeExpired(Job):
                 api_key_rates=rates,
                 guesses=guesses,
             )
+
+
+class FlushLastUsed(Job):
+    """Writes down when keys, sessions and links were used last, and how often keys were."""
+
+    name = "flush-last-used"
+    description = "Writes down when API keys and sessions were used last."
+    interval = timedelta(seconds=1)
+    everywhere = True
+
+    def __init__(self, last_used: LastUsed) -> None:
+        self._last_used = last_used
+
+    async def run(self, run: JobRun) -> None:
+        """What was used since the last run."""
+        await self._last_used.flush()
+
+
+class WriteRefusals(Job):
+    """Writes down which requests were refused."""
+
+    name = "write-refusals"
+    description = "Writes down in the audit what was refused."
+    interval = timedelta(seconds=1)
+    everywhere = True
+
+    def __init__(self, refusals: Refusals) -> None:
+        self._refusals = refusals
+
+    async def run(self, run: JobRun) -> None:
+        """What was refused since the last run."""
+        await self._refusals.flush()
 
 
 async def repeat(name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:

@@ -135,5 +135,5 @@ def charts_of(runtime: Runtime) -> Charts:
         clock=runtime.clock,
         scopes=runtime.scopes,
         settings=runtime.settings.metrics,
-        types=runtime.measuring.types,
+        types=runtime.pipeline.measuring.types,
     )

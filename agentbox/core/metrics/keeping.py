@@ -47,6 +47,8 @@ class RollUpMetrics(Job):
     """
 
     name = "roll-up-metrics"
+    description = "Makes values of a minute, an hour and a day out of finer ones."
+    run_missed = True
     interval = timedelta(minutes=1)
     timeout = timedelta(minutes=10)
 
@@ -86,6 +88,8 @@ class PurgeMetrics(Job):
     everything of environments that are gone."""
 
     name = "purge-metrics"
+    description = "Deletes values that are older than they are kept."
+    run_missed = True
     interval = timedelta(hours=1)
     timeout = timedelta(minutes=30)
 

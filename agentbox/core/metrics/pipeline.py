@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from agentbox.config.schema import Settings
 from agentbox.config.sections import MetricsSettings
 from agentbox.core.counters import Counters
+from agentbox.core.metrics.collecting import CollectMetrics
 from agentbox.core.metrics.collector import PATIENCE, Collector
-from agentbox.core.metrics.measuring import Measuring
+from agentbox.core.metrics.keeping import PurgeMetrics, RollUpMetrics
+from agentbox.core.metrics.measuring import Measuring, ServicesFor, open_measuring
 from agentbox.core.metrics.outlets import Outlet
-from agentbox.core.metrics.ticks import each_tick, tick_of
-from agentbox.plugin.job import Job, JobRun
+from agentbox.core.metrics.ticks import each_tick
+from agentbox.loader import Plugins
+from agentbox.plugin.job import Job
 from agentbox.plugin.services import Clock
 
 STOPS_WITHIN = 2.0
@@ -21,74 +25,82 @@ STOPS_WITHIN = 2.0
 
 
 class Pipeline:
-    """What one process collects, and its sinks, each behind a queue of its own."""
+    """What one process collects, and its sinks, each behind a queue of its own.
 
-    def __init__(
-        self, measuring: Measuring, interval: timedelta, clock: Clock, counters: Counters
-    ) -> None:
-        patience = min(PATIENCE, interval)
+    Nothing is open, and `measuring` empty, but where a server serves, or a command
+    asks what is measured, and metrics are enabled.
+    """
+
+    def __init__(self, settings: MetricsSettings, clock: Clock, counters: Counters) -> None:
+        self._settings = settings
         self._clock = clock
-        self._interval = interval
-        self._collector = Collector(measuring.sources, clock, counters, patience=patience)
-        self._outlets = [Outlet(sink, measuring.types, clock, counters) for sink in measuring.sinks]
+        self._counters = counters
+        self.measuring = Measuring()
+        self._collector = self._collecting()
+        self._outlets: list[Outlet] = []
 
-    async def collect(self, at: datetime, *, of_process: bool) -> None:
+    async def open(
+        self,
+        settings: Settings,
+        plugins: Plugins,
+        services_for: ServicesFor,
+        stack: AsyncExitStack,
+        *,
+        sinks: bool = True,
+    ) -> None:
+        """Open the plugins' sources and sinks; closed with the stack. Raises `StartError`.
+
+        Without `sinks` it is only to know what is measured.
+        """
+        self.take(await open_measuring(settings, plugins, services_for, stack, sinks=sinks))
+
+    def take(self, measuring: Measuring) -> None:
+        """Collect from these sources, deliver to these sinks."""
+        self.measuring = measuring
+        self._collector = self._collecting()
+        self._outlets = [
+            Outlet(sink, measuring.types, self._clock, self._counters) for sink in measuring.sinks
+        ]
+
+    def jobs(self) -> Sequence[Job]:
+        """What collects for everybody, if that is wanted, and what becomes of it however old."""
+        keeping = [
+            RollUpMetrics(self._settings, self._clock),
+            PurgeMetrics(self._settings, self._clock),
+        ]
+        if not self._settings.enabled:
+            return keeping
+        interval = self._settings.collection_interval
+        return [CollectMetrics(self.collect, interval, self._clock), *keeping]
+
+    def start(self, stack: AsyncExitStack) -> None:
+        """Deliver from now on, and measure this process at each tick, until the stack is closed."""
+        if not self._settings.enabled:
+            return
+        for outlet in self._outlets:
+            outlet.start()
+        stack.push_async_callback(self._stop_outlets)
+        interval = self._settings.collection_interval
+        loop = asyncio.create_task(
+            each_tick(self._clock, interval, lambda at: self.collect(at, of_process=True)),
+            name="agentbox-metrics",
+        )
+        stack.push_async_callback(_cancel, loop)
+
+    async def collect(self, at: datetime, *, of_process: bool = False) -> None:
         """Measure, and hand what was measured to every sink's queue. Raises nothing of plugins."""
         batch = await self._collector.collect(at, of_process=of_process)
         if batch.samples:
             for outlet in self._outlets:
                 outlet.put(batch)
 
-    def start(self, stack: AsyncExitStack) -> None:
-        """Deliver from now on, and measure this process at each tick."""
-        for outlet in self._outlets:
-            outlet.start()
-        stack.push_async_callback(self._stop_outlets)
-        loop = asyncio.create_task(
-            each_tick(self._clock, self._interval, lambda at: self.collect(at, of_process=True)),
-            name="agentbox-metrics",
-        )
-        stack.push_async_callback(_cancel, loop)
-
     async def _stop_outlets(self) -> None:
         await asyncio.gather(*(outlet.stop(STOPS_WITHIN) for outlet in self._outlets))
 
-
-class CollectMetrics(Job):
-    """One tick for all processes that share the database.
-
-    The tick is taken first, in the transaction that ends the run, and measured then: if this
-    process dies over it, it is lost to everybody, and no sink ever gets it twice.
-    """
-
-    name = "collect-metrics"
-
-    def __init__(self, pipeline: Pipeline, interval: timedelta, clock: Clock) -> None:
-        self.interval = interval
-        self._pipeline = pipeline
-        self._clock = clock
-
-    async def run(self, run: JobRun) -> None:
-        """Done when the batch is on its way to the sinks of this process."""
-        at = tick_of(run.due, self._clock.now(), self.interval)
-        async with run.transaction(last=True):
-            pass
-        await self._pipeline.collect(at, of_process=False)
-
-
-def start_pipeline(
-    stack: AsyncExitStack,
-    measuring: Measuring,
-    settings: MetricsSettings,
-    clock: Clock,
-    counters: Counters,
-) -> Sequence[Job]:
-    """Begin to collect, if that is wanted; the jobs that do so for everybody."""
-    if not settings.enabled:
-        return ()
-    pipeline = Pipeline(measuring, settings.collection_interval, clock, counters)
-    pipeline.start(stack)
-    return [CollectMetrics(pipeline, settings.collection_interval, clock)]
+    def _collecting(self) -> Collector:
+        patience = min(PATIENCE, self._settings.collection_interval)
+        sources = self.measuring.sources
+        return Collector(sources, self._clock, self._counters, patience=patience)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

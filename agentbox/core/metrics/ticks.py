@@ -15,15 +15,13 @@ def floor(at: datetime, step: timedelta) -> datetime:
     return at - (at - EPOCH) % step
 
 
-def tick_of(due: datetime, now: datetime, interval: timedelta) -> datetime:
-    """The tick that a run which was due then stands for.
-
-    Runs are due an interval apart, but not at ticks: their rows may be older than a change of the
-    interval. So that no two runs stand for one tick, it is worked out from when the run, or the
-    last of those that were missed, was due, and not from when it came to run.
-    """
-    missed = max((now - due) // interval, 0)
-    return floor(due + missed * interval, interval)
+def cron_of(interval: timedelta) -> str:
+    """The schedule whose times are the ticks of an interval that the settings allow: a divisor of a
+    minute, or minutes that divide an hour."""
+    seconds = interval // timedelta(seconds=1)
+    if seconds < 60:
+        return f"*/{seconds} * * * * *"
+    return f"*/{seconds // 60} * * * *" if seconds < 3600 else "0 * * * *"
 
 
 async def each_tick(

@@ -5,58 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
-from agentbox.core.audit.refusals import Refusals
-from agentbox.core.background.events import EventQueue
-from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.background.upkeep import once, repeat
 from agentbox.core.background.watchdog import Watchdog
-from agentbox.core.clock import DatabaseClock
-from agentbox.core.counters import Counters
-from agentbox.core.recognition.last_used import LastUsed
-from agentbox.plugin.job import Job
-from agentbox.plugin.storage import Storage
 
-LAST_USED_EVERY = 1.0
-REFUSALS_EVERY = 1.0
+if TYPE_CHECKING:
+    from agentbox.core.runtime import Runtime
+
 CLOCK_EVERY = 10.0
 
 
-def start_loops(
-    stack: AsyncExitStack,
-    *,
-    storage: Storage,
-    clock: DatabaseClock,
-    events: EventQueue,
-    last_used: LastUsed,
-    refusals: Refusals,
-) -> None:
-    """Tell plugins of events, and write down each second what requests have left behind."""
-    events.start()
-    stack.callback(events.stop)
-    stack.push_async_callback(once, "last_used", last_used.flush)
-    stack.push_async_callback(once, "refusals", lambda: refusals.flush(all_of_it=True))
+async def serve(runtime: Runtime, stack: AsyncExitStack) -> None:
+    """Start what only a server does; the stack stops it, last started first."""
+    runtime.events.start()
+    stack.callback(runtime.events.stop)
+    stack.push_async_callback(once, "last_used", runtime.last_used.flush)
+    stack.push_async_callback(once, "refusals", lambda: runtime.refusals.flush(all_of_it=True))
     loops = [
-        asyncio.create_task(repeat("last_used", LAST_USED_EVERY, last_used.flush)),
-        asyncio.create_task(repeat("refusals", REFUSALS_EVERY, refusals.flush)),
-        asyncio.create_task(repeat("clock", CLOCK_EVERY, lambda: clock.synchronise(storage))),
+        asyncio.create_task(
+            repeat("clock", CLOCK_EVERY, lambda: runtime.clock.synchronise(runtime.storage))
+        ),
     ]
     stack.push_async_callback(_cancel, loops)
-
-
-async def start_jobs(
-    stack: AsyncExitStack,
-    jobs: Sequence[Job],
-    *,
-    storage: Storage,
-    clock: DatabaseClock,
-    counters: Counters,
-) -> None:
-    """Run jobs, and watch over the loop."""
-    scheduler = Scheduler(jobs, storage, clock, counters)
-    await scheduler.start()
-    stack.push_async_callback(scheduler.stop)
-    watchdog = Watchdog(counters)
+    runtime.pipeline.start(stack)
+    await runtime.scheduling.scheduler.start()
+    stack.push_async_callback(runtime.scheduling.scheduler.stop)
+    watchdog = Watchdog(runtime.counters)
     watchdog.start()
     stack.callback(watchdog.stop)
 

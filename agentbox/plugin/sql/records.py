@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agentbox.model.jobs import JobState, Lease
 from agentbox.model.signing_keys import SigningKey
-from agentbox.plugin.sql.driver import Connection, from_json, optional_instant, to_json
+from agentbox.plugin.sql.driver import Connection, Row, from_json, optional_instant, to_json
 from agentbox.plugin.storage import JobStore, MarkerStore, SigningKeyStore
 
 KEY_COLUMNS = "id, algorithm, public_jwk, sealed_private_key, created_at, retired_at, signs_from"
@@ -22,9 +22,15 @@ ENSURE_JOB = (
     "INSERT INTO jobs (name, next_due, lease_until, fence) VALUES ($1, $2, NULL, 0)"
     " ON CONFLICT (name) DO NOTHING"
 )
-SELECT_JOB = "SELECT name, next_due, lease_until, fence FROM jobs WHERE name = $1"
+JOB_COLUMNS = (
+    "name, next_due, lease_until, fence, asked_at,"
+    " last_started, last_finished, last_outcome, last_process"
+)
+SELECT_JOB = f"SELECT {JOB_COLUMNS} FROM jobs WHERE name = $1"
+SELECT_JOBS = f"SELECT {JOB_COLUMNS} FROM jobs ORDER BY name"
 CLAIM_JOB = (
-    "UPDATE jobs SET lease_until = $3, fence = fence + 1 WHERE name = $1 AND next_due <= $2"
+    "UPDATE jobs SET lease_until = $3, fence = fence + 1, last_started = $2, last_process = $4"
+    " WHERE name = $1 AND (next_due <= $2 OR asked_at IS NOT NULL)"
     " AND (lease_until IS NULL OR lease_until <= $2) RETURNING fence"
 )
 # A lease that was given back stays so: else a renewal that comes late would hold up the next run.
@@ -33,8 +39,17 @@ RENEW_JOB = (
     " RETURNING name"
 )
 FINISH_JOB = (
-    "UPDATE jobs SET next_due = $3, lease_until = NULL WHERE name = $1 AND fence = $2"
-    " RETURNING name"
+    "UPDATE jobs SET next_due = $3, lease_until = NULL, asked_at = NULL,"
+    " last_finished = $4, last_outcome = $5"
+    " WHERE name = $1 AND fence = $2 RETURNING name"
+)
+SKIP_RUN = (
+    "UPDATE jobs SET next_due = $3 WHERE name = $1 AND next_due = $2 AND lease_until IS NULL"
+    " AND asked_at IS NULL RETURNING name"
+)
+ASK_FOR_RUN = (
+    "UPDATE jobs SET asked_at = $2 WHERE name = $1"
+    " AND (lease_until IS NULL OR lease_until <= $2) RETURNING name"
 )
 HOLDS_JOB = "SELECT name FROM jobs WHERE name = $1 AND fence = $2"
 
@@ -91,26 +106,31 @@ class SqlJobStore(JobStore):
 
     async def get(self, name: str) -> JobState | None:
         rows = await self._db.fetch(SELECT_JOB, name)
-        if not rows:
-            return None
-        name, next_due, lease_until, fence = rows[0]
-        return JobState(
-            name=name,
-            next_due=self._db.instant(next_due),
-            lease_until=optional_instant(self._db, lease_until),
-            fence=fence,
-        )
+        return self._state(rows[0]) if rows else None
 
-    async def claim(self, name: str, now: datetime, lease_until: datetime) -> Lease | None:
+    async def list(self) -> Sequence[JobState]:
+        return [self._state(row) for row in await self._db.fetch(SELECT_JOBS)]
+
+    async def claim(
+        self, name: str, now: datetime, lease_until: datetime, by: str = ""
+    ) -> Lease | None:
         await self._db.lock(_held(name))
-        rows = await self._db.fetch(CLAIM_JOB, name, now, lease_until)
+        rows = await self._db.fetch(CLAIM_JOB, name, now, lease_until, by)
         return Lease(name, rows[0][0]) if rows else None
 
     async def renew(self, lease: Lease, lease_until: datetime) -> bool:
         return bool(await self._db.fetch(RENEW_JOB, lease.name, lease.fence, lease_until))
 
-    async def finish(self, lease: Lease, next_due: datetime) -> bool:
-        return bool(await self._db.fetch(FINISH_JOB, lease.name, lease.fence, next_due))
+    async def finish(self, lease: Lease, next_due: datetime, *, at: datetime, outcome: str) -> bool:
+        return bool(
+            await self._db.fetch(FINISH_JOB, lease.name, lease.fence, next_due, at, outcome)
+        )
+
+    async def skip(self, name: str, due: datetime, next_due: datetime) -> bool:
+        return bool(await self._db.fetch(SKIP_RUN, name, due, next_due))
+
+    async def run_now(self, name: str, now: datetime) -> bool:
+        return bool(await self._db.fetch(ASK_FOR_RUN, name, now))
 
     async def holds(self, lease: Lease) -> bool:
         """True if `lease` is still the last claim; then it stays so to the transaction's end.
@@ -119,6 +139,20 @@ class SqlJobStore(JobStore):
         """
         await self._db.lock(_held(lease.name))
         return bool(await self._db.fetch(HOLDS_JOB, lease.name, lease.fence))
+
+    def _state(self, row: Row) -> JobState:
+        name, next_due, lease_until, fence, asked_at, started, finished, outcome, process = row
+        return JobState(
+            name=name,
+            next_due=self._db.instant(next_due),
+            lease_until=optional_instant(self._db, lease_until),
+            fence=fence,
+            asked_at=optional_instant(self._db, asked_at),
+            last_started=optional_instant(self._db, started),
+            last_finished=optional_instant(self._db, finished),
+            last_outcome=outcome,
+            last_process=process,
+        )
 
 
 def _held(name: str) -> str:

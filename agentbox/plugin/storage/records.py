@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
 
 from agentbox.model.jobs import JobState, Lease
@@ -19,8 +20,17 @@ class JobStore(ABC):
     async def get(self, name: str) -> JobState | None: ...
 
     @abstractmethod
-    async def claim(self, name: str, now: datetime, lease_until: datetime) -> Lease | None:
-        """Take a job that is due and not leased, in one statement; None if it is neither."""
+    async def list(self) -> Sequence[JobState]:
+        """All rows, by name; those of jobs that nobody has any more too."""
+
+    @abstractmethod
+    async def claim(
+        self, name: str, now: datetime, lease_until: datetime, by: str = ""
+    ) -> Lease | None:
+        """Take a job that is due or asked for, and not leased, in one statement; None if not.
+
+        Writes down that a run begins `now`, and by which process.
+        """
 
     @abstractmethod
     async def renew(self, lease: Lease, lease_until: datetime) -> bool:
@@ -29,8 +39,21 @@ class JobStore(ABC):
         backend has one writer only."""
 
     @abstractmethod
-    async def finish(self, lease: Lease, next_due: datetime) -> bool:
-        """Give the lease back and say when the next run is due; False if the fence has moved."""
+    async def finish(self, lease: Lease, next_due: datetime, *, at: datetime, outcome: str) -> bool:
+        """Give the lease back, say when the next run is due, and when and how this one ended.
+
+        Nothing is asked for any more. False if the fence has moved.
+        """
+
+    @abstractmethod
+    async def skip(self, name: str, due: datetime, next_due: datetime) -> bool:
+        """Put the run that is due at `due` off to `next_due`, in one statement; False if another
+        is due, a process has the job or had it and died, or somebody has asked for a run."""
+
+    @abstractmethod
+    async def run_now(self, name: str, now: datetime) -> bool:
+        """Ask for a run, in one statement; False if there is no such row, or a process has the
+        job. The date of the next run stays."""
 
 
 class MarkerStore(ABC):

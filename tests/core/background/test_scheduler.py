@@ -51,20 +51,6 @@ async def test_runs_keep_their_rhythm(scheduler: Make, clock: ManualClock) -> No
     assert job.runs == [START + MINUTE, START + 2 * MINUTE, START + 3 * MINUTE]
 
 
-async def test_runs_that_were_missed_are_not_made_up_for(
-    scheduler: Make, clock: ManualClock
-) -> None:
-    job = Work()
-    one = await scheduler(job)
-    clock.move(3630)
-    for _ in range(3):
-        await one.look()
-        await settle(one)
-        clock.move(1)
-
-    assert len(job.runs) == 1
-
-
 @pytest.mark.parametrize(
     ("seconds", "minutes"), [(-30, 1), (0, 1), (59, 1), (60, 2), (61, 2), (3600, 61)]
 )

@@ -1,15 +1,17 @@
-"""Sources and sinks that do as they are told."""
+"""Sources, sinks and runs that do as they are told."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
 from agentbox.core.metrics.measuring import Measuring
 from agentbox.model.metrics import Batch, MetricKind, MetricType, Sample
 from agentbox.plugin import MetricSink, MetricSource
+from agentbox.plugin.storage import Storage, Transaction
 from tests.core.world import START
 
 INTERVAL = timedelta(seconds=30)
@@ -91,3 +93,18 @@ def measuring(*sources: MetricSource, **sinks: MetricSink) -> Measuring:
     for name, sink in sinks.items():
         result.take_sink("ex", name, sink)
     return result
+
+
+class Run:
+    """A run that no other process can take."""
+
+    def __init__(self, storage: Storage, due: datetime, cut_after: int = 1 << 30) -> None:
+        self.due = due
+        self.left = cut_after
+        self._storage = storage
+
+    def transaction(self, *, last: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        self.left -= 1
+        if self.left < 0:
+            raise ConnectionError("cut short")
+        return self._storage.transaction()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,27 +10,13 @@ import pytest
 from agentbox.config.sections import MetricsSettings
 from agentbox.core.metrics.keeping import PurgeMetrics, RollUpMetrics
 from agentbox.model.metrics import Aggregate, Level, Sample, SeriesQuery
-from agentbox.plugin.storage import Storage, Transaction
+from agentbox.plugin.storage import Storage
+from tests.core.metrics.parts import Run
 from tests.core.world import START, ManualClock
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 DAY = timedelta(days=1)
 SETTINGS = MetricsSettings()
-
-
-class Run:
-    """A run that no other process can take."""
-
-    def __init__(self, storage: Storage, due: datetime, cut_after: int = 1 << 30) -> None:
-        self.due = due
-        self.left = cut_after
-        self._storage = storage
-
-    def transaction(self, *, last: bool = False) -> AbstractAsyncContextManager[Transaction]:
-        self.left -= 1
-        if self.left < 0:
-            raise ConnectionError("cut short")
-        return self._storage.transaction()
 
 
 async def write(storage: Storage, ticks: Sequence[datetime], value: float = 1.0) -> None:

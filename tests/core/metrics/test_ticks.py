@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from agentbox.core.clock import DatabaseClock
-from agentbox.core.metrics.ticks import each_tick, floor, tick_of
+from agentbox.core.metrics.ticks import cron_of, each_tick, floor
+from agentbox.model.formats.cron import next_after
 from tests.core.world import START, ManualClock
 
 STEP = timedelta(seconds=30)
-SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
@@ -23,29 +23,17 @@ def test_a_tick_is_the_last_multiple_that_is_over(after: float, tick: float) -> 
     assert at == START + timedelta(seconds=tick)
 
 
-def test_a_run_stands_for_the_tick_it_was_due_in_though_it_runs_late() -> None:
-    due = START + 29 * SECOND
-    assert tick_of(due, due + 2 * SECOND, STEP) == START
+ALLOWED = [5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 300, 360, 600, 720, 900, 1200, 1800, 3600]
 
 
-def test_after_missed_runs_it_stands_for_the_last_of_them() -> None:
-    due = START + 29 * SECOND
-    assert tick_of(due, due + 10 * STEP + SECOND, STEP) == START + 10 * STEP
-
-
-@pytest.mark.parametrize("offset", [0, 1, 17, 29])
-def test_no_two_runs_stand_for_one_tick_whenever_they_come_to_run(offset: int) -> None:
-    due, ticks = START + offset * SECOND, []
-    for late in (0.0, 1.9, 0.4, 29.9, 0.0, 95.0, 3.0, 0.0):
-        now = due + timedelta(seconds=late)
-        ticks.append(tick_of(due, now, STEP))
-        due += ((now - due) // STEP + 1) * STEP  # when the scheduler has it due next
-    assert ticks == sorted(set(ticks))
-    assert len(ticks) == 8
-
-
-def test_a_run_before_its_time_stands_for_no_tick_to_come() -> None:
-    assert tick_of(START, START - SECOND, STEP) == START
+@pytest.mark.parametrize("seconds", ALLOWED)
+def test_the_schedule_of_an_interval_is_due_at_its_ticks(seconds: int) -> None:
+    interval = timedelta(seconds=seconds)
+    at = START + timedelta(minutes=17, seconds=1)
+    for _ in range(70):
+        due = next_after(cron_of(interval), at)
+        assert due == floor(at, interval) + interval
+        at = due
 
 
 async def test_each_tick_comes_once_and_when_it_is_due() -> None:

@@ -74,6 +74,7 @@ async def _people_and_sessions(live: Live, people: People) -> None:
         (admin, "POST", f"{path}/reset-password", None),
         (admin, "DELETE", path, None),
         (admin, "POST", "/system/keys/rotate", {}),
+        (admin, "POST", "/system/jobs/purge-expired/run", None),
     ):
         answer = await caller.request(method, where, **({"json": body} if body else {}))
         assert answer.status < 300, (where, answer.text)

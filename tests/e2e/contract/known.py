@@ -26,6 +26,7 @@ TEXTS: Known = {
     "scope": tuple(SCOPES),
     "scopes": tuple(SCOPES),
     "method": ("password",),
+    "job": ("purge-expired", "flush-last-used"),
 }
 """Beside the ids that are there. `#` becomes a number, another one in every request."""
 

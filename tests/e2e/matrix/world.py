@@ -109,7 +109,7 @@ class World:
             return f"new-{next(self._new)}"
         if name == "file":
             return "docs.js"
-        if name == "provider":
+        if name in ("provider", "job"):
             return "example"
         if name == "own_environment":
             return self.id_of("environment_id", "own", person)

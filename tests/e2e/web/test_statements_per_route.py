@@ -61,6 +61,8 @@ STATED: dict[str, int] = {
     "POST /authorize": 1,  # for a hundred questions
     "GET /scopes": 0,
     "POST /system/keys/rotate": 6,  # one for each key that still verifies
+    "GET /system/jobs": 1,
+    "POST /system/jobs/{job}/run": 4,
     "GET /audit": 1,
 }
 
@@ -145,6 +147,8 @@ async def call_all(live: Live, people: People) -> None:
         (admin, "DELETE", f"/users/{leaver}", None),
         (admin, "POST", "/users", {"username": "newcomer"}),
         (admin, "POST", "/system/keys/rotate", {}),
+        (admin, "GET", "/system/jobs", None),
+        (admin, "POST", "/system/jobs/audit-cut/run", None),
     ]
     for caller, method, path, body in calls:
         options = {} if body is None else {"json": body}

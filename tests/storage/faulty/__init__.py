@@ -9,6 +9,7 @@ from tests.storage.faulty import (
     audit,
     environments,
     identities,
+    jobs,
     keys,
     lists,
     people,
@@ -27,5 +28,6 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **audit.FAULTS,
     **throttles.FAULTS,
     **rates.FAULTS,
+    **jobs.FAULTS,
 }
 """Each fault, the group that must notice it, and the test by which it does."""

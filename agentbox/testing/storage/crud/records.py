@@ -27,17 +27,109 @@ class RecordTests(StorageTests):
     async def test_a_lease_that_ran_out_goes_to_the_next(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await tx.jobs.ensure("job", NOON)
-            first = await tx.jobs.claim("job", NOON, NOON + HOUR)
-            second = await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR)
+            first = await tx.jobs.claim("job", NOON, NOON + HOUR, "one")
+            second = await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR, "another")
             assert (first, second) == (Lease("job", 1), Lease("job", 2))
             assert first is not None
             assert second is not None
 
-            assert not await tx.jobs.finish(first, NOON + 9 * HOUR)
-            assert await tx.jobs.finish(second, NOON + 5 * HOUR)
+            ended = NOON + HOUR + TICK
+            assert not await tx.jobs.finish(first, NOON + 9 * HOUR, at=ended, outcome="failed")
+            assert await tx.jobs.finish(second, NOON + 5 * HOUR, at=ended, outcome="ok")
 
-            state = JobState(name="job", next_due=NOON + 5 * HOUR, lease_until=None, fence=2)
+            state = JobState(
+                name="job",
+                next_due=NOON + 5 * HOUR,
+                lease_until=None,
+                fence=2,
+                last_started=NOON + HOUR,
+                last_finished=ended,
+                last_outcome="ok",
+                last_process="another",
+            )
             assert await tx.jobs.get("job") == state
+
+    async def test_of_the_last_run_is_kept_when_and_how_and_by_whom(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            lease = await tx.jobs.claim("job", NOON, NOON + HOUR, "one")
+            assert lease is not None
+            await tx.jobs.finish(lease, NOON + HOUR, at=NOON + TICK, outcome="timeout")
+            await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR, "another")
+        async with storage.transaction(read_only=True) as tx:
+            state = await tx.jobs.get("job")
+        assert state is not None
+        begun = (state.last_started, state.last_process)
+        assert begun == (NOON + HOUR, "another")
+        assert (state.last_finished, state.last_outcome) == (NOON + TICK, "timeout")
+
+    async def test_jobs_are_listed_by_name(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            assert list(await tx.jobs.list()) == []
+            for name in ("b", "a-z", "a"):
+                await tx.jobs.ensure(name, NOON)
+            await tx.jobs.claim("b", NOON, NOON + HOUR, "one")
+            listed = list(await tx.jobs.list())
+            assert [state.name for state in listed] == ["a", "a-z", "b"]
+            assert [await tx.jobs.get(state.name) for state in listed] == listed
+
+    async def test_a_run_that_is_asked_for_is_claimed_before_it_is_due(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            assert not await tx.jobs.run_now("job", NOON)
+            await tx.jobs.ensure("job", NOON + 9 * HOUR)
+            await tx.jobs.ensure("other", NOON + 9 * HOUR)
+            assert await tx.jobs.run_now("job", NOON)
+            state = await tx.jobs.get("job")
+            assert state is not None
+            assert (state.asked_at, state.next_due) == (NOON, NOON + 9 * HOUR)
+
+            assert await tx.jobs.claim("other", NOON + TICK, NOON + HOUR) is None
+            lease = await tx.jobs.claim("job", NOON + TICK, NOON + HOUR)
+            assert lease is not None
+            assert not await tx.jobs.run_now("job", NOON + 2 * TICK)
+
+            # Its process may die, and then it is still asked for.
+            again = await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR)
+            assert again == Lease("job", 2)
+            await tx.jobs.finish(again, NOON + 9 * HOUR, at=NOON + HOUR, outcome="ok")
+            assert await tx.jobs.claim("job", NOON + 2 * HOUR, NOON + 3 * HOUR) is None
+            ended = await tx.jobs.get("job")
+            assert ended is not None
+            assert ended.asked_at is None
+
+    async def test_a_run_is_asked_for_where_the_holder_of_the_job_died(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            await tx.jobs.claim("job", NOON, NOON + HOUR)
+            assert not await tx.jobs.run_now("job", NOON + HOUR - TICK)
+            assert await tx.jobs.run_now("job", NOON + HOUR)
+
+    async def test_a_run_that_nobody_began_is_put_off(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            await tx.jobs.ensure("other", NOON)
+            assert not await tx.jobs.skip("none", NOON, NOON + HOUR)
+            assert not await tx.jobs.skip("job", NOON - TICK, NOON + HOUR)
+            assert await tx.jobs.skip("job", NOON, NOON + HOUR)
+            assert not await tx.jobs.skip("job", NOON, NOON + 2 * HOUR)
+            moved = JobState(name="job", next_due=NOON + HOUR, lease_until=None, fence=0)
+            assert await tx.jobs.get("job") == moved
+            assert await tx.jobs.claim("other", NOON, NOON + HOUR) is not None
+
+    async def test_neither_a_run_that_goes_on_nor_one_that_is_asked_for_is_put_off(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("claimed", NOON)
+            await tx.jobs.ensure("asked-for", NOON)
+            await tx.jobs.claim("claimed", NOON, NOON + TICK)
+            await tx.jobs.run_now("asked-for", NOON)
+            for name in ("claimed", "asked-for"):
+                assert not await tx.jobs.skip(name, NOON, NOON + HOUR)
 
     async def test_a_lease_is_renewed_until_it_is_given_back_or_lost(
         self, storage: Storage
@@ -47,19 +139,23 @@ class RecordTests(StorageTests):
             first = await tx.jobs.claim("job", NOON, NOON + HOUR)
             assert first is not None
             assert await tx.jobs.renew(first, NOON + 2 * HOUR)
-            state = JobState(name="job", next_due=NOON, lease_until=NOON + 2 * HOUR, fence=1)
-            assert await tx.jobs.get("job") == state
+            state = await tx.jobs.get("job")
+            assert state is not None
+            assert (state.lease_until, state.fence) == (NOON + 2 * HOUR, 1)
             assert await tx.jobs.claim("job", NOON + HOUR, NOON + 3 * HOUR) is None
             assert not await tx.jobs.renew(Lease("none", 1), NOON + HOUR)
 
             second = await tx.jobs.claim("job", NOON + 2 * HOUR, NOON + 3 * HOUR)
             assert second == Lease("job", 2)
             assert not await tx.jobs.renew(first, NOON + 9 * HOUR)
-            assert await tx.jobs.finish(second, NOON + 5 * HOUR)
+            ended = NOON + 2 * HOUR
+            assert await tx.jobs.finish(second, NOON + 5 * HOUR, at=ended, outcome="ok")
             assert not await tx.jobs.renew(second, NOON + 9 * HOUR)
 
-            state = JobState(name="job", next_due=NOON + 5 * HOUR, lease_until=None, fence=2)
-            assert await tx.jobs.get("job") == state
+            state = await tx.jobs.get("job")
+            assert state is not None
+            over = (state.next_due, state.lease_until, state.fence)
+            assert over == (NOON + 5 * HOUR, None, 2)
 
     async def test_a_marker_is_written_once(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

@@ -37,6 +37,25 @@ class RuleRaceTests(TwoInstances):
 
         assert got.count(None) == RACERS - 1
 
+    async def test_a_run_is_asked_for_or_put_off_and_not_both(self, both: list[Storage]) -> None:
+        async with both[0].transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+
+        async def step(tx: Transaction, number: int) -> bool:
+            if number % 2:
+                return await tx.jobs.run_now("job", NOON)
+            return await tx.jobs.skip("job", NOON, NOON + HOUR)
+
+        got = await race(both, step)
+
+        assert [got[number] for number in range(1, RACERS, 2)] == [True] * (RACERS // 2)
+        async with both[1].transaction(read_only=True) as tx:
+            state = await tx.jobs.get("job")
+        assert state is not None
+        put_off = [got[number] for number in range(0, RACERS, 2)].count(True)
+        assert state.asked_at == NOON
+        assert (put_off, state.next_due) in ((0, NOON), (1, NOON + HOUR))
+
     async def test_a_claim_waits_for_what_is_written_under_the_lease(
         self, both: list[Storage]
     ) -> None:

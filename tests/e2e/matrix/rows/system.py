@@ -1,4 +1,4 @@
-"""Probes, public keys and documents; the keys that sign; the audit."""
+"""Probes, public keys and documents; the keys that sign; jobs; the audit."""
 
 from __future__ import annotations
 
@@ -19,4 +19,11 @@ ROWS = (
     ),
     Row("GET /api/v1/audit", scope="audit:read"),
     Row("POST /api/v1/system/keys/rotate", scope="system:write", asks=(Ask(body={}),)),
+    Row("GET /api/v1/system/jobs", scope="system:read"),
+    Row(
+        "POST /api/v1/system/jobs/{job}/run",
+        scope="system:write",
+        status=202,
+        asks=(Ask(fault="not_found"),),
+    ),
 )

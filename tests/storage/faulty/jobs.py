@@ -1,0 +1,107 @@
+"""Faults around the rows of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from agentbox.model.jobs import JobState, Lease
+from agentbox.testing.storage import CrudTests
+from agentbox_sqlite.storage import SqliteStorage
+from tests.storage.faulty.spoilt import Spoilt
+
+
+class ForgetsWhoRan(Spoilt):
+    """Does not write down which process has a job."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.jobs.claim
+
+        async def claim(
+            name: str, now: datetime, lease_until: datetime, by: str = ""
+        ) -> Lease | None:
+            lease: Lease | None = await right(name, now, lease_until)
+            return lease
+
+        tx.jobs.claim = claim
+
+
+class SaysThatAllWentWell(Spoilt):
+    """Writes down that every run went well."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.jobs.finish
+
+        async def finish(lease: Lease, next_due: datetime, *, at: datetime, outcome: str) -> bool:
+            return bool(await right(lease, next_due, at=at, outcome="ok"))
+
+        tx.jobs.finish = finish
+
+
+class ListsBackwards(Spoilt):
+    """Lists jobs in another order."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.jobs.list
+
+        async def listed() -> Sequence[JobState]:
+            return list(reversed(await right()))
+
+        tx.jobs.list = listed
+
+
+class AsksOverAHolder(Spoilt):
+    """Says that a run is asked for while one goes on."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.jobs.run_now
+
+        async def run_now(name: str, now: datetime) -> bool:
+            return await right(name, now) or await tx.jobs.get(name) is not None
+
+        tx.jobs.run_now = run_now
+
+
+class PutsOffAnyDate(Spoilt):
+    """Puts off a run whatever date it was thought to have."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.jobs.skip
+
+        async def skip(name: str, due: datetime, next_due: datetime) -> bool:
+            state = await tx.jobs.get(name)
+            return state is not None and await right(name, state.next_due, next_due)
+
+        tx.jobs.skip = skip
+
+
+class PutsOffWhatIsAskedFor(Spoilt):
+    """Puts off a run that somebody has asked for."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.jobs.skip
+
+        async def skip(name: str, due: datetime, next_due: datetime) -> bool:
+            state = await tx.jobs.get(name)
+            return bool(await right(name, due, next_due)) or (
+                state is not None and state.asked_at is not None
+            )
+
+        tx.jobs.skip = skip
+
+
+FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
+    ForgetsWhoRan: (CrudTests, "test_of_the_last_run_is_kept_when_and_how_and_by_whom"),
+    SaysThatAllWentWell: (CrudTests, "test_of_the_last_run_is_kept_when_and_how_and_by_whom"),
+    ListsBackwards: (CrudTests, "test_jobs_are_listed_by_name"),
+    AsksOverAHolder: (
+        CrudTests,
+        "test_a_run_that_is_asked_for_is_claimed_before_it_is_due",
+    ),
+    PutsOffAnyDate: (CrudTests, "test_a_run_that_nobody_began_is_put_off"),
+    PutsOffWhatIsAskedFor: (
+        CrudTests,
+        "test_neither_a_run_that_goes_on_nor_one_that_is_asked_for_is_put_off",
+    ),
+}
