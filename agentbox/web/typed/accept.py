@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 _QUALITY: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
-_RANGE: Final = re.compile(r"(\*/\*|[!#-'*+.^-~\w-]+/[!#-'*+.^-~\w-]+)", re.ASCII)
+_WORD: Final = r"[!#$%&'+.^_`|~0-9a-z-]+"
+_RANGE: Final = re.compile(rf"\*/\*|{_WORD}/(\*|{_WORD})")
 
 
 class _Range(NamedTuple):
