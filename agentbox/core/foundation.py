@@ -301,6 +301,7 @@ def make_signing_keys(on: Foundation) -> SigningKeys:
         changes=on.changes,
         scopes=on.scopes,
         dispatcher=on.dispatcher,
+        clock=on.services.clock,
     )
 
 

@@ -293,7 +293,11 @@ def _assemble(
         last_used=foundation.last_used,
         auditing=foundation.audit,
         events=events,
-        scheduling=make_scheduling(foundation, [*pipeline.jobs(), *plugin_jobs]),
+        scheduling=make_scheduling(
+            foundation,
+            [*pipeline.jobs(), *plugin_jobs],
+            plugins.migration_folders(storage.name),
+        ),
         pipeline=pipeline,
         stats=make_stats(foundation),
         configuration=effective(settings, assembly.sources),
