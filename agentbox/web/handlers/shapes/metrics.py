@@ -174,7 +174,7 @@ def csv_of(series: SeriesOut) -> bytes:
     """The points as RFC 4180 has it: ids, names and numbers, none of which needs quotes."""
     lines = [_COLUMNS]
     lines += (
-        f"{format(point.timestamp, '%Y-%m-%dT%H:%M:%SZ')},{point.metric_type},"
+        f"{point.timestamp.isoformat().removesuffix('+00:00')}Z,{point.metric_type},"
         f"{point.environment_id or ''},{point.value!r}"
         for point in series.metrics
     )
