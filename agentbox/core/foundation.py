@@ -11,7 +11,6 @@ from agentbox.core.audit.parts import AuditParts, make_audit
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.changes import Changes
-from agentbox.core.charts.figures import Stats
 from agentbox.core.clock import DatabaseClock
 from agentbox.core.environments.environments import Environments
 from agentbox.core.environments.permissions import Permissions
@@ -162,6 +161,7 @@ def make_signing_in(on: Foundation) -> SigningIn:
         changes=on.changes,
         refresh_tokens=on.refresh_tokens,
         refusals=on.audit.refusals,
+        counters=on.services.counters,
     )
 
 
@@ -302,15 +302,4 @@ def make_signing_keys(on: Foundation) -> SigningKeys:
         scopes=on.scopes,
         dispatcher=on.dispatcher,
         clock=on.services.clock,
-    )
-
-
-def make_stats(on: Foundation) -> Stats:
-    """The figures of a dashboard."""
-    return Stats(
-        storage=on.services.storage,
-        clock=on.services.clock,
-        scopes=on.scopes,
-        settings=on.settings.metrics,
-        stale_after=on.services.stale_after,
     )

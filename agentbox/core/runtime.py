@@ -18,7 +18,6 @@ from agentbox.core.audit.refusals import Refusals
 from agentbox.core.background.events import EventQueue
 from agentbox.core.background.jobs import Jobs
 from agentbox.core.background.parts import Scheduling, make_scheduling
-from agentbox.core.charts.figures import Stats
 from agentbox.core.clock import READY_SKEW, DatabaseClock
 from agentbox.core.counters import Counters
 from agentbox.core.environments.environments import Environments
@@ -39,7 +38,6 @@ from agentbox.core.foundation import (
     make_refreshing,
     make_sessions,
     make_signing_keys,
-    make_stats,
     make_users,
 )
 from agentbox.core.host_services import HostServices
@@ -53,6 +51,9 @@ from agentbox.core.people.recovery import Recovery
 from agentbox.core.people.refreshing import Refreshing
 from agentbox.core.people.sessions import Sessions
 from agentbox.core.people.users import Users
+from agentbox.core.readings.readings import ServerReadings
+from agentbox.core.readings.requests import RequestCounts
+from agentbox.core.readings.sharing import SharedReadings
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
@@ -110,7 +111,8 @@ class Runtime:
     events: EventQueue
     scheduling: Scheduling
     pipeline: Pipeline
-    stats: Stats
+    requests: RequestCounts
+    readings: ServerReadings
     plugin_routes: Sequence[Route] = ()
     configuration: Sequence[Row] = ()
     draining: bool = False
@@ -189,17 +191,25 @@ async def open_runtime(
     clock: DatabaseClock | None = None,
     outgoing: AbstractAsyncContextManager[Outgoing] | None = None,
     sources: bool = False,
+    shared: SharedReadings | None = None,
 ) -> AsyncIterator[Runtime]:
     """Everything open, and closed again at the end, last opened first.
 
     With `serving` the jobs and loops of a server run too; without, it is a command beside one,
-    which knows what is measured if it asks for the `sources`.
-    `outgoing` is where plugins get their clients for other servers from.
+    which knows what is measured if it asks for the `sources`. `outgoing` is where plugins get
+    their clients for other servers from; `shared` what the processes of one server tell each
+    other of their readings.
     Raises `StartError` and its kinds, with what to do about it.
     """
     settings = assembly.settings
     clock = clock or DatabaseClock()
     services = _services(settings, clock, Counters())
+    requests = RequestCounts()
+    readings = ServerReadings(
+        services.counters, requests, clock, settings.metrics.collection_interval, shared
+    )
+    if serving:
+        services = replace(services, own_readings=readings)
     storage = create_storage(assembly, services)
     secret = root_secret(settings.server.secret_key, storage)
     await asyncio.to_thread(migrate, assembly, storage)
@@ -218,7 +228,7 @@ async def open_runtime(
             outgoing_http=http,
         )
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
-        runtime = _assemble(assembly, services, clock, secret, abilities)
+        runtime = _assemble(assembly, services, clock, secret, abilities, requests, readings)
         await _first_start(runtime, settings, storage)
         if serving or sources:
             await runtime.pipeline.open(
@@ -252,6 +262,8 @@ def _assemble(
     clock: DatabaseClock,
     secret: RootSecret,
     abilities: Abilities,
+    requests: RequestCounts,
+    readings: ServerReadings,
 ) -> Runtime:
     settings, plugins, storage = assembly.settings, assembly.plugins, services.storage
 
@@ -299,8 +311,9 @@ def _assemble(
             plugins.migration_folders(storage.name),
         ),
         pipeline=pipeline,
-        stats=make_stats(foundation),
         configuration=effective(settings, assembly.sources),
+        requests=requests,
+        readings=readings,
         plugin_routes=[permitted(route, environments.require) for route in routes],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,9 @@ from agentbox.model.users import UserFilter
 from agentbox.plugin.services import Clock
 from agentbox.plugin.storage import Storage, Transaction
 from agentbox.plugin.storage.page import Page
+
+if TYPE_CHECKING:
+    from agentbox.core.runtime import Runtime
 
 LOGINS_OF: Final = timedelta(days=1)
 LOGINS_STEP: Final = "10m"
@@ -133,6 +136,17 @@ class Stats:
             )
         )
         return round(sum(point.value for point in points)) if points else None
+
+
+def stats_of(runtime: Runtime) -> Stats:
+    """The figures of this server."""
+    return Stats(
+        storage=runtime.storage,
+        clock=runtime.clock,
+        scopes=runtime.scopes,
+        settings=runtime.settings.metrics,
+        stale_after=runtime.settings.environments.stale_after,
+    )
 
 
 def _sandboxes(report: EnvironmentReport | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentbox.core.charts.figures import stats_of
 from agentbox.core.charts.plan import Asked
 from agentbox.core.charts.series import charts_of
 from agentbox.core.runtime import Runtime
@@ -29,7 +30,7 @@ class MetricHandlers:
 
     def __init__(self, runtime: Runtime) -> None:
         self._charts = charts_of(runtime)
-        self._stats = runtime.stats
+        self._stats = stats_of(runtime)
         self._configuration = runtime.configuration
 
     async def series(self, request: RouteRequest[None, SeriesQuery]) -> SeriesOut:
