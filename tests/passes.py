@@ -23,6 +23,7 @@ from tests.scale import SCALE
 TESTS = Path(__file__).parent
 
 NOT_AGAIN = {
+    "cli": "lines of text",
     "config": "settings, before anything is opened",
     "core/logs": "how lines are written",
     "core/recognition/test_rates_on_postgres.py": "on Postgres in the pass on SQLite already",

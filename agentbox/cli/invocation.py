@@ -58,15 +58,18 @@ class Invocation:
         """The folders of migrations of all enabled plugins for the configured storage."""
         return self.assembly.plugins.migration_folders(self.storage.name)
 
-    def with_runtime(self, work: Callable[[Runtime], Awaitable[T]]) -> T:
-        """Open everything beside a server that may be running, do the work, close."""
+    def with_runtime(self, work: Callable[[Runtime], Awaitable[T]], *, sources: bool = False) -> T:
+        """Open everything beside a server that may be running, do the work, close.
+
+        With `sources` it is known what is measured.
+        """
 
         async def opened() -> T:
             from agentbox.core.runtime import open_runtime
             from agentbox.web.outgoing.when_asked import OfflineWhenAsked
 
             async with open_runtime(
-                self.assembly, serving=False, outgoing=OfflineWhenAsked()
+                self.assembly, serving=False, outgoing=OfflineWhenAsked(), sources=sources
             ) as runtime:
                 return await work(runtime)
 

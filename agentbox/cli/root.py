@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "jobs": "agentbox.cli.operation.jobs:jobs",
     "authorize": "agentbox.cli.authorize:authorize",
     "audit": "agentbox.cli.audit.commands:audit",
+    "metrics": "agentbox.cli.metrics.commands:metrics",
     "secret": "agentbox.cli.secret:secret",
     "x": "agentbox.cli.extra:extra",
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from agentbox.config.effective import Row, effective
 from agentbox.config.schema import Settings
 from agentbox.core.audit.parts import AuditParts, note_start
 from agentbox.core.audit.reading import Audit
@@ -113,6 +114,7 @@ class Runtime:
     requests: RequestCounts
     readings: ServerReadings
     plugin_routes: Sequence[Route] = ()
+    configuration: Sequence[Row] = ()
     draining: bool = False
 
     @property
@@ -188,13 +190,15 @@ async def open_runtime(
     serving: bool,
     clock: DatabaseClock | None = None,
     outgoing: AbstractAsyncContextManager[Outgoing] | None = None,
+    sources: bool = False,
     shared: SharedReadings | None = None,
 ) -> AsyncIterator[Runtime]:
     """Everything open, and closed again at the end, last opened first.
 
-    With `serving` the jobs and loops of a server run too; without, it is a command beside one.
-    `outgoing` is where plugins get their clients for other servers from; `shared` what the
-    processes of one server tell each other of their readings.
+    With `serving` the jobs and loops of a server run too; without, it is a command beside one,
+    which knows what is measured if it asks for the `sources`. `outgoing` is where plugins get
+    their clients for other servers from; `shared` what the processes of one server tell each
+    other of their readings.
     Raises `StartError` and its kinds, with what to do about it.
     """
     settings = assembly.settings
@@ -226,8 +230,11 @@ async def open_runtime(
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
         runtime = _assemble(assembly, services, clock, secret, abilities, requests, readings)
         await _first_start(runtime, settings, storage)
+        if serving or sources:
+            await runtime.pipeline.open(
+                settings, assembly.plugins, services.for_plugin, stack, sinks=serving
+            )
         if serving:
-            await runtime.pipeline.open(settings, assembly.plugins, services.for_plugin, stack)
             await note_start(assembly, storage, clock)
             await serve(runtime, stack)
         yield runtime
@@ -304,6 +311,7 @@ def _assemble(
             plugins.migration_folders(storage.name),
         ),
         pipeline=pipeline,
+        configuration=effective(settings, assembly.sources),
         requests=requests,
         readings=readings,
         plugin_routes=[permitted(route, environments.require) for route in routes],

@@ -54,6 +54,9 @@ class RouteResponse(Struct, frozen=True, kw_only=True):
     content_type: str | None = None
 
 
+Represent = Callable[[Any], bytes]
+"""A `response` in another form than JSON."""
+
 Handler = Callable[[RouteRequest[Any, Any]], Awaitable[Struct | RouteResponse]]
 
 
@@ -81,6 +84,10 @@ class Route(Struct, frozen=True, kw_only=True):
     status: int = 200
     also: tuple[int, ...] = ()
     """Further statuses that are no problems: a `RouteResponse` that sends elsewhere, or nothing."""
+
+    representations: Mapping[str, Represent] = {}
+    """Further forms of a `response` by their media types, for clients whose `Accept` prefers one
+    (RFC 9110 section 12.5.1). A `RouteResponse` is sent as it is."""
 
     errors: tuple[type[Problem], ...] = ()
     tag: str = ""

@@ -24,7 +24,7 @@ from agentbox.model.times import parse_duration
 PAGE = 100
 
 
-def _instant(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+def instant(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
     """RFC 3339 with its zone, or how long ago: `7d`."""
     if value is None:
         return None
@@ -51,8 +51,8 @@ def audit() -> None:
 @click.option("--target", help="About what: user:ID, environment:ID, …")
 @click.option("--event", help="What, such as login.refuse.")
 @click.option("--result", type=click.Choice(["ok", "denied"]))
-@click.option("--since", callback=_instant, help="From then on: RFC 3339, or how long ago (7d).")
-@click.option("--until", callback=_instant, help="Before then.")
+@click.option("--since", callback=instant, help="From then on: RFC 3339, or how long ago (7d).")
+@click.option("--until", callback=instant, help="Before then.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=PAGE, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @click.pass_obj

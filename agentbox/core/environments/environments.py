@@ -76,13 +76,13 @@ class Environments:
         """
         other = where.granted_to
         page = self._pages.page(asked, where)
-        visible = _visible(actor, where)
+        seen = visible(actor, where)
         viewer = user_id_of(actor)
         async with self._storage.transaction(read_only=True) as tx:
             if other not in (None, viewer) and await tx.users.get(other or "") is None:
                 raise NotFound("There is no such user.")
-            rows = await tx.environments.list(visible, page, viewer)
-            total = await tx.environments.count(visible)
+            rows = await tx.environments.list(seen, page, viewer)
+            total = await tx.environments.count(seen)
         found = self._pages.found(
             asked, where, rows, total, lambda row: (row[0].created_at, row[0].id)
         )
@@ -229,7 +229,7 @@ def limited_to(actor: Actor) -> tuple[str, ...] | None:
     return None
 
 
-def _visible(actor: Actor, where: EnvironmentFilter) -> EnvironmentFilter:
+def visible(actor: Actor, where: EnvironmentFilter) -> EnvironmentFilter:
     """The filter, and on top of it what the actor may see."""
     granted_to = where.granted_to
     if granted_to is None and not sees_all(actor):

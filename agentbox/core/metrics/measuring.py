@@ -108,9 +108,16 @@ def _without_ability(what: str, opened: object, abilities: str) -> str:
 
 
 async def open_measuring(
-    settings: Settings, plugins: Plugins, services_for: ServicesFor, stack: AsyncExitStack
+    settings: Settings,
+    plugins: Plugins,
+    services_for: ServicesFor,
+    stack: AsyncExitStack,
+    *,
+    sinks: bool = True,
 ) -> Measuring:
     """Open every source and every sink of the enabled plugins; closed with the stack.
+
+    Without `sinks` it is only to know what is measured.
 
     Raises `PluginError` naming the plugin, and what a plugin's `open` raises as `StartError`.
     """
@@ -122,7 +129,7 @@ async def open_measuring(
         make = partial(source.open, services_for(plugin, options))
         what = f"The metric source {source.name!r} of plugin {plugin!r}"
         measuring.take_source(plugin, source.name, await enter(stack, make, what))
-    for plugin, sink in plugins.metric_sink_types:
+    for plugin, sink in plugins.metric_sink_types if sinks else ():
         options = settings.plugin_options.get(plugin, NoOptions())
         make = partial(sink.open, services_for(plugin, options))
         what = f"The metric sink {sink.name!r} of plugin {plugin!r}"

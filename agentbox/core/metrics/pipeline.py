@@ -27,7 +27,8 @@ STOPS_WITHIN = 2.0
 class Pipeline:
     """What one process collects, and its sinks, each behind a queue of its own.
 
-    Nothing is open, and `measuring` empty, but where a server serves and metrics are enabled.
+    Nothing is open, and `measuring` empty, but where a server serves, or a command
+    asks what is measured, and metrics are enabled.
     """
 
     def __init__(self, settings: MetricsSettings, clock: Clock, counters: Counters) -> None:
@@ -39,10 +40,19 @@ class Pipeline:
         self._outlets: list[Outlet] = []
 
     async def open(
-        self, settings: Settings, plugins: Plugins, services_for: ServicesFor, stack: AsyncExitStack
+        self,
+        settings: Settings,
+        plugins: Plugins,
+        services_for: ServicesFor,
+        stack: AsyncExitStack,
+        *,
+        sinks: bool = True,
     ) -> None:
-        """Open the plugins' sources and sinks; closed with the stack. Raises `StartError`."""
-        self.take(await open_measuring(settings, plugins, services_for, stack))
+        """Open the plugins' sources and sinks; closed with the stack. Raises `StartError`.
+
+        Without `sinks` it is only to know what is measured.
+        """
+        self.take(await open_measuring(settings, plugins, services_for, stack, sinks=sinks))
 
     def take(self, measuring: Measuring) -> None:
         """Collect from these sources, deliver to these sinks."""

@@ -144,6 +144,8 @@ def _success(route: Route, schemas: Schemas) -> dict[str, Any]:
     answers = {str(status): _without_body(status) for status in (route.status, *route.also)}
     if route.response is not None:
         content = {route.content_type: {"schema": schemas.reference(route.response)}}
+        for media_type in route.representations:
+            content[media_type.partition(";")[0]] = {"schema": {"type": "string"}}
         answers[str(route.status)]["content"] = content
     return answers
 

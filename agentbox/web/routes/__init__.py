@@ -14,6 +14,7 @@ from agentbox.web.handlers.auth import AuthHandlers
 from agentbox.web.handlers.environments import EnvironmentHandlers
 from agentbox.web.handlers.identities import IdentityHandlers
 from agentbox.web.handlers.jobs import JobHandlers
+from agentbox.web.handlers.metrics import MetricHandlers
 from agentbox.web.handlers.permissions import PermissionHandlers
 from agentbox.web.handlers.sessions import SessionHandlers
 from agentbox.web.handlers.system import SystemHandlers
@@ -25,6 +26,7 @@ from agentbox.web.routes.auth import auth_routes
 from agentbox.web.routes.environments import environment_routes
 from agentbox.web.routes.identities import identity_routes
 from agentbox.web.routes.jobs import job_routes
+from agentbox.web.routes.metrics import metric_routes
 from agentbox.web.routes.permissions import permission_routes
 from agentbox.web.routes.place import API
 from agentbox.web.routes.sessions import session_routes
@@ -51,6 +53,7 @@ def core_routes(runtime: Runtime) -> Sequence[Route]:
         *api_key_routes(ApiKeyHandlers(runtime)),
         *access_routes(AccessHandlers(runtime)),
         *audit_routes(AuditHandlers(runtime)),
+        *metric_routes(MetricHandlers(runtime)),
         *system_routes(SystemHandlers(runtime)),
         *job_routes(JobHandlers(runtime)),
     ]

@@ -15,6 +15,7 @@ from agentbox.model.principal import Origin
 from agentbox.plugin.routes import Route, RouteRequest, RouteResponse
 from agentbox.web.context import CONTEXT
 from agentbox.web.responses import Answer, Headers
+from agentbox.web.typed.accept import preferred
 from agentbox.web.typed.body import BodyReader
 from agentbox.web.typed.cookie import cookie_of
 from agentbox.web.typed.query import parse_query
@@ -38,6 +39,8 @@ class Endpoint:
         "_bodies",
         "_headers",
         "_json",
+        "_offered",
+        "_others",
         "_response",
         "access",
         "counts",
@@ -58,6 +61,14 @@ class Endpoint:
         self._response = route.response or NoneType
         self._headers = headers
         self._json = headers.of_type(route.content_type)
+        self._others = {
+            media_type.partition(";")[0]: (represent, headers.of_type(media_type))
+            for media_type, represent in route.representations.items()
+        }
+        self._offered = (route.content_type, *self._others)
+        if self._others:
+            for form in (self._json, *(headers for _, headers in self._others.values())):
+                form[hdrs.VARY] = hdrs.ACCEPT
         self._bodies = bodies
         self.handle = self._handle  # one bound method, so that it can be looked up by identity
 
@@ -85,14 +96,19 @@ class Endpoint:
                 cookie=cookie,
             )
         )
-        return self._answer(result)
+        return self._answer(result, request)
 
-    def _answer(self, result: Struct | RouteResponse | None) -> Answer:
+    def _answer(self, result: Struct | RouteResponse | None, request: web.Request) -> Answer:
         if isinstance(result, RouteResponse):
             return self._own_answer(result)
         self._check(result)
         if result is None:
             return Answer(status=204, headers=self._headers.plain)
+        if self._others:
+            wanted = preferred(request.headers.getall(hdrs.ACCEPT, ()), self._offered)
+            if wanted in self._others:
+                represent, headers = self._others[wanted]
+                return Answer(body=represent(result), status=self.route.status, headers=headers)
         return Answer(body=_encode(result), status=self.route.status, headers=self._json)
 
     def _check(self, body: object) -> None:

@@ -48,7 +48,10 @@ async def _fill(template: Template, folder: Path) -> Filled:
         headers = {role: caller.headers for role, caller in callers.items()}
         headers["api_key"] = live.with_key(await people.other_user.key()).headers
         headers["nobody"] = {}
-    known = finds.known | {"ids": finds.known["user_id"]}
+    known = finds.known | {
+        "ids": finds.known["user_id"],
+        "env_id": finds.known["environment_id"],
+    }
     return Filled(folder, operations, known, headers)
 
 

@@ -26,6 +26,9 @@ TEXTS: Known = {
     "scope": tuple(SCOPES),
     "scopes": tuple(SCOPES),
     "method": ("password",),
+    "type": ("cpu_usage", "start_time", "users", "logins"),
+    "step": ("1h", "1d"),
+    "start": ("2026-01-01T00:00:00Z", "2026-11-01T02:00:00+02:00"),
     "job": ("purge-expired", "flush-last-used"),
 }
 """Beside the ids that are there. `#` becomes a number, another one in every request."""

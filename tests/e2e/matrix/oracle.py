@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from tests.e2e.matrix.callers import Caller
@@ -33,9 +33,10 @@ def expected(caller: Caller, cell: Cell) -> Expected:
     """The answer that the rules give to this caller."""
     if cell.row.kind == "public":
         return _refusal(cell.ask.fault) if cell.ask.fault else Expected(cell.row.status, None)
-    shut = min(_of_the_credential(caller, cell), key=ORDER.index, default=None)
-    if shut:
-        return _refusal(shut)
+    # The route is judged first, then what this request asks for beyond it.
+    for faults in (_of_the_credential(caller, cell), _lacking(caller, cell.ask.scopes)):
+        if shut := min(faults, key=ORDER.index, default=None):
+            return _refusal(shut)
     refused = next(_of_what_is_named(caller, cell), None)
     if cell.ask.inside:
         return Expected(cell.row.status, refused)
@@ -61,7 +62,11 @@ def _of_the_credential(caller: Caller, cell: Cell) -> Iterator[str]:
     # On oneself too: who could do it to others meets a conflict, whatever the key was given.
     if cell.row.scope and not cell.ask.own and not has_scope(caller.role, cell.row.scope):
         yield "insufficient_role"
-    for scope in _scopes(cell):
+    yield from _lacking(caller, _scopes(cell))
+
+
+def _lacking(caller: Caller, scopes: Iterable[str]) -> Iterator[str]:
+    for scope in scopes:
         if not has_scope(caller.role, scope):
             yield "insufficient_role"
         if scope not in caller.scopes:
@@ -73,7 +78,6 @@ def _scopes(cell: Cell) -> Iterator[str]:
     if row.kind == "scope":
         own = row.own_scope and cell.at.get("user_id") == "self"
         yield row.own_scope if own else row.scope
-    yield from ask.scopes
     if _names_another(cell):
         yield from ask.others_scopes
 

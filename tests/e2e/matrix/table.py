@@ -8,6 +8,7 @@ from tests.e2e.matrix.rows import (
     auth,
     environments,
     identities,
+    metrics,
     permissions,
     system,
     users,
@@ -15,6 +16,6 @@ from tests.e2e.matrix.rows import (
 
 ROWS: dict[str, Row] = {
     row.route: row
-    for part in (auth, identities, users, environments, permissions, api_keys, system)
+    for part in (auth, identities, users, environments, permissions, api_keys, metrics, system)
     for row in part.ROWS
 }

@@ -104,7 +104,8 @@ async def test_no_route_answers_a_method_that_it_has_not(world: World) -> None:
     before, found = world.state(), {}
     methods: dict[str, set[str]] = {}
     for route, row in ROWS.items():
-        methods.setdefault(world.path_of("super_admin", first_of(route)), set()).add(row.method)
+        path, _, _ = world.path_of("super_admin", first_of(route)).partition("?")
+        methods.setdefault(path, set()).add(row.method)
     for path, known in methods.items():
         for method in {"OPTIONS", "TRACE", "GET", "POST", "PUT", "PATCH", "DELETE"} - known:
             answer = await world.client("super_admin").request(method, path)

@@ -64,6 +64,16 @@ STATED: dict[str, int] = {
     "GET /system/jobs": 1,
     "POST /system/jobs/{job}/run": 4,
     "GET /audit": 1,
+    "GET /metrics": 2,  # whether one may, and the points
+    "GET /metrics/global": 1,
+    "GET /metrics/environment/{environment_id}": 2,
+    "GET /metrics/running-sandboxes": 2,
+    "GET /metrics/cpu-usage": 2,
+    "GET /metrics/memory-usage": 2,
+    "GET /metrics/start-time": 1,
+    "GET /metrics/types": 0,
+    "GET /system/stats": 10,
+    "GET /system/config": 0,
 }
 
 
@@ -137,6 +147,16 @@ async def call_all(live: Live, people: People) -> None:
         (admin, "POST", "/authorize", {"checks": [entry] * 100}),
         (admin, "GET", "/scopes", None),
         (admin, "GET", "/audit?result=ok&limit=5", None),
+        (user, "GET", f"/metrics?type=cpu_usage&env_id={mine['id']}", None),
+        (admin, "GET", "/metrics/global?type=users&agg=last", None),
+        (user, "GET", f"/metrics/environment/{mine['id']}?type=start_time&step=1d", None),
+        (user, "GET", f"/metrics/running-sandboxes?env_id={mine['id']}", None),
+        (user, "GET", f"/metrics/cpu-usage?env_id={mine['id']}", None),
+        (user, "GET", f"/metrics/memory-usage?env_id={mine['id']}", None),
+        (admin, "GET", "/metrics/start-time", None),
+        (user, "GET", "/metrics/types", None),
+        (admin, "GET", "/system/stats", None),
+        (admin, "GET", "/system/config", None),
         (admin, "GET", f"/users/{leaver}/sessions", None),
         (admin, "DELETE", f"/users/{leaver}/sessions", None),
         (admin, "POST", f"/users/{leaver}/disable", None),

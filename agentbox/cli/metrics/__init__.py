@@ -1,0 +1,1 @@
+"""`agentbox metrics`: what was measured, drawn in the terminal."""
