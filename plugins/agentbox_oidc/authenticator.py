@@ -51,7 +51,7 @@ class OidcAuthenticator(RedirectAuthenticator):
         if provider is None:
             raise LoginFailed("unknown_provider")
         async with _in_time():
-            return await provider.start()
+            return await provider.start(fresh=login.fresh)
 
     async def finish(
         self, context: LoginContext, state: bytes, data: Mapping[str, Any]

@@ -53,6 +53,11 @@ class ProviderOptions(Options, frozen=True):
     redirect_url: str | None = None
     insecure_http: bool = False
 
+    @property
+    def is_google(self) -> bool:
+        """Whether it is Google, which has ways of its own, by whichever plugin it was named."""
+        return self.issuer == GOOGLE_ISSUER
+
     def check(self) -> list[str]:
         """Refuses addresses that could not be trusted, and what would be no OpenID."""
         faults = [
