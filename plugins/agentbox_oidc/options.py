@@ -58,6 +58,11 @@ class ProviderOptions(Options, frozen=True):
         """Whether it is Google, which has ways of its own, by whichever plugin it was named."""
         return self.issuer == GOOGLE_ISSUER
 
+    @property
+    def is_on_http(self) -> bool:
+        """Whether it is spoken to without TLS. Only after `check` found it to be on loopback."""
+        return urlsplit(self.issuer).scheme == "http"
+
     def check(self) -> list[str]:
         """Refuses addresses that could not be trusted, and what would be no OpenID."""
         faults = [
@@ -84,10 +89,20 @@ class OidcOptions(Options, frozen=True):
         ]
         if not self.providers:
             faults.append("providers is empty: add a table [plugins.oidc.providers.<id>]")
-        return faults + [
+        faults += [
             f"providers.{id_}.{fault}"
             for id_, options in self.providers.items()
             for fault in options.check()
+        ]
+        return faults + self._equal_issuers()
+
+    def _equal_issuers(self) -> list[str]:
+        first: dict[str, str] = {}
+        return [
+            f"providers.{id_}.issuer is that of providers.{first[options.issuer]}; "
+            "limits of one would be none for whoever goes by the other"
+            for id_, options in self.providers.items()
+            if first.setdefault(options.issuer, id_) != id_
         ]
 
     def notes(self, public_url: str) -> list[str]:

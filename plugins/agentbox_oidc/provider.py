@@ -7,6 +7,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -67,13 +68,8 @@ class Provider:
     async def open(self) -> None:
         """Discover. A provider that does not answer is asked again later, so that a server can
         start without it; raises `StartError` for one that answers what can't be right."""
-        try:
+        with suppress(OutboundFailed):  # the log says so
             await self._discovered()
-        except OutboundFailed as failure:
-            if failure.reason != "offline":
-                self._services.log.warning(
-                    "provider_not_discovered", provider=self.info.id, reason=failure.reason
-                )
 
     async def start(self, *, fresh: bool) -> Challenge:
         """As `RedirectAuthenticator.start` promises: code flow with PKCE (RFC 7636) and nonce."""
@@ -222,9 +218,21 @@ class Provider:
                 if clock.monotonic() - self._tried < ASK_AGAIN:
                     raise OutboundFailed("undiscovered")
                 self._tried = clock.monotonic()
-                answer = await self._discovery.get(metadata_url(self._options.issuer))
-                self._known = self._read(answer)
+                self._known = await self._asked()
             return self._known
+
+    async def _asked(self) -> _Known:
+        try:
+            return self._read(await self._discovery.get(metadata_url(self._options.issuer)))
+        except OutboundFailed as failure:
+            if failure.reason != "offline":
+                self._services.log.warning(
+                    "provider_not_discovered",
+                    provider=self.info.id,
+                    reason=failure.reason,
+                    detail=str(failure),
+                )
+            raise
 
     def _read(self, answer: Any) -> _Known:
         metadata = read_metadata(answer, self._options)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agentbox.errors import StartError
 from agentbox_oidc.options import GOOGLE_ISSUER
 from tests.live import ShiftedClock, live_server
 from tests.openid.browser import parameters
@@ -34,16 +35,24 @@ async def google() -> AsyncIterator[FakeProvider]:
         yield fake
 
 
+CLIENT = f"client_id = {json.dumps(CLIENT_ID)}\nclient_secret = {json.dumps(CLIENT_SECRET)}"
+
+
 @asynccontextmanager
 async def signing_in(
-    folder: Path, google: FakeProvider, trusted: tuple[str, ...] = GOOGLE_HOSTS, **options: Any
+    folder: Path,
+    google: FakeProvider,
+    trusted: tuple[str, ...] = GOOGLE_HOSTS,
+    more: str = "",
+    **options: Any,
 ) -> AsyncIterator[Scene]:
     """A server with `[plugins.google]`, to whom the names of Google lead here."""
-    given = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **options}
+    enabled = ["sqlite", "password", "jwt", "apikey", "google", *(["oidc"] if more else [])]
     lines = [
-        '[plugins]\nenabled = ["sqlite", "password", "jwt", "apikey", "google"]',
-        "[plugins.google]",
-        *(f"{name} = {json.dumps(value)}" for name, value in given.items()),
+        f"[plugins]\nenabled = {json.dumps(enabled)}",
+        f"[plugins.google]\n{CLIENT}",
+        *(f"{name} = {json.dumps(value)}" for name, value in options.items()),
+        more,
     ]
     config = folder / "settings.toml"
     config.write_text("\n".join(lines))
@@ -132,3 +141,11 @@ async def test_a_domain_lets_its_own_people_in_and_nobody_else(
         google.claims = {"hd": "corp.test"}
         assert (await scene.sign_in()).status == 200
         assert await scene.refusals() == ["domain"] * 3
+
+
+async def test_google_by_both_plugins_stops_the_start(folder: Path, google: FakeProvider) -> None:
+    # OA-08: the limits of one, as its domains, would be none for whoever goes by the other
+    more = f'[plugins.oidc.providers.corp]\nissuer = "{GOOGLE_ISSUER}"\n{CLIENT}'
+    with pytest.raises(StartError, match=r"google and corp.*https://accounts\.google\.com"):
+        async with signing_in(folder, google, more=more, allowed_domains=["corp.test"]):
+            pass
