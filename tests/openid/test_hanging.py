@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from agentbox.web.outgoing.client import AT_ONE_SERVER
 from tests.databases.postgres import SECRET_KEY
@@ -15,6 +14,7 @@ from tests.live import ShiftedClock, live_server
 from tests.openid.answers import of_json
 from tests.openid.browser import Browser
 from tests.openid.fake_provider import FakeProvider, fake_provider
+from tests.openid.gate import DOCUMENT, Gate
 from tests.openid.scene import configuration, scene_at
 
 WAITING = 40
@@ -28,31 +28,7 @@ SMALLEST = {
 
 LOGINS = 5
 
-DOCUMENT = "openid-configuration"
-
 PLACES = (DOCUMENT, "token", "keys", "userinfo")
-
-
-class Gate:
-    """A place at the provider where everybody waits until it is opened."""
-
-    def __init__(self, provider: FakeProvider, place: str) -> None:
-        self._provider = provider
-        self._place = place
-        self._open = asyncio.Event()
-        self.most = 1 if place in {DOCUMENT, "keys"} else AT_ONE_SERVER
-        """How many requests there are at a time: one for what all want to know."""
-
-        provider.instead = {place: self._answer}
-        provider.claims = {"email": ..., "email_verified": ...} if place == "userinfo" else {}
-
-    def open(self) -> None:
-        """Let all go on; whoever comes now does not wait."""
-        self._open.set()
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        await self._open.wait()
-        return await self._provider.rightly(self._place, request)
 
 
 def settings_of(backend: str, request: pytest.FixtureRequest) -> dict[str, str]:
@@ -93,9 +69,7 @@ async def test_password_logins_need_nothing_that_those_who_wait_hold(
             asyncio.create_task(browser.ask("GET", path))
             for browser, path in zip(browsers, paths, strict=True)
         ]
-        async with asyncio.timeout(5):
-            while provider.asked[place] < gate.most:
-                await asyncio.sleep(0.01)
+        await gate.is_full()
         hashed = live.runtime.counters.value("password.hashes")
         for _ in range(LOGINS):
             await live.admin()
@@ -132,9 +106,8 @@ async def test_providers_that_hang_hold_up_no_sign_in_at_another(
             for name in names
             for _ in range(AT_ONE_SERVER)
         ]
-        async with asyncio.timeout(5):
-            while sum(fake.asked["token"] for fake in hanging) < len(waiting):
-                await asyncio.sleep(0.01)
+        for gate in gates:
+            await gate.is_full()
         answer = await scene.sign_in()
         still_waiting = [not task.done() for task in waiting]
         for gate in gates:
