@@ -13,7 +13,7 @@ import pytest
 from agentbox.errors import StartError
 from agentbox_oidc.options import GOOGLE_ISSUER
 from tests.live import ShiftedClock, live_server
-from tests.openid.browser import parameters
+from tests.openid.browser import Browser, parameters
 from tests.openid.fake_provider import CLIENT_ID, CLIENT_SECRET, FakeProvider, fake_provider
 from tests.openid.named import GOOGLE_HOSTS, Names, certified, served
 from tests.openid.scene import Scene
@@ -64,8 +64,15 @@ async def signing_in(
 
 
 async def test_three_settings_let_people_of_google_in(folder: Path, google: FakeProvider) -> None:
-    async with signing_in(folder, google, auto_provision=True) as scene:
-        answer = await scene.sign_in()
+    environ = {
+        "AGENTBOX_GOOGLE_ENABLED": "true",
+        "AGENTBOX_GOOGLE_CLIENT_ID": CLIENT_ID,
+        "AGENTBOX_GOOGLE_CLIENT_SECRET": CLIENT_SECRET,
+        "AGENTBOX_PLUGINS__GOOGLE__AUTO_PROVISION": "true",
+    }
+    names = Names(google.port, certified(GOOGLE_HOSTS))
+    async with live_server(folder, environ=environ, outgoing=names.outgoing()) as live:
+        answer = await Browser(live.anonymous, names.session).sign_in("google")
 
         assert answer.status == 200, answer.text
         assert answer.body["user"]["role"] == "viewer"
