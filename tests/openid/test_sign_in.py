@@ -109,6 +109,28 @@ async def test_and_two_where_the_id_token_says_nothing_of_the_address(scene: Sce
     assert scene.provider.asked - before == {"authorize": 1, "token": 1, "userinfo": 1}
 
 
+async def test_a_return_an_exchange_and_a_refresh_ask_nothing_more(scene: Scene) -> None:
+    await scene.sign_in()
+    before = Counter(scene.provider.asked)
+    browser = scene.browser()
+    landed = await browser.sign_in("fake", return_to=RETURN_TO)
+    code = parameters(landed.headers["Location"])["code"]
+    answer = await browser.ask("POST", "/api/v1/auth/exchange", json={"code": code})
+
+    assert await refresh(scene, answer.body["refresh_token"]) == 200
+    assert scene.provider.asked - before == {"authorize": 1, "token": 1}
+
+
+async def test_keys_that_are_an_hour_old_are_one_request_more(scene: Scene) -> None:
+    await scene.sign_in()
+    scene.advance(3600)
+    before = Counter(scene.provider.asked)
+    for _ in range(3):
+        assert (await scene.sign_in()).status == 200
+
+    assert scene.provider.asked - before == {"authorize": 3, "token": 3, "keys": 1}
+
+
 async def test_a_client_secret_goes_into_the_form_where_that_is_what_is_taken(
     folder: Path, clock: ShiftedClock, provider: FakeProvider
 ) -> None:
