@@ -75,6 +75,7 @@ REASONS = frozenset(
         "id_token_type",
         "identity_taken",
         "issuer_changed",
+        "not_fresh",
         "provider",
         "provider_connection",
         "provider_content",
