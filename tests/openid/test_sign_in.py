@@ -8,6 +8,8 @@ import secrets
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.live import ShiftedClock
 from tests.openid.browser import parameters
 from tests.openid.fake_provider import FakeProvider, fake_provider
@@ -61,16 +63,29 @@ async def test_each_sign_in_has_its_own_state_nonce_and_challenge(scene: Scene) 
     assert {each["code_challenge_method"] for each in seen} == {"S256"}
 
 
-async def test_the_redirect_url_is_the_configured_one_whatever_the_host_says(
-    scene: Scene,
-) -> None:  # OA-10
-    answer = await scene.browser().ask(
-        "GET", "/api/v1/auth/fake/url", headers={"Host": "localhost:4444"}
-    )
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "localhost:4444"},
+        {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
+        {"Forwarded": "host=evil.example;proto=https", "X-Forwarded-Prefix": "/evil"},
+        {"Origin": "http://127.0.0.1:8080", "Referer": "https://evil.example/"},
+    ],
+    ids=str,
+)
+async def test_the_redirect_url_is_the_configured_one_whatever_the_request_says(
+    scene: Scene, headers: dict[str, str]
+) -> None:  # OA-10, WB-05
+    browser = scene.browser()
+    answer = await browser.ask("GET", "/api/v1/auth/fake/url", headers=headers)
+    there = await browser.ask("GET", "/api/v1/auth/fake/login", headers=headers)
 
-    assert parameters(answer.body["url"])["redirect_uri"] == (
-        "http://127.0.0.1:8080/api/v1/auth/fake/callback"
-    )
+    for url in (answer.body["url"], there.headers["Location"]):
+        assert url.startswith(f"{scene.provider.issuer}/")
+        assert parameters(url)["redirect_uri"] == (
+            "http://127.0.0.1:8080/api/v1/auth/fake/callback"
+        )
+        assert "evil" not in url
 
 
 async def test_the_browser_may_be_sent_there_at_once(scene: Scene) -> None:

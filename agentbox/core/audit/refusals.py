@@ -77,6 +77,7 @@ REASONS = frozenset(
         "id_token_unsigned",
         "identity_taken",
         "issuer_changed",
+        "not_fresh",
         "provider",
         "provider_connection",
         "provider_content",

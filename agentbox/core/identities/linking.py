@@ -8,7 +8,8 @@ import structlog
 
 from agentbox.core.changes import Changes
 from agentbox.core.identities.accounts import link, record_unlink
-from agentbox.core.identities.redirects import SIGN_IN_AGAIN, Begun, Link, Redirects
+from agentbox.core.identities.asking import SIGN_IN_AGAIN
+from agentbox.core.identities.redirects import Begun, Link, Redirects
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.signing_in import SigningIn
 from agentbox.errors import (

@@ -183,8 +183,12 @@ class LoginFlowStore(ABC):
         """Remove it and return it, in one statement; None if it is gone or expired."""
 
     @abstractmethod
-    async def count(self, at_most: int) -> int:
-        """How many there are, expired or not; counted no further than to `at_most`."""
+    async def find(self, flow_id: str, now: datetime) -> LoginFlow | None:
+        """As it is; it stays. None if it is gone or expired."""
+
+    @abstractmethod
+    async def shorten(self, authenticator_id: str, keep: int) -> int:
+        """Delete those of an authenticator that end first, until `keep` are left; how many."""
 
     @abstractmethod
     async def purge(self, before: datetime) -> int: ...

@@ -1,1 +1,2 @@
+DROP INDEX login_flows_of_authenticator;
 DROP TABLE identities;

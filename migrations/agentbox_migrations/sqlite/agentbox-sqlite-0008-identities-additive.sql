@@ -13,3 +13,6 @@ CREATE TABLE identities (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX identities_of_user ON identities (user_id, linked_at, id);
+
+-- Anybody may begin a sign-in, so the oldest of them give way to new ones.
+CREATE INDEX login_flows_of_authenticator ON login_flows (authenticator_id, expires_at, id);

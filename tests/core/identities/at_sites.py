@@ -32,6 +32,7 @@ from tests.core.changes.signing_in import signing_in
 from tests.core.world import HERE, World
 
 ISSUER = "https://id.example"
+OWN = "https://auth.example"
 PAGE = "https://app.example/signed-in"
 
 NOBODY = AccountPolicy()
@@ -48,6 +49,7 @@ class Site(RedirectAuthenticator):
         self.ids = list(ids)
         self.url = "https://id.example/authorize?client_id=us"
         self.challenge: Any = None
+        self.asked: list[RedirectLogin] = []
         self.seen: list[tuple[bytes, Mapping[str, Any]]] = []
 
     @property
@@ -55,6 +57,7 @@ class Site(RedirectAuthenticator):
         return [LoginProvider(id_, id_.title()) for id_ in self.ids]
 
     async def start(self, context: LoginContext, login: RedirectLogin) -> Challenge:
+        self.asked.append(login)
         if isinstance(self.challenge, BaseException):
             raise self.challenge
         state = f"state for {login.provider}".encode()
@@ -106,8 +109,8 @@ class Sites:
             signing_in=end,
             dispatcher=world.dispatcher,
             clock=world.clock,
-            own_origin="https://auth.example",
-            return_to=[PAGE],
+            own_origin=OWN,
+            return_to=[PAGE, f"{OWN}/listed"],
         )
         self.linking = Linking(
             storage=world.storage,

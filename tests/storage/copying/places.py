@@ -33,6 +33,7 @@ from agentbox.testing.samples import (
     an_api_key,
     an_environment,
     an_event,
+    an_identity,
 )
 from agentbox.testing.storage.text import NASTY
 from agentbox_postgres import descriptor as postgres
@@ -103,6 +104,9 @@ async def fill(storage: Storage) -> None:
         await tx.sessions.add(a_session(user_agent=NASTY["astral"]))
         await tx.sessions.add(a_session("session-2", nonce=None, generation=2**63 - 1))
         await tx.login_flows.add(a_login_flow())
+        for name, text in NASTY.items():
+            subject = f"{name} {text[:100]}"
+            await tx.identities.add(an_identity(subject, subject=subject, last_used=LATEST))
         for number, text in enumerate(NASTY.values()):
             key = an_api_key(f"key-{number}", name=text, scopes=(text, "b"), last_used=NOON)
             await tx.api_keys.add(key, a_digest(f"{number}") + bytes([number]))

@@ -132,6 +132,20 @@ class PeopleRaceTests(TwoInstances):
         assert got.count(a_login_flow()) == 1
         assert got.count(None) == RACERS - 1
 
+    async def test_many_who_make_room_for_a_login_flow_at_once_all_get_it(
+        self, both: list[Storage]
+    ) -> None:
+        async def begin(tx: Transaction, number: int) -> None:
+            await tx.login_flows.shorten("totp", 3)
+            ends = NOON + number * TICK
+            await tx.login_flows.add(a_login_flow(f"{turn}-{number}", expires_at=ends))
+
+        for turn in range(3):  # noqa: B007  # `begin` reads it
+            assert await race(both, begin) == [None] * RACERS
+            async with both[0].transaction() as tx:
+                # Those who are added at the same moment don't see each other.
+                assert await tx.login_flows.shorten("totp", 3 + RACERS) == 0
+
     async def test_one_of_many_upgrades_a_hash(self, both: list[Storage]) -> None:
         old = a_password()
         async with both[0].transaction() as tx:
