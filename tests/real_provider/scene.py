@@ -81,9 +81,7 @@ class Scene(NamedTuple):
 
 
 @asynccontextmanager
-async def scene_at(
-    folder: Path, provider: RealProvider, **options: Any
-) -> AsyncIterator[Scene]:
+async def scene_at(folder: Path, provider: RealProvider, **options: Any) -> AsyncIterator[Scene]:
     """A server on the database in `folder`."""
     clock = ShiftedClock()
     config = write_configuration(folder, provider, **options)
