@@ -17,7 +17,7 @@ import aiohttp
 
 from tests.postgres import absent
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds; a start takes less than one on an idle machine, and a page some milliseconds."""
 
 # Without a sandbox, since root has none; and with nothing that asks anybody on its own.

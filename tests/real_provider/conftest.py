@@ -23,9 +23,9 @@ the provider and the server, each in a terminal of its own:
 
 Then http://127.0.0.1:8080/api/v1/auth/certified/login in a browser asks for ada's password, and
 comes back with her tokens. Plain http will do on loopback alone: Chromium keeps the flow's cookie,
-which is `Secure` and named `__Host-`, for 127.0.0.1, localhost and names under localhost, and
-`test_chromium.py` has it do so. Where the two hosts differ, as here, the way back comes from
-another site, as it does from any provider.
+`Secure` and named `__Host-` as it is, for 127.0.0.1 and for localhost. Begin by the name that
+`[server] public_url` has, since the way back leads there, and the cookie is of one host. The
+provider is by the other name here, so that one comes back from another site, as from any provider.
 """
 
 from __future__ import annotations

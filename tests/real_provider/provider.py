@@ -20,7 +20,7 @@ LIBRARY = FOLDER / "node_modules" / "oidc-provider"
 
 CLIENT_ID = "agentbox at the certified one"
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds for a line; a start takes less than one on an idle machine."""
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 from aiohttp import hdrs, web
+from multidict import CIMultiDict, CIMultiDictProxy
 
 POLICY = "default-src 'none'; script-src 'self'; connect-src {}; base-uri 'none'"
 
@@ -124,9 +125,10 @@ class Site:
             return web.Response(status=answer.status, headers=_passed(answer.headers), body=body)
 
 
-def _passed(headers: object) -> list[tuple[str, str]]:
-    items = headers.items()  # type: ignore[attr-defined]
-    return [(name, value) for name, value in items if name.title() not in _OF_ONE_CONNECTION]
+def _passed(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    return CIMultiDict(
+        (name, value) for name, value in headers.items() if name.title() not in _OF_ONE_CONNECTION
+    )
 
 
 @asynccontextmanager

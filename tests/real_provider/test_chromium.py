@@ -182,6 +182,18 @@ async def test_a_way_back_that_somebody_else_sends_one_to_signs_nobody_in(stage:
     assert await browser.at(page.url) == f"{page.url}{callback}"
 
 
+async def test_a_sign_in_begun_by_another_name_of_the_server_ends_nowhere(stage: Stage) -> None:
+    # The cookie is of the host that gave it, and the way back leads to that of public_url.
+    browser, page, _ = stage
+    await browser.open(f"{page.other_url}/api/v1/auth/certified/login")
+    assert (await browser.cookies(page.other_url))[FLOW_COOKIE]["domain"] == "localhost"
+    assert FLOW_COOKIE not in await browser.cookies(page.url)
+    await sign_in_there(browser, "ada")
+
+    await browser.at(f"{page.url}{CALLBACK}?")
+    assert "invalid_grant" in await browser.text("body")
+
+
 async def test_a_user_links_it_comes_in_by_it_and_is_disabled_on_the_way(stage: Stage) -> None:
     # OA-07
     browser, page, provider = stage
