@@ -204,10 +204,13 @@ async def test_a_new_key_is_not_fetched_twice_in_ten_seconds(scene: Scene) -> No
     async with scene.visitor() as ada:
         assert (await ada.sign_in("certified")).status == 200
         scene.provider.rotate(keep=False)
+        scene.provider.asked()
         refused = await ada.sign_in("certified")
+        asked_at_once = scene.provider.asked()
         scene.clock.advance(11)
         answer = await ada.sign_in("certified")
 
     assert refused.error == "invalid_grant"
-    assert await scene.refusals() == ["id_token_signature"]
+    assert "/jwks" not in asked_at_once
     assert answer.status == 200
+    assert scene.provider.asked()["/jwks"] == 1
