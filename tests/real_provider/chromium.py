@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -138,14 +139,20 @@ class Chromium:
 
 
 @asynccontextmanager
-async def chromium(folder: Path) -> AsyncIterator[Chromium]:
-    """A browser that nobody has used yet; its profile is in `folder`."""
+async def chromium() -> AsyncIterator[Chromium]:
+    """A browser that nobody has used yet, and that leaves nothing behind."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
         absent("there is no chromium with its chromedriver here: make ci-deps, as root")
-    profile = folder / "profile"
-    profile.mkdir()
-    options = {"binary": browser, "args": [*_OPTIONS, f"--user-data-dir={profile}"]}
+    # By a short name: sockets are made in it, whose paths have 107 characters.
+    with TemporaryDirectory(prefix="agentbox-", ignore_cleanup_errors=True) as folder:
+        async with _driven(driver, browser, Path(folder)) as opened:
+            yield opened
+
+
+@asynccontextmanager
+async def _driven(driver: str, browser: str, folder: Path) -> AsyncIterator[Chromium]:
+    options = {"binary": browser, "args": [*_OPTIONS, f"--user-data-dir={folder / 'profile'}"]}
     wanted = {
         "browserName": "chrome",
         "goog:chromeOptions": options,
@@ -154,11 +161,10 @@ async def chromium(folder: Path) -> AsyncIterator[Chromium]:
     }
     process = subprocess.Popen(
         [driver, "--port=0"],
-        # Whatever the browser writes besides its profile is the test's, too.
-        env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder)},
+        env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.DEVNULL,  # of the browser, too; what matters is answered
         text=True,
     )
     try:

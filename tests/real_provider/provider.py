@@ -57,7 +57,7 @@ class RealProvider:
         """Use up a code, as though somebody had been quicker."""
         self._tell("spend", code=code)
 
-    def asked(self) -> Mapping[str, int]:
+    def asked(self) -> dict[str, int]:
         """How often each path was asked for since this or `refused` was called last."""
         return dict(self._tell("seen")["asked"])
 

@@ -64,7 +64,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sta
             env = environment(AGENTBOX_ADMIN_PASSWORD=STRONG_PASSWORD)
             with serving(folder, "--config", str(config), env=env) as server:
                 page.upstream = server.url
-                async with chromium(folder) as browser:
+                async with chromium() as browser:
                     yield Stage(browser, page, provider)
 
 
