@@ -134,9 +134,10 @@ async def test_somebody_signs_in_on_a_page_of_our_own_origin(stage: Stage) -> No
 
 
 async def test_no_address_holds_a_token_and_the_cookie_is_kept_from_scripts(stage: Stage) -> None:
-    browser, page, _ = stage
+    browser, page, provider = stage
     await browser.open(f"{page.url}/app")
     await browser.click("#plain")
+    await browser.at(f"{provider.issuer}/interaction/")
     await browser.open(f"{page.url}/app")  # away from the provider's form, with the cookie
     assert FLOW_COOKIE in await browser.cookies(page.url)
     assert await browser.run("return document.cookie") == ""
@@ -169,12 +170,13 @@ async def test_somebody_signs_in_on_a_page_of_another_origin(stage: Stage) -> No
 
 async def test_a_way_back_that_somebody_else_sends_one_to_signs_nobody_in(stage: Stage) -> None:
     # OA-01: else whoever follows the link works, and keeps things, in the account of its sender.
-    browser, page, _ = stage
+    browser, page, provider = stage
     async with aiohttp.ClientSession(page.url) as session:
         async with Visitor(Caller(session, {}), "bob", PASSWORDS["bob"]) as bob:
             callback = await bob.returned("certified", return_to="/app")
     await browser.open(f"{page.url}/app")
     await browser.click("#plain")
+    await browser.at(f"{provider.issuer}/interaction/")
     assert FLOW_COOKIE in await browser.cookies(page.url)
     await browser.open(f"{page.url}{callback}")
 
