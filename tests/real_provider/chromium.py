@@ -21,7 +21,8 @@ from tests.postgres import absent
 PATIENCE = 60.0
 """Seconds; a start takes less than one on an idle machine, and a page some milliseconds."""
 
-# Without a sandbox, since root has none; and with nothing that asks anybody on its own.
+# Without a sandbox, since root has none. A browser asks its maker and others about much on its own:
+# as little of it as may be, and whatever else it wants, no name but ours has an address.
 _OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -31,9 +32,16 @@ _OPTIONS = (
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
     "--disable-sync",
-    "--disable-features=PasswordLeakDetection",
+    "--disable-features=AutofillServerCommunication",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
+_PREFERENCES = {
+    "credentials_enable_service": False,
+    "profile.password_manager_leak_detection": False,
+}
 _STARTED = re.compile(r"started successfully on port (\d+)")
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver section 12.1
 
@@ -152,7 +160,11 @@ async def chromium() -> AsyncIterator[Chromium]:
 
 @asynccontextmanager
 async def _driven(driver: str, browser: str, folder: Path) -> AsyncIterator[Chromium]:
-    options = {"binary": browser, "args": [*_OPTIONS, f"--user-data-dir={folder / 'profile'}"]}
+    options = {
+        "binary": browser,
+        "args": [*_OPTIONS, f"--user-data-dir={folder / 'profile'}"],
+        "prefs": _PREFERENCES,
+    }
     wanted = {
         "browserName": "chrome",
         "goog:chromeOptions": options,
