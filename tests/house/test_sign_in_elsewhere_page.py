@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agentbox.core.audit.refusals import OTHER, REASONS
+from agentbox_oidc.options import ProviderOptions
 from tests.house.tree import ROOT
 from tests.process import agentbox, environment
 
@@ -101,6 +102,14 @@ def test_every_line_of_the_log_is_explained() -> None:
 
     assert {line for line in said if f"`{line}`" not in PAGE} <= {"login_refused"}
     assert "provider_not_discovered" in said
+
+
+def test_every_key_of_a_provider_stands_in_the_table_of_settings() -> None:
+    table = PAGE.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    first_cells = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+
+    keys = {word for cell in first_cells for word in re.findall(r"`(\w+)`", cell)}
+    assert keys == set(ProviderOptions.__struct_fields__)
 
 
 def sections() -> Iterator[tuple[str, str, str]]:
