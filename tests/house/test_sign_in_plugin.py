@@ -77,9 +77,9 @@ class Place(NamedTuple):
         finally:
             connection.close()
 
-    def sign_in(self, **answered: str) -> tuple[int, Any]:
+    def sign_in(self, *, ask: str = "", **answered: str) -> tuple[int, Any]:
         """Begin, be let in by the forum unless `answered` says otherwise, and come back."""
-        begun = self.get("/api/v1/auth/clubhouse/login")
+        begun = self.get(f"/api/v1/auth/clubhouse/login{ask}")
         sent = {k: v[0] for k, v in parse_qs(urlsplit(begun.headers["Location"]).query).items()}
         assert sent["redirect_uri"] == CALLBACK
         Clubhouse.challenges["a-code"] = sent["code_challenge"]
@@ -146,6 +146,13 @@ def test_who_says_no_there_is_refused_here(place: Place) -> None:
 
 def test_a_code_of_somebody_else_is_refused(place: Place) -> None:
     status, answer = place.sign_in(code="another")
+
+    assert (status, answer["error"]) == (401, "invalid_grant")
+
+
+def test_a_member_can_not_be_fresh(place: Place) -> None:
+    """The forum does not say when somebody gave a password there."""
+    status, answer = place.sign_in(ask="?fresh=true")
 
     assert (status, answer["error"]) == (401, "invalid_grant")
 
