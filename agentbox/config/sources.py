@@ -145,14 +145,14 @@ def _spelled(path: tuple[str, ...], enabled: tuple[str, ...], root: Table) -> tu
     `MY_IDP` further on a table `my-idp` that the file has there."""
     if path[0] != "plugins" or len(path) < 3:
         return path
-    spelled = ("plugins", _meant(path[1], enabled))
+    spelled: tuple[str, ...] = ("plugins", _meant(path[1], enabled))
     for name in path[2:-1]:
         spelled = (*spelled, _meant(name, root.table(*spelled).children))
     return (*spelled, path[-1])
 
 
 def _meant(name: str, known: Collection[str]) -> str:
-    """The one of `known` that a variable writes so; the name itself if there is none, or several."""
+    """The one of `known` that a variable writes so; the name itself if none or several are."""
     if name in known:
         return name
     alike = [each for each in known if re.sub(r"[^a-z0-9]", "_", each.lower()) == name]
