@@ -70,7 +70,7 @@ class Clubhouse(RedirectAuthenticator):
         if tokens.status != 200 or not isinstance(access_token, str):
             raise LoginFailed("code_refused")
         member = await self._http.get(f"{self._site}/me", bearer=Secret(access_token))
-        if member.status != 200 or not isinstance(member.body.get("id"), int):
+        if member.status != 200 or type(member.body.get("id")) is not int:
             raise OutboundFailed("status")
         who = Identity(
             issuer=self._site,
