@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agentbox.core.people.users import UserEdit
 from agentbox.errors import AuthenticatorUnavailable, InvalidGrant
 from agentbox.model.access.roles import Role
 from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
@@ -25,7 +26,7 @@ from tests.core.identities.at_sites import (
     someone,
     with_email,
 )
-from tests.core.world import START, World, add_key, add_session, add_user
+from tests.core.world import HERE, START, World, add_key, add_session, add_user, with_key
 
 EMAIL = "victim@example.org"
 VICTIM = with_email("victim", EMAIL)
@@ -163,6 +164,19 @@ async def test_an_address_that_its_holder_has_not_verified_opens_nothing(world: 
 
     assert await world.user(user.id) == user
     assert await sites.linked(user) == []
+
+
+async def test_a_key_that_may_only_write_users_opens_no_account_of_another(world: World) -> None:
+    # OA-07: it gives the account its own address, and comes by a site that has verified that one
+    user = await holder(world)
+    root = await add_user(world.storage, Role.SUPER_ADMIN)
+    key = await with_key(world.storage, root, ["users:write"])
+    mallory = "mallory@example.org"
+    await world.users.edit(key, HERE, user.id, UserEdit(email=mallory))
+    sites = await refused(world, with_email("mallory", mallory))
+
+    assert await sites.linked(user) == []
+    assert await world.password(user.id) is not None
 
 
 async def test_an_address_that_the_site_has_not_verified_opens_nothing(world: World) -> None:
