@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -73,10 +73,11 @@ _log = structlog.get_logger("agentbox.login")
 
 
 class Link(Struct, frozen=True):
-    """Whose session asked for the identity to be linked, instead of being signed in by it."""
+    """Whose session asked for the identity to be linked; when its password was set, if any."""
 
     user_id: str
     session_id: str
+    password_set_at: datetime | None = None
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -273,8 +274,8 @@ class Redirects:
             )
 
         try:
-            user = await self._accounts.user_of(judged, context.origin)
-            return await self._signing_in.begin(
+            user = await self._accounts.user_of(judged, context)
+            return await self._signing_in.begin_judged(
                 user,
                 judged,
                 context,

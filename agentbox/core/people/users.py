@@ -138,7 +138,8 @@ class Users:
     async def edit(self, actor: Actor, origin: Origin, user_id: str, edit: UserEdit) -> User:
         """Change the fields given; an edit that changes nothing is no change at all.
 
-        Another address of another user is verified where the actor may set passwords. Raises as `create` does, and `NotFound`, `SelfForbidden`, `LastSuperAdmin`, and
+        Another user's new address is verified where the actor may set passwords. Raises as
+        `create` does, and `NotFound`, `SelfForbidden`, `LastSuperAdmin`, and
         `InsufficientUserAuthentication` where one's own e-mail changes in an old session.
         """
         self._judge_scopes(actor, user_id, edit)

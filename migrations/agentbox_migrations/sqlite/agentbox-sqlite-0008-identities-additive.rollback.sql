@@ -1,1 +1,2 @@
+DROP TABLE unlinked_identities;
 DROP TABLE identities;

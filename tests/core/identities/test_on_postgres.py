@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from agentbox.errors import InvalidCredentials, InvalidGrant
 from agentbox.model.secret import Secret
-from agentbox.model.users import LinkedIdentity, UserFilter
+from agentbox.model.users import LinkedBy, LinkedIdentity, UserFilter
 from agentbox.plugin.storage import Page
 from agentbox_postgres.descriptor import own_folders
 from agentbox_postgres.storage import PostgresStorage
@@ -97,6 +97,7 @@ async def test_who_waits_for_a_link_is_whoever_is_linked_by_it(
         issuer=someone().issuer,
         subject=someone().subject,
         provider="example",
+        linked_by=LinkedBy.SESSION,
         linked_at=START,
     )
     async with world.storage.transaction() as tx:
