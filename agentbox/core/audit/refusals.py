@@ -94,6 +94,7 @@ REASONS = frozenset(
         "session",
         "token_type",
         "unknown_provider",
+        "unlinked",
         "userinfo_subject",
         "verifier",
         # of credentials

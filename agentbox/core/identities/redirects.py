@@ -51,10 +51,11 @@ CODE_LIFETIME: Final = timedelta(seconds=60)
 
 
 class Link(Struct, frozen=True):
-    """Whose session asked for the identity to be linked, instead of being signed in by it."""
+    """Whose session asked for the identity to be linked; when its password was set, if any."""
 
     user_id: str
     session_id: str
+    password_set_at: datetime | None = None
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -249,8 +250,8 @@ class Redirects:
             )
 
         try:
-            user = await self._accounts.user_of(judged, context.origin)
-            return await self._signing_in.begin(
+            user = await self._accounts.user_of(judged, context)
+            return await self._signing_in.begin_judged(
                 user,
                 judged,
                 context,

@@ -17,7 +17,7 @@ from agentbox.model.audit import AuditEvent
 from agentbox.model.evidence import Identity
 from agentbox.model.principal import Principal
 from agentbox.model.secret import Secret
-from agentbox.model.users import LinkedIdentity, User
+from agentbox.model.users import LinkedBy, LinkedIdentity, User
 from agentbox.plugin.authenticator import (
     AccountPolicy,
     Challenge,
@@ -44,8 +44,11 @@ BOTH = AccountPolicy(auto_provision=True, link_verified_email=True)
 class Site(RedirectAuthenticator):
     """Gives these answers to those who come back, one each; raises those that are errors."""
 
-    def __init__(self, *answers: Any, ids: Sequence[str] = ("example",)) -> None:
+    def __init__(
+        self, *answers: Any, ids: Sequence[str] = ("example",), tells_issuers: bool = True
+    ) -> None:
         self.answers = list(answers)
+        self.tells_issuers = tells_issuers
         self.ids = list(ids)
         self.url = "https://id.example/authorize?client_id=us"
         self.challenge: Any = None
@@ -54,7 +57,11 @@ class Site(RedirectAuthenticator):
 
     @property
     def providers(self) -> Sequence[LoginProvider]:
-        return [LoginProvider(id_, id_.title()) for id_ in self.ids]
+        return [LoginProvider(id_, id_.title(), self.issuer(id_)) for id_ in self.ids]
+
+    def issuer(self, id_: str) -> str | None:
+        own = ISSUER if id_ == "example" else f"https://{id_}.example"
+        return own if self.tells_issuers else None
 
     async def start(self, context: LoginContext, login: RedirectLogin) -> Challenge:
         self.asked.append(login)
@@ -98,7 +105,13 @@ def query_of(url: str | None) -> dict[str, str]:
 class Sites:
     """Sign-in at sites, over one world."""
 
-    def __init__(self, world: World, *sites: RedirectAuthenticator, **parts: Any) -> None:
+    def __init__(
+        self,
+        world: World,
+        *sites: RedirectAuthenticator,
+        password_signs_in: bool = True,
+        **parts: Any,
+    ) -> None:
         self.world = world
         self.flows = Flows(world.storage, RootSecret([b"1" * 32]), world.clock)
         end = signing_in(world, **parts)
@@ -118,6 +131,7 @@ class Sites:
             passwords=world.passwords,
             redirects=self.redirects,
             signing_in=end,
+            password_signs_in=password_signs_in,
         )
 
     async def begin(self, provider: str = "example", **options: Any) -> tuple[str, str]:
@@ -170,7 +184,9 @@ def rows(audit: Sequence[AuditEvent], event: str) -> list[AuditEvent]:
     return [row for row in audit if row.event == event]
 
 
-async def add_link(world: World, user: User, identity: Identity) -> LinkedIdentity:
+async def add_link(
+    world: World, user: User, identity: Identity, by: LinkedBy = LinkedBy.SESSION
+) -> LinkedIdentity:
     """Link past all rules."""
     linked = LinkedIdentity(
         id=f"link-{identity.subject}",
@@ -178,6 +194,7 @@ async def add_link(world: World, user: User, identity: Identity) -> LinkedIdenti
         issuer=identity.issuer,
         subject=identity.subject,
         provider=identity.authenticator_id,
+        linked_by=by,
         linked_at=world.clock.now(),
     )
     async with world.storage.transaction() as tx:

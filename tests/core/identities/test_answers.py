@@ -16,9 +16,17 @@ from agentbox.model.users import UserFilter
 from agentbox.plugin.authenticator import AccountPolicy, Challenge, NotMine, Verified
 from agentbox.plugin.policy import LoginPolicy
 from tests.core.changes.signing_in import Policy
-from tests.core.identities.at_sites import PAGE, Site, Sites, judged, query_of, someone
-from tests.core.world import HERE, World
 from tests.databases.database import Database
+from tests.core.identities.at_sites import (
+    PAGE,
+    Site,
+    Sites,
+    add_link,
+    judged,
+    query_of,
+    someone,
+)
+from tests.core.world import HERE, World, add_user
 
 STRANGE = {
     "nothing": None,
@@ -166,16 +174,16 @@ async def test_every_policy_is_asked(world: World, page: str | None) -> None:
 async def test_a_policy_that_refuses_or_breaks_lets_nobody_in(
     world: World, answer: Any, error: type[Exception]
 ) -> None:
+    user = await add_user(world.storage)
+    linked = await add_link(world, user, someone())
     policy: LoginPolicy = Policy(answer)
     sites = Sites(world, Site(judged(someone())), policies=[policy])
     with pytest.raises(error):
         await sites.sign_in()
 
     async with world.storage.transaction(read_only=True) as tx:
-        linked = await tx.identities.find(someone().issuer, someone().subject)
-        assert linked is not None  # the account is there, as it would be for a password
-        assert await tx.sessions.count(linked.user_id, world.clock.now()) == 0
-        assert linked.last_used is None
+        assert await tx.identities.find(linked.issuer, linked.subject) == linked
+        assert await tx.sessions.count(user.id, world.clock.now()) == 0
 
 
 async def test_providers_are_told_in_the_order_of_the_configuration(world: World) -> None:
