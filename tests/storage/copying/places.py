@@ -107,6 +107,9 @@ async def fill(storage: Storage) -> None:
         for name, text in NASTY.items():
             subject = f"{name} {text[:100]}"
             await tx.identities.add(an_identity(subject, subject=subject, last_used=LATEST))
+            gone = an_identity(f"gone {subject}", subject=f"gone {subject}")
+            await tx.identities.add(gone)
+            assert await tx.identities.unlink(gone.id, LATEST)
         for number, text in enumerate(NASTY.values()):
             key = an_api_key(f"key-{number}", name=text, scopes=(text, "b"), last_used=NOON)
             await tx.api_keys.add(key, a_digest(f"{number}") + bytes([number]))
