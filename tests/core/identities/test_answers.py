@@ -16,7 +16,6 @@ from agentbox.model.users import UserFilter
 from agentbox.plugin.authenticator import AccountPolicy, Challenge, NotMine, Verified
 from agentbox.plugin.policy import LoginPolicy
 from tests.core.changes.signing_in import Policy
-from tests.databases.database import Database
 from tests.core.identities.at_sites import (
     PAGE,
     Site,
@@ -27,6 +26,7 @@ from tests.core.identities.at_sites import (
     someone,
 )
 from tests.core.world import HERE, World, add_user
+from tests.databases.database import Database
 
 STRANGE = {
     "nothing": None,
