@@ -16,6 +16,7 @@ from agentbox.core.copying.report import Report
 from agentbox.model.api_keys import RateMark
 from agentbox.model.audit import AuditPoint, AuditSeal
 from agentbox.model.throttles import Counter
+from agentbox.model.users import LinkedBy
 from agentbox.plugin import MigrationFolder
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
@@ -105,11 +106,10 @@ async def fill(storage: Storage) -> None:
         await tx.sessions.add(a_session("session-2", nonce=None, generation=2**63 - 1))
         await tx.login_flows.add(a_login_flow())
         for name, text in NASTY.items():
-            subject = f"{name} {text[:100]}"
-            await tx.identities.add(an_identity(subject, subject=subject, last_used=LATEST))
-            gone = an_identity(f"gone {subject}", subject=f"gone {subject}")
-            await tx.identities.add(gone)
-            assert await tx.identities.unlink(gone.id, LATEST)
+            identity = an_identity(name, subject=text[:100], linked_by=LinkedBy.EMAIL, email=None)
+            await tx.identities.add(identity)
+            await tx.identities.note_use(name, text, LATEST)
+        await tx.identities.unlink("json", EARLIEST)
         for number, text in enumerate(NASTY.values()):
             key = an_api_key(f"key-{number}", name=text, scopes=(text, "b"), last_used=NOON)
             await tx.api_keys.add(key, a_digest(f"{number}") + bytes([number]))
