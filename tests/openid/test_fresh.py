@@ -97,3 +97,14 @@ async def test_google_has_the_person_choose_and_when_is_when_it_answered(folder:
     assert (fresh.sent.get("max_age"), fresh.sent["prompt"]) == (None, "select_account")
     assert plain.identity.auth_time is None
     assert fresh.identity.auth_time == fresh.now
+
+
+async def test_a_fresh_sign_in_counts_if_the_person_was_asked_for_anew(scene: Scene) -> None:
+    assert (await scene.browser().sign_in("fake", fresh="true")).status == 200
+
+    for auth_time in (..., scene.provider.now() - 3600, "now"):
+        scene.provider.claims = {"auth_time": auth_time}
+        answer = await scene.browser().sign_in("fake", fresh="true")
+        assert (answer.status, answer.error) == (401, "invalid_grant")
+        assert (await scene.sign_in()).status == 200
+    assert await scene.refusals() == ["not_fresh"] * 3

@@ -26,7 +26,7 @@ SMALLEST = {
 }
 """One hash at a time and none that waits: a second one would be refused."""
 
-LOGINS = 5
+LOGINS = 3
 
 PLACES = (DOCUMENT, "token", "keys", "userinfo")
 

@@ -22,7 +22,7 @@ from tests.scale import SCALE, scaled
 
 WAITING = 40
 LOGINS = 25
-LONGEST = 3.0
+LONGEST = 2.5
 """Seconds of a block of logins; those who wait are given up on after five."""
 
 
