@@ -26,6 +26,7 @@ from agentbox.plugin.authenticator import (
     Challenge,
     LoginAnswer,
     LoginContext,
+    LoginProvider,
     RedirectAuthenticator,
     RedirectLogin,
     Verified,
@@ -80,7 +81,7 @@ class Asking:
     async def who(
         self,
         named: Named[RedirectAuthenticator],
-        provider: str,
+        provider: LoginProvider,
         context: LoginContext,
         state: bytes,
         data: Mapping[str, Any],
@@ -95,10 +96,13 @@ class Asking:
             named, lambda: named.opened.advance(context, state, data), context.origin, Verified
         )
         identity = judged.identity
-        if identity.authenticator_id != provider:
+        if identity.authenticator_id != provider.id:
             raise self._broke(named, context.origin, "an identity of another provider")
         if not is_foreign(identity):
             raise self.refused(context.origin, "issuer")
+        if provider.issuer not in (None, identity.issuer):
+            # What else is judged by issuers, as the last way in, goes by what was told of it.
+            raise self._broke(named, context.origin, "an identity of another issuer")
         if fresh_since is not None and not _is_fresh(identity, fresh_since):
             raise self.refused(context.origin, "not_fresh")
         return judged

@@ -194,11 +194,11 @@ class Redirects:
             raise self._asking.refused(origin, "unknown_flow")
         if waiting.provider != provider or provider not in self._providers:
             raise self._asking.refused(origin, "provider")
-        named, _ = self._providers[provider]
+        named, info = self._providers[provider]
         context = LoginContext(now=self._clock.now(), origin=origin)
         rest = {name: value for name, value in data.items() if name != "state"}
         judged = await self._asking.who(
-            named, provider, context, waiting.state, rest, fresh_since=waiting.fresh_since
+            named, info, context, waiting.state, rest, fresh_since=waiting.fresh_since
         )
         if waiting.link is not None:
             return Finished(redirect=waiting.return_to, to_link=(waiting.link, judged.identity))

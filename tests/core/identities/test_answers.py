@@ -37,6 +37,7 @@ STRANGE = {
     "an empty one": Verified(None),  # type: ignore[arg-type]
     "another provider's": judged(someone(authenticator_id="other")),
     "one that we have": judged(someone(authenticator_id="second")),
+    "another issuer's": judged(someone(issuer="https://other.example")),
     "a policy that is a text": Verified(someone(), accounts="anybody"),  # type: ignore[arg-type]
     "a policy of texts": Verified(
         someone(),
