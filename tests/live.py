@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from yarl import URL
 from agentbox.core.clock import DatabaseClock
 from agentbox.core.runtime import Runtime, open_runtime
 from agentbox.core.startup import assemble
+from agentbox.plugin.http import Outgoing
 from agentbox.plugin.routes import Route
 from agentbox.web.outgoing.client import OutgoingHttp
 from agentbox.web.routes import route_table
@@ -172,10 +173,11 @@ async def live_server(
     routes: Sequence[Route] = (),
     config: Path | None = None,
     database: Database | None = None,
+    outgoing: AbstractAsyncContextManager[Outgoing] | None = None,
 ) -> AsyncIterator[Live]:
     """A server on a free port with the database of `folder`, closed at the end.
 
-    A variable that `environ` gives as None is not set.
+    A variable that `environ` gives as None is not set. It asks other servers by `outgoing`.
     """
     database = database or database_in(folder)
     database.claim(migrated=True)
@@ -187,7 +189,7 @@ async def live_server(
     settings = {name: value for name, value in given.items() if value is not None}
     assembly = assemble(config, settings, {})
     async with open_runtime(
-        assembly, serving=True, clock=clock, outgoing=OutgoingHttp.opened()
+        assembly, serving=True, clock=clock, outgoing=outgoing or OutgoingHttp.opened()
     ) as runtime:
         server = Server(runtime, [*route_table(runtime), *routes], host="127.0.0.1", port=0)
         address = await server.start()

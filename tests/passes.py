@@ -39,6 +39,7 @@ NOT_AGAIN = {
     "plugins/access_tokens": "signatures and claims",
     "openid": "what providers answer; what becomes of it in the database, core/identities tries",
     "outages": "failures of a Postgres of its own already",
+    "real_provider": "a provider and a browser of others; core/identities tries the database",
     "replicas": "several servers on a Postgres of their own already",
     "storage": "the contract, which names its backends itself",
     "thirdparty": "wheels in an environment of their own",

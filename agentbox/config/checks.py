@@ -20,6 +20,7 @@ from agentbox.config.addresses import (
     canonical_host,
     canonical_origin,
     fault_of_public_url,
+    host_of,
     is_listen_host,
     listen_address,
 )
@@ -37,6 +38,7 @@ from agentbox.config.sections import (
 from agentbox.model.formats.api_key import is_prefix
 from agentbox.model.formats.names import canonical_email, is_username
 from agentbox.model.formats.networks import canonical_network
+from agentbox.model.formats.return_to import brings_code
 from agentbox.model.formats.secret_strength import weakness_of_key
 from agentbox.model.secret import Secret
 from agentbox.model.signing_keys import LONGEST_TOKEN
@@ -134,6 +136,14 @@ def _return_to(server: ServerSettings, faults: Faults) -> tuple[str, ...]:
                 f"{text!r} is not an address with a path and without a fragment, such as "
                 "https://app.example.org/signed-in"
             )
+            faults.append(("return_to", sentence))
+        elif origin.startswith("http://") and not is_loopback(host_of(origin)):
+            sentence = (
+                f"{text!r} is plain http: whoever is on the way would read the code; use https"
+            )
+            faults.append(("return_to", sentence))
+        elif brings_code(text):
+            sentence = f"{text!r} has a parameter `code` already, which is where ours is put"
             faults.append(("return_to", sentence))
     return server.return_to
 

@@ -7,7 +7,7 @@ are named here have been loaded.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -57,7 +57,7 @@ def read_sources(
     _check_tables(file.root, faults)
     enabled = _enabled(file.root, variables, faults)
     for where, leaf in variables.values.items():
-        file.root.put(_spelled(where, enabled), leaf)
+        file.root.put(_spelled(where, enabled, file.root), leaf)
     for dotted, value in (overrides or {}).items():
         if value is not None:
             origin = Origin("command line", "--" + dotted.rpartition(".")[2].replace("_", "-"))
@@ -149,11 +149,20 @@ def _metrics_off(root: Table) -> bool:
     return isinstance(node, Leaf) and str(node.raw).lower() in {"false", "0"}
 
 
-def _spelled(path: tuple[str, ...], enabled: tuple[str, ...]) -> tuple[str, ...]:
-    """Variables can't hold hyphens and capitals: `MY_PLUGIN` means an enabled `my-plugin`."""
+def _spelled(path: tuple[str, ...], enabled: tuple[str, ...], root: Table) -> tuple[str, ...]:
+    """Variables can't hold hyphens and capitals: `MY_PLUGIN` means an enabled `my-plugin`, and
+    `MY_IDP` further on a table `my-idp` that the file has there."""
     if path[0] != "plugins" or len(path) < 3:
         return path
-    for name in enabled:
-        if re.sub(r"[^a-z0-9]", "_", name.lower()) == path[1]:
-            return ("plugins", name, *path[2:])
-    return path
+    spelled: tuple[str, ...] = ("plugins", _meant(path[1], enabled))
+    for name in path[2:-1]:
+        spelled = (*spelled, _meant(name, root.table(*spelled).children))
+    return (*spelled, path[-1])
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    """The one of `known` that a variable writes so; the name itself if none or several are."""
+    if name in known:
+        return name
+    alike = [each for each in known if re.sub(r"[^a-z0-9]", "_", each.lower()) == name]
+    return alike[0] if len(alike) == 1 else name

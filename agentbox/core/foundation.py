@@ -40,7 +40,7 @@ from agentbox.core.start.root_secret import RootSecret
 from agentbox.core.tokens import AccessTokens
 from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.throttles import parse_guess_limit
-from agentbox.plugin.authenticator import RedirectAuthenticator
+from agentbox.plugin.authenticator import PasswordAuthenticator, RedirectAuthenticator
 from agentbox.plugin.services import Sealer
 
 
@@ -136,6 +136,7 @@ def make_passwords(on: Foundation, forget_initial_password: Callable[[], None]) 
         changes=on.changes,
         guesses=on.guesses,
         forget_initial_password=forget_initial_password,
+        methods=_password_methods(on),
     )
 
 
@@ -202,6 +203,7 @@ def make_linking(on: Foundation, passwords: Passwords, redirects: Redirects) -> 
         passwords=passwords,
         redirects=redirects,
         signing_in=make_signing_in(on),
+        password_signs_in=bool(_password_methods(on)),
     )
 
 
@@ -225,6 +227,12 @@ def _sign_ins(on: Foundation) -> Iterator[str]:
         yield named.id
         if isinstance(named.opened, RedirectAuthenticator):
             yield from (info.id for info in named.opened.providers)
+
+
+def _password_methods(on: Foundation) -> frozenset[str]:
+    """The ids that sessions have begun by which a password, or a reset secret, opened."""
+    methods = on.abilities.methods
+    return frozenset(each.id for each in methods if isinstance(each.opened, PasswordAuthenticator))
 
 
 def make_users(on: Foundation, passwords: Passwords) -> Users:

@@ -73,6 +73,27 @@ class SigningIn:
         self._refusals = refusals
 
     async def begin(
+        self, user: User, judged: Verified, context: LoginContext, *, method: str
+    ) -> SignedIn:
+        """A session of `user`, and its tokens; `method` is the id of what it signed in by.
+
+        Raises as `judge` and `begin_judged` do.
+        """
+        await self.judge(user, judged.identity, context)
+        return await self.begin_judged(user, judged, context, method=method)
+
+    async def judge(
+        self, user: User, identity: Identity, context: LoginContext, *, is_made: bool = True
+    ) -> None:
+        """Ask every login policy whether this user may sign in.
+
+        `is_made` is False for one who would be made by it. Raises `InvalidCredentials` if one of
+        them refuses, `AuthenticatorUnavailable` if one is broken.
+        """
+        for policy in self._policies:
+            await self._judge(policy, context, user, identity, user.id if is_made else None)
+
+    async def begin_judged(
         self,
         user: User,
         judged: Verified,
@@ -81,13 +102,11 @@ class SigningIn:
         method: str,
         still_holds: StillHolds | None = None,
     ) -> SignedIn:
-        """A session of `user`, and its tokens; `method` is the id of what it signed in by.
+        """`begin` for one whom the policies have let in already.
 
-        Raises `InvalidCredentials` if a policy refuses, if the user is not active any more, or if
-        what was judged holds no longer; `AuthenticatorUnavailable`, `Unavailable`.
+        Raises `InvalidCredentials` if the user is not active any more, or if what was judged holds
+        no longer; `AuthenticatorUnavailable`, `Unavailable`.
         """
-        for policy in self._policies:
-            await self._judge(policy, context, user, judged.identity)
         session = self._new_session(user, method, judged.identity, context.origin)
         request = await self._tokens.prepare(user, session, session.created_at)
         await self._begin(session, judged, context.origin, still_holds)
@@ -106,7 +125,12 @@ class SigningIn:
         return InvalidCredentials()
 
     async def _judge(
-        self, policy: Named[LoginPolicy], context: LoginContext, user: User, identity: Identity
+        self,
+        policy: Named[LoginPolicy],
+        context: LoginContext,
+        user: User,
+        identity: Identity,
+        known: str | None,
     ) -> None:
         try:
             await self._dispatcher.call(
@@ -116,8 +140,8 @@ class SigningIn:
                 refusals=(LoginFailed,),
             )
         except LoginFailed as failure:
-            _log.info("login_refused", reason=failure.reason, policy=policy.id, user_id=user.id)
-            raise self.refused(context.origin, failure.reason, user.id) from failure
+            _log.info("login_refused", reason=failure.reason, policy=policy.id, user_id=known)
+            raise self.refused(context.origin, failure.reason, known) from failure
 
     def _new_session(self, user: User, method: str, identity: Identity, origin: Origin) -> Session:
         now = self._clock.now()

@@ -67,6 +67,15 @@ class PasswordReset(Struct, frozen=True):
     expires_at: datetime
 
 
+class LinkedBy(StrEnum):
+    """What a link was made by: somebody signed in, an address that both had verified, or a first
+    sign-in, which made the user."""
+
+    SESSION = "session"
+    EMAIL = "email"
+    FIRST_SIGN_IN = "first_sign_in"
+
+
 class LinkedIdentity(Struct, frozen=True, kw_only=True):
     """A sign-in at another site that opens a user of ours. Its key is (issuer, subject).
 
@@ -80,5 +89,6 @@ class LinkedIdentity(Struct, frozen=True, kw_only=True):
     subject: str
     provider: str
     email: str | None = None
+    linked_by: LinkedBy
     linked_at: datetime
     last_used: datetime | None = None

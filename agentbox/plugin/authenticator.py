@@ -77,7 +77,8 @@ class PasswordLogin(Struct, frozen=True):
 
 class LoginProvider(Struct, frozen=True):
     """A site that people sign in at. `id` stands in our addresses, as `/auth/{id}/callback`, and
-    `name` on the button. `issuer` is that of its identities; no two providers have the same one."""
+    `name` on the button. `issuer` is that of its identities; no two providers have the same one.
+    Without it a link to this site does not count as a way in that is left."""
 
     id: str
     name: str
@@ -99,7 +100,8 @@ class AccountPolicy(Struct, frozen=True, kw_only=True):
     """What becomes of an identity that no user is linked to yet. By default it is refused.
 
     `auto_provision` makes a user of the lowest role. `link_verified_email` links it to the user
-    whose e-mail address is the same, if both are verified and the user is no admin.
+    whose e-mail address is the same, if both are verified, the user is no admin and has no sign-in
+    elsewhere, and has not taken this one away.
     """
 
     auto_provision: bool = False

@@ -36,7 +36,11 @@ class LoginPolicy(ABC):
 
     @abstractmethod
     async def check_login(self, context: LoginContext, user: User, identity: Identity) -> None:
-        """Return to let it pass; raise `LoginFailed` to refuse it (401, like any wrong login)."""
+        """Return to let it pass; raise `LoginFailed` to refuse it (401, like any wrong login).
+
+        Nothing has been written yet: a first sign-in elsewhere may be about a `user` who would be
+        made or linked by it. Asked again where it turns out to be about somebody else.
+        """
 
 
 class PasswordContext(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,14 @@ from agentbox.model.environments import (
 )
 from agentbox.model.sessions import LoginFlow, Session
 from agentbox.model.signing_keys import SigningKey
-from agentbox.model.users import LinkedIdentity, PasswordRecord, PasswordReset, Status, User
+from agentbox.model.users import (
+    LinkedBy,
+    LinkedIdentity,
+    PasswordRecord,
+    PasswordReset,
+    Status,
+    User,
+)
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 """The time of most samples; it has microseconds on purpose."""
@@ -65,6 +72,7 @@ def an_identity(id_: str = "identity-1", **fields: Any) -> LinkedIdentity:
         subject=f"subject-of-{id_}",
         provider="example",
         email=f"{id_}@example.org",
+        linked_by=LinkedBy.SESSION,
         linked_at=NOON,
     )
     return _replaced(identity, fields)

@@ -41,9 +41,12 @@ class OidcAuthenticator(RedirectAuthenticator):
         return [provider.info for provider in self._providers.values()]
 
     async def open(self) -> None:
-        """Discover all of them, one after the other. Raises `StartError`."""
-        for provider in self._providers.values():
-            await provider.open()
+        """Discover all of them at once, so that those that are silent hold up a start as one does.
+        Raises `StartError`, for the first of several."""
+        opening = (provider.open() for provider in self._providers.values())
+        for fault in await asyncio.gather(*opening, return_exceptions=True):
+            if isinstance(fault, BaseException):
+                raise fault
 
     async def start(self, context: LoginContext, login: RedirectLogin) -> Challenge:
         """Where to send the browser."""
@@ -51,7 +54,7 @@ class OidcAuthenticator(RedirectAuthenticator):
         if provider is None:
             raise LoginFailed("unknown_provider")
         async with _in_time():
-            return await provider.start()
+            return await provider.start(fresh=login.fresh)
 
     async def finish(
         self, context: LoginContext, state: bytes, data: Mapping[str, Any]

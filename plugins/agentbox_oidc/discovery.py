@@ -49,11 +49,10 @@ def origin_of(url: str) -> str:
 
 def read_metadata(answer: JsonAnswer, options: ProviderOptions) -> Metadata:
     """Raises `StartError` for a document that is not this issuer's, or that we can't work with, and
-    `OutboundFailed` where the provider says that it has none to give just now."""
-    if answer.status >= 500 or answer.status == 429:
-        raise OutboundFailed("status", f"discovery answers {answer.status}")
+    `OutboundFailed` where there is none: what stands before a provider that is away may answer 404
+    as well as 503, and a server starts without its provider."""
     if answer.status != 200:
-        raise StartError(f"{options.issuer}: its discovery document answers {answer.status}.")
+        raise OutboundFailed("status", f"{metadata_url(options.issuer)} answers {answer.status}")
     document = answer.body
     if document.get("issuer") != options.issuer:
         # Mix-up defence: who calls itself otherwise is somebody else (RFC 9700 section 4.4).
@@ -81,7 +80,8 @@ def read_metadata(answer: JsonAnswer, options: ProviderOptions) -> Metadata:
 
 def _url(document: Mapping[str, object], name: str, options: ProviderOptions) -> str:
     value = document.get(name)
-    if isinstance(value, str) and _is_address(value, plain=options.insecure_http):
+    # Code, secret and tokens are worth no less than the document: http is for issuers on http.
+    if isinstance(value, str) and _is_address(value, plain=options.is_on_http):
         return value
     raise StartError(f"{options.issuer}: {name} of its discovery document is no https address.")
 

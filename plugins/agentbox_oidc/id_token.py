@@ -46,12 +46,15 @@ async def verified_claims(
     token = _parsed(text)
     # The algorithm is ours to say, not the token's (RFC 8725 section 3.1): neither `none` nor
     # HS256 with our own secret gets any further.
+    if token.algorithm.lower() == "none":
+        raise LoginFailed("id_token_unsigned")
     if token.algorithm != expected.algorithm:
         raise LoginFailed("id_token_algorithm")
     if token.type is not None and token.type.upper() != "JWT":
         raise LoginFailed("id_token_type")
-    if not await keys.verifies(token):
-        raise LoginFailed("id_token_signature")
+    verified = await keys.verifies(token)
+    if not verified:
+        raise LoginFailed("id_token_key" if verified is None else "id_token_signature")
     try:
         claims = parse_claims(token.payload)
     except MalformedJws:

@@ -40,21 +40,21 @@ class RemoteKeys:
         self._failure: str | None = None
         self._one_at_a_time = asyncio.Lock()
 
-    async def verifies(self, token: CompactJws) -> bool:
-        """Whether one key of the provider, the one that the token names, has signed it.
+    async def verifies(self, token: CompactJws) -> bool | None:
+        """Whether one key of the provider, the one that the token names, has signed it; None if
+        there is no such key, or more than one.
 
         Raises `OutboundFailed` where the keys are not there and can't be had.
         """
         key = None if self._stale() else self._find(token.key_id)
-        if key is None:
-            await self._fetch()
-            key = self._find(token.key_id)
-        if key is None:
-            return False
-        try:
-            return bool(key.Algorithm.verify(token.signing_input, key.key, token.signature))
-        except (PyJWTError, ValueError, TypeError):
-            return False
+        if key is not None:
+            signed = _signed(token, key)
+            if signed or token.key_id is not None:
+                return signed
+        # A key that is not known yet, or the one without a name, which may be another one by now.
+        await self._fetch()
+        key = self._find(token.key_id)
+        return None if key is None else _signed(token, key)
 
     def _stale(self) -> bool:
         return self._clock.monotonic() - self._fetched >= KEEP
@@ -87,6 +87,13 @@ class RemoteKeys:
         if answer.status != 200:
             raise OutboundFailed("status", f"keys answer {answer.status}")
         return _usable(answer.body.get("keys"), self._algorithm)
+
+
+def _signed(token: CompactJws, key: jwt.PyJWK) -> bool:
+    try:
+        return bool(key.Algorithm.verify(token.signing_input, key.key, token.signature))
+    except (PyJWTError, ValueError, TypeError):
+        return False
 
 
 def _usable(listed: object, algorithm: str) -> Sequence[tuple[str | None, jwt.PyJWK]]:

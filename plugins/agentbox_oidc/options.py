@@ -8,30 +8,13 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from agentbox.model.formats.provider_id import RESERVED, is_provider_id
 from agentbox.plugin.options import Options, Secret
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"]
 
 GOOGLE_ISSUER: Final = "https://accounts.google.com"
 
-RESERVED: Final = frozenset(
-    {
-        "change-password",
-        "exchange",
-        "identities",
-        "local",
-        "login",
-        "logout",
-        "me",
-        "providers",
-        "reauthenticate",
-        "refresh",
-        "sessions",
-    }
-)
-"""Words that stand in the place of a provider in other addresses of ours."""
-
-_ID: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -52,6 +35,16 @@ class ProviderOptions(Options, frozen=True):
     link_verified_email: bool = False
     redirect_url: str | None = None
     insecure_http: bool = False
+
+    @property
+    def is_google(self) -> bool:
+        """Whether it is Google, which has ways of its own, by whichever plugin it was named."""
+        return self.issuer == GOOGLE_ISSUER
+
+    @property
+    def is_on_http(self) -> bool:
+        """Whether it is spoken to without TLS. Only after `check` found it to be on loopback."""
+        return urlsplit(self.issuer).scheme == "http"
 
     def check(self) -> list[str]:
         """Refuses addresses that could not be trusted, and what would be no OpenID."""
@@ -75,14 +68,24 @@ class OidcOptions(Options, frozen=True):
             f"providers.{id_} is no id of a provider: use a-z, 0-9 and -, at most 32, and none of "
             f"{', '.join(sorted(RESERVED))}"
             for id_ in self.providers
-            if not _ID.fullmatch(id_) or id_ in RESERVED
+            if not is_provider_id(id_)
         ]
         if not self.providers:
             faults.append("providers is empty: add a table [plugins.oidc.providers.<id>]")
-        return faults + [
+        faults += [
             f"providers.{id_}.{fault}"
             for id_, options in self.providers.items()
             for fault in options.check()
+        ]
+        return faults + self._equal_issuers()
+
+    def _equal_issuers(self) -> list[str]:
+        first: dict[str, str] = {}
+        return [
+            f"providers.{id_}.issuer is that of providers.{first[options.issuer]}; "
+            "limits of one would be none for whoever goes by the other"
+            for id_, options in self.providers.items()
+            if first.setdefault(options.issuer, id_) != id_
         ]
 
     def notes(self, public_url: str) -> list[str]:

@@ -7,14 +7,13 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import msgspec
 
 from agentbox.errors import LoginFailed, OutboundFailed, StartError
-from agentbox.model.evidence import Identity
 from agentbox.model.secret import Secret
 from agentbox.plugin import (
     AccountPolicy,
@@ -25,6 +24,7 @@ from agentbox.plugin import (
     Services,
     Verified,
 )
+from agentbox_oidc.claims import Said, identity_of, judge_domain
 from agentbox_oidc.discovery import Metadata, metadata_url, origin_of, read_metadata
 from agentbox_oidc.id_token import Expected, verified_claims
 from agentbox_oidc.jwks import RemoteKeys
@@ -35,6 +35,12 @@ ASK_AGAIN: Final = 10.0
 
 LONGEST_CODE: Final = 4096
 
+_ANEW: Final = {"max_age": "0", "prompt": "login"}
+"""Have the person authenticated, whoever is signed in there (OpenID Connect Core 3.1.2.1)."""
+
+_ANEW_AT_GOOGLE: Final = {"prompt": "select_account"}
+"""Google knows neither of those, and no more than this."""
+
 
 class FlowState(msgspec.Struct, frozen=True, array_like=True):
     """What a flow has to remember, sealed by the core."""
@@ -43,13 +49,14 @@ class FlowState(msgspec.Struct, frozen=True, array_like=True):
     issuer: str
     nonce: str
     verifier: str
+    fresh: bool = False
 
 
 class Provider:
     """A configured provider; it is discovered when it is first needed, at the latest."""
 
     def __init__(self, id_: str, options: ProviderOptions, services: Services) -> None:
-        self.info = LoginProvider(id_, options.name or id_)
+        self.info = LoginProvider(id_, options.name or id_, options.issuer)
         self._options = options
         self._services = services
         self._redirect_url = redirect_url(services.public_url, id_, options.redirect_url)
@@ -61,15 +68,10 @@ class Provider:
     async def open(self) -> None:
         """Discover. A provider that does not answer is asked again later, so that a server can
         start without it; raises `StartError` for one that answers what can't be right."""
-        try:
+        with suppress(OutboundFailed):  # the log says so
             await self._discovered()
-        except OutboundFailed as failure:
-            if failure.reason != "offline":
-                self._services.log.warning(
-                    "provider_not_discovered", provider=self.info.id, reason=failure.reason
-                )
 
-    async def start(self) -> Challenge:
+    async def start(self, *, fresh: bool) -> Challenge:
         """As `RedirectAuthenticator.start` promises: code flow with PKCE (RFC 7636) and nonce."""
         known = await self._provider()
         nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
@@ -84,11 +86,12 @@ class Provider:
             "code_challenge_method": "S256",
         }
         if self._options.domain_claim == "hd" and len(self._options.allowed_domains) == 1:
-            query["hd"] = self._options.allowed_domains[
-                0
-            ]  # for the page alone; see `_judge_domain`
+            # For the page alone; see `judge_domain`.
+            query["hd"] = self._options.allowed_domains[0]
+        if fresh:
+            query |= _ANEW_AT_GOOGLE if self._options.is_google else _ANEW
         address = known.metadata.authorization_endpoint
-        state = FlowState(self.info.id, self._options.issuer, nonce, verifier)
+        state = FlowState(self.info.id, self._options.issuer, nonce, verifier, fresh)
         return Challenge(
             kind="redirect",
             state=msgspec.json.encode(state),
@@ -119,10 +122,12 @@ class Provider:
             nonce=state.nonce,
             now=context.now,
         )
-        claims = await verified_claims(id_token, known.keys, expected, access_token)
-        self._judge_domain(claims)
-        claims = await self._completed(known, claims, access_token)
-        return self._verified(claims, context.now)
+        signed = await verified_claims(id_token, known.keys, expected, access_token)
+        judge_domain(signed, self._options)
+        claims = await self._completed(known, signed, access_token)
+        return self._verified(
+            Said(signed=signed, claims=claims, now=context.now, fresh=state.fresh)
+        )
 
     def _judge_answer(self, metadata: Metadata, data: Mapping[str, Any]) -> None:
         """What came by way of the browser: the issuer (RFC 9207 section 2.4), and refusals."""
@@ -181,31 +186,10 @@ class Provider:
         signed = {name: value for name, value in claims.items() if name != "email_verified"}
         return {**answer.body, **signed}
 
-    def _judge_domain(self, claims: Mapping[str, object]) -> None:
-        """By what is signed alone (OA-08): neither the address nor userinfo will do."""
+    def _verified(self, said: Said) -> Verified:
         options = self._options
-        domain = claims.get(options.domain_claim)
-        if options.allowed_domains and domain not in options.allowed_domains:
-            raise LoginFailed("domain")
-
-    def _verified(self, claims: Mapping[str, object], now: datetime) -> Verified:
-        options = self._options
-        email = claims.get("email")
-        # Nothing but the boolean will do (OA-06): "true", 1 and null have all been seen.
-        verified = claims.get("email_verified") is True and isinstance(email, str)
-        identity = Identity(
-            issuer=options.issuer,
-            subject=str(claims["sub"]),
-            authenticator_id=self.info.id,
-            email=email if isinstance(email, str) else None,
-            email_verified=verified,
-            preferred_username=_text(claims.get(options.username_claim)),
-            display_name=_text(claims.get("name")),
-            amr=("federated",),
-            auth_time=_past(claims.get("auth_time"), now),
-        )
         return Verified(
-            identity,
+            identity_of(said, options, self.info.id),
             accounts=AccountPolicy(
                 auto_provision=options.auto_provision,
                 link_verified_email=options.link_verified_email,
@@ -234,9 +218,21 @@ class Provider:
                 if clock.monotonic() - self._tried < ASK_AGAIN:
                     raise OutboundFailed("undiscovered")
                 self._tried = clock.monotonic()
-                answer = await self._discovery.get(metadata_url(self._options.issuer))
-                self._known = self._read(answer)
+                self._known = await self._asked()
             return self._known
+
+    async def _asked(self) -> _Known:
+        try:
+            return self._read(await self._discovery.get(metadata_url(self._options.issuer)))
+        except OutboundFailed as failure:
+            if failure.reason != "offline":
+                self._services.log.warning(
+                    "provider_not_discovered",
+                    provider=self.info.id,
+                    reason=failure.reason,
+                    detail=str(failure),
+                )
+            raise
 
     def _read(self, answer: Any) -> _Known:
         metadata = read_metadata(answer, self._options)
@@ -252,14 +248,3 @@ class _Known(msgspec.Struct, frozen=True):
     metadata: Metadata
     client: HttpClient
     keys: RemoteKeys
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _past(value: object, now: datetime) -> datetime | None:
-    """When somebody gave a password there: never later than now, or it would stay fresh."""
-    if type(value) is not int or value < 0:
-        return None
-    return datetime.fromtimestamp(min(value, int(now.timestamp())), UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from datetime import timedelta
 
@@ -123,6 +124,65 @@ def test_origins_are_kept_as_browsers_send_them(place) -> None:
     place.write('[server]\ncors_origins = ["HTTPS://App.Example:443", "http://localhost:3000"]\n')
     expected = ("https://app.example", "http://localhost:3000")
     assert place.settings().server.cors_origins == expected
+
+
+# --- return_to ---
+
+
+def fault_of_return_to(place, text: str) -> str:
+    place.write(f"[server]\nreturn_to = [{json.dumps(text)}]\n")
+    (fault,) = place.faults()
+    return str(fault)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "app.example/x",
+        "https://app.example",
+        "https://App.example/x",
+        "https://app.example:443/x",
+        "https://app.example/x#y",
+        "https://app.example/\\x",
+        "https://u@app.example/x",
+        "javascript://app.example/x",
+        "/x",
+    ],
+)
+def test_what_is_no_page_is_refused_as_one(place, text: str) -> None:
+    assert "is not an address with a path and without a fragment" in fault_of_return_to(place, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://app.example/x", "http://10.0.0.5/x", "http://localhost.example/x"]
+)
+def test_a_page_over_plain_http_gets_no_code(place, text: str) -> None:
+    # OA-10
+    assert f"{text!r} is plain http" in fault_of_return_to(place, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://app.example/x?code=y", "https://app.example/x?a=b&%63ode"]
+)
+def test_a_page_that_brings_a_code_of_its_own_is_refused(place, text: str) -> None:
+    # OA-10
+    assert f"{text!r} has a parameter `code` already" in fault_of_return_to(place, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://app.example/",
+        "https://app.example:8443/signed-in?barcode=1",
+        "http://localhost:3000/signed-in",
+        "http://127.0.0.1/",
+        "http://[::1]:5173/",
+    ],
+)
+def test_pages_are_kept_letter_by_letter(place, text: str) -> None:
+    place.write(f"[server]\nreturn_to = [{json.dumps(text)}]\n")
+
+    assert place.settings().server.return_to == (text,)
 
 
 # --- the root secret ---

@@ -136,6 +136,35 @@ def test_variables_reach_options_inside_options(place) -> None:
     assert (provider.issuer, provider.every) == ("https://idp.example.org", timedelta(minutes=5))
 
 
+def test_a_variable_reaches_a_table_of_the_file_whose_name_has_a_hyphen(place) -> None:
+    place.write(
+        "[plugins.jwt.providers.my-idp]\nissuer = 'https://idp.example.org'\n"
+        "[plugins.jwt.providers.my_own]\nissuer = 'https://own.example.org'\n"
+    )
+    variables = {
+        "AGENTBOX_PLUGINS__JWT__PROVIDERS__MY_IDP__EVERY": "5m",
+        "AGENTBOX_PLUGINS__JWT__PROVIDERS__MY_OWN__EVERY": "6m",
+    }
+
+    providers = place.settings(variables).plugin_options["jwt"].providers
+
+    assert {id_: provider.every for id_, provider in providers.items()} == {
+        "my-idp": timedelta(minutes=5),
+        "my_own": timedelta(minutes=6),
+    }
+
+
+def test_a_variable_that_could_mean_two_tables_of_the_file_means_neither(place) -> None:
+    place.write(
+        "[plugins.jwt.providers.my-idp]\nissuer = 'https://idp.example.org'\n"
+        "[plugins.jwt.providers.My_Idp]\nissuer = 'https://own.example.org'\n"
+    )
+    sources = place.sources({"AGENTBOX_PLUGINS__JWT__PROVIDERS__MY_IDP__EVERY": "5m"})
+
+    tables = sources.root.table("plugins", "jwt", "providers")
+    assert tables.table("my_idp").plain() == {"every": "5m"}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "dotted", "value"),
     [

@@ -253,6 +253,7 @@ class World:
             changes=self.changes,
             guesses=self.guesses,
             forget_initial_password=lambda: self.forgotten.append("forgotten"),
+            methods=["password"],
         )
         self.cursors = RootSecret([bytes(32)]).for_use("cursor")
         self.users = Users(

@@ -39,7 +39,8 @@ _MEANINGS = {
     "and has none.",
     "plugins.google.link_verified_email": "Link to the user with the same e-mail address, if both "
     "are verified and the user is no admin. Password, keys and sessions of that user end.",
-    "plugins.oidc.providers": "Tables `[plugins.oidc.providers.<id>]`, one for each provider.",
+    "plugins.oidc.providers": "Tables `[plugins.oidc.providers.<id>]`, one for each "
+    "provider; [sign-in-elsewhere.md](sign-in-elsewhere.md#settings) has their keys.",
     "plugins.password.memory_kib": "argon2id: KiB of memory of each hash.",
     "plugins.password.iterations": "argon2id: passes of each hash.",
     "plugins.password.parallelism": "argon2id: lanes of each hash.",

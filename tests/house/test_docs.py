@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -71,7 +72,19 @@ def test_a_toml_block_is_settings_that_hold(block: Block, tmp_path: Path) -> Non
     settings = tmp_path / "agentbox.toml"
     settings.write_text(block.text)
 
-    assemble(settings, {}, {})
+    assemble(settings, _secrets_beside(block, tmp_path), {})
+
+
+def _secrets_beside(block: Block, folder: Path) -> dict[str, str]:
+    """The secrets that the block's own section puts into the environment, or into files."""
+    before, _, after = block.page.read_text().partition(block.text)
+    section = before.rpartition("\n## ")[2] + after.partition("\n## ")[0]
+    given: dict[str, str] = {}
+    for name, by_file in re.findall(r"export (AGENTBOX_\w+?_SECRET)(_FILE)?=", section):
+        secret, file = secrets.token_urlsafe(32), folder / name
+        file.write_text(secret)
+        given[name + by_file] = str(file) if by_file else secret
+    return given
 
 
 def test_no_block_is_of_a_kind_that_nobody_checks() -> None:

@@ -6,6 +6,7 @@ without the test saying so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,12 +17,16 @@ from tests.live import Answer, Caller
 
 FLOW_COOKIE = "__Host-agentbox_flow"
 
+Visits = Callable[[], aiohttp.ClientSession]
+"""What goes to the provider's pages."""
+
 
 class Browser:
     """Somebody who signs in; `cookie` is what it was given last."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, visits: Visits = aiohttp.ClientSession) -> None:
         self._caller = caller
+        self._visits = visits
         self.cookie: str | None = None
 
     async def ask(self, method: str, path: str, **options: Any) -> Answer:
@@ -46,7 +51,7 @@ class Browser:
     async def visit(self, url: str) -> str:
         """At the provider: the path and query that it sends the browser back to."""
         async with (
-            aiohttp.ClientSession() as session,
+            self._visits() as session,
             session.get(URL(url, encoded=True), allow_redirects=False) as response,
         ):
             assert response.status == 302, await response.text()

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -46,6 +47,7 @@ class Grant(NamedTuple):
     redirect_uri: str
     nonce: str
     challenge: str
+    fresh: bool
 
 
 @cache
@@ -93,8 +95,9 @@ def half_hash(text: str) -> str:
 class FakeProvider:
     """What it answers, and how it is twisted: set an attribute, and `straighten` in the end."""
 
-    def __init__(self, id_: str) -> None:
+    def __init__(self, id_: str, issuer: str | None = None) -> None:
         self.id = id_
+        self._issuer = issuer
         self.port = 0
         self.ahead = 0.0
         self.asked: Counter[str] = Counter()
@@ -128,7 +131,7 @@ class FakeProvider:
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return self._issuer or f"http://127.0.0.1:{self.port}"
 
     def now(self) -> int:
         """Its clock."""
@@ -180,7 +183,9 @@ class FakeProvider:
         assert "openid" in query["scope"].split()
         code = f"canary-code-{secrets.token_urlsafe(16)}"
         redirect_uri = query["redirect_uri"]
-        self._grants[code] = Grant(code, redirect_uri, query["nonce"], query["code_challenge"])
+        self._grants[code] = Grant(
+            code, redirect_uri, query["nonce"], query["code_challenge"], "max_age" in query
+        )
         self.given_out += [code, query["state"], query["nonce"]]
         good = {"code": code, "state": query["state"], "iss": self.issuer}
         back = urlencode(changed(good, self.callback), doseq=True)
@@ -228,6 +233,8 @@ class FakeProvider:
             "exp": self.now() + 300,
             "nonce": grant.nonce,
             "at_hash": half_hash(access_token),
+            # Who asks how long ago somebody signed in is told (OpenID Connect Core section 2).
+            **({"auth_time": self.now()} if grant.fresh else {}),
             **self.person,
         }
         return changed(good, self.claims)
@@ -245,21 +252,29 @@ class FakeProvider:
 
 
 @asynccontextmanager
-async def fake_provider(id_: str = "fake", port: int = 0) -> AsyncIterator[FakeProvider]:
+async def fake_provider(
+    id_: str = "fake",
+    port: int = 0,
+    *,
+    issuer: str | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[FakeProvider]:
     """One that listens, on a free port unless it is to come back on one that it had."""
-    provider = FakeProvider(id_)
-    async with listening(provider.handle, port) as provider.port:
+    provider = FakeProvider(id_, issuer)
+    async with listening(provider.handle, port, tls) as provider.port:
         yield provider
     assert provider.faults == []
 
 
 @asynccontextmanager
-async def listening(handler: Answerer, port: int = 0) -> AsyncIterator[int]:
+async def listening(
+    handler: Answerer, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """The port of a server that answers everything with `handler`; hanging ones end with it."""
     runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.05)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls, reuse_address=True)
         await site.start()
         yield runner.addresses[0][1]
     finally:

@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import aiohttp
+
 from tests.e2e.audit.reading import listed
 from tests.live import Answer, Caller, Live, ShiftedClock, live_server
-from tests.openid.browser import Browser
+from tests.openid.browser import Browser, Visits
 from tests.openid.fake_provider import CLIENT_ID, CLIENT_SECRET, FakeProvider
 
 RETURN_TO = "https://app.example.org/signed-in"
@@ -61,16 +63,18 @@ class Scene:
         folder: Path,
         clock: ShiftedClock,
         provider: FakeProvider,
+        visits: Visits = aiohttp.ClientSession,
     ) -> None:
         self.live = live
         self.admin = admin
         self.folder = folder
         self.clock = clock
         self.provider = provider
+        self._visits = visits
 
     def browser(self) -> Browser:
         """One that nobody has signed in with."""
-        return Browser(self.live.anonymous)
+        return Browser(self.live.anonymous, self._visits)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, here and at the provider."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +168,8 @@ NAMES: dict[str, tuple[Any, str]] = {
     "a table": ({"x": 1}, "ada"),
     "empty": ("", "ada"),
     "very long": ("a" * 5000, "a" * 48),
-    "an admin's": ("admin", "admin-2"),
-    "an admin's in capitals": ("ADMIN", "ADMIN-2"),
+    "an admin's": ("admin", r"admin-[0-9a-f]{10}"),
+    "an admin's in capitals": ("ADMIN", r"ADMIN-[0-9a-f]{10}"),
     "markup": ("<script>alert(1)</script>", "script-alert-1-script"),
     "a path": ("../../etc/passwd", "etc-passwd"),
 }
@@ -178,7 +179,8 @@ NAMES: dict[str, tuple[Any, str]] = {
 async def test_a_name_is_one_of_ours_and_nobody_elses(scene: Scene, name: str) -> None:
     scene.provider.claims = {"preferred_username": NAMES[name][0]}
 
-    assert (await scene.sign_in()).body["user"]["username"] == NAMES[name][1]
+    made = (await scene.sign_in()).body["user"]["username"]
+    assert re.fullmatch(NAMES[name][1], made)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,13 @@ import pytest
 
 from agentbox.errors import StartError
 from agentbox.errors.start import ConfigurationError
+from agentbox.model.secret import Secret
+from agentbox.plugin import JsonAnswer
+from agentbox_oidc.discovery import read_metadata
+from agentbox_oidc.options import ProviderOptions
 from tests.live import ShiftedClock, live_server
-from tests.openid.answers import BROKEN, of_json
-from tests.openid.fake_provider import FakeProvider, Json, fake_provider, listening
-from tests.openid.scene import Scene, configuration, scene_at
+from tests.openid.fake_provider import FakeProvider, Json, fake_provider
+from tests.openid.scene import configuration, scene_at
 from tests.process import agentbox, environment
 
 ELSEWHERE = "http://192.0.2.1/"
@@ -120,99 +123,19 @@ async def test_an_issuer_that_could_be_anybody_stops_the_start(
     assert not provider.asked
 
 
-async def unavailable(scene: Scene, provider: str = "fake") -> str:
-    """Beginning a sign-in is refused for now; the reason in the audit."""
-    earlier = len(await scene.refusals())
-    answer = await scene.browser().begin(provider)
-    outcome = await scene.outcome(answer, earlier)
-    assert (outcome.status, outcome.error) == (503, "authenticator_unavailable")
-    assert answer.headers["Retry-After"] == "10"
-    return outcome.reason
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_an_issuer_on_https_has_no_address_on_http_whatever_is_set(endpoint: str) -> None:
+    # OP-07: code, secret and tokens would go by in clear text
+    issuer = "https://id.example.org"
+    options = ProviderOptions(
+        issuer=issuer, client_id="us", client_secret=Secret("canary"), insecure_http=True
+    )
+    document = {"issuer": issuer} | {name: f"{issuer}/{name}" for name in ENDPOINTS}
+    assert read_metadata(JsonAnswer(200, document), options).jwks_uri == f"{issuer}/jwks_uri"
 
-
-async def test_a_server_starts_without_its_provider_and_finds_it_later(
-    folder: Path, clock: ShiftedClock
-) -> None:  # OA-11
-    later = FakeProvider("fake")
-    async with listening(later.handle) as later.port:
-        pass  # the port is free again, and nobody listens there
-    async with scene_at(folder, clock, later) as scene:
-        offered = await scene.live.anonymous.get("/auth/providers")
-        assert [each["id"] for each in offered.body["providers"]] == ["password", "fake"]
-        assert await unavailable(scene) == "provider_undiscovered"
-        scene.advance(10)
-        assert await unavailable(scene) == "provider_connection"
-
-        async with fake_provider("fake", later.port) as came_up:
-            assert await unavailable(scene) == "provider_undiscovered"
-            assert came_up.asked["openid-configuration"] == 0
-            scene.advance(10)
-            came_up.ahead = later.ahead
-            assert (await scene.sign_in()).status == 200
-            assert came_up.asked["openid-configuration"] == 1
-
-
-async def test_a_provider_that_is_not_well_is_asked_every_ten_seconds(
-    folder: Path, clock: ShiftedClock, provider: FakeProvider
-) -> None:  # OA-11
-    provider.instead = {"openid-configuration": of_json({}, 503)}
-    async with scene_at(folder, clock, provider) as scene:
-        for asked in (1, 2, 3):
-            for _ in range(5):
-                assert (await scene.browser().begin("fake")).status == 503
-            # The first time it was the start that asked.
-            assert provider.asked["openid-configuration"] == asked
-            scene.advance(10)
-        provider.straighten()
-        assert (await scene.sign_in()).status == 200
-
-
-@pytest.mark.parametrize("broken", sorted(set(BROKEN) - {"404"}))
-async def test_a_server_starts_whatever_is_answered_instead(
-    folder: Path, clock: ShiftedClock, provider: FakeProvider, broken: str
-) -> None:  # OA-11, IV-04
-    answerer, reason = BROKEN[broken]
-    provider.instead = {"openid-configuration": answerer}
-    async with scene_at(folder, clock, provider) as scene:
-        scene.advance(10)
-        assert await unavailable(scene) == f"provider_{reason}"
-
-
-async def test_no_document_at_all_stops_the_start(folder: Path, provider: FakeProvider) -> None:
-    provider.instead = {"openid-configuration": of_json({}, 404)}
-
-    assert "404" in await fault_of(folder, provider, {})
-
-
-async def test_one_that_comes_up_as_somebody_else_is_not_believed(
-    folder: Path, clock: ShiftedClock, provider: FakeProvider
-) -> None:  # OA-04
-    provider.instead = {"openid-configuration": of_json({}, 503)}
-    provider.metadata = {"issuer": "https://accounts.evil.test"}
-    async with scene_at(folder, clock, provider) as scene:
-        provider.instead = {}
-        reasons = []
-        for _ in range(6):
-            scene.advance(10)
-            reasons.append(await unavailable(scene))
-
-        assert reasons == ["provider_metadata"] * 6
-        provider.straighten()
-        scene.advance(10)
-        assert (await scene.sign_in()).status == 200
-
-
-async def test_a_callback_does_not_need_the_process_that_sent_the_browser(
-    folder: Path, provider: FakeProvider
-) -> None:
-    async with scene_at(folder, ShiftedClock(), provider) as scene:
-        browser = scene.browser()
-        callback = await browser.returned("fake")
-    async with scene_at(folder, ShiftedClock(), provider) as scene:
-        again = scene.browser()
-        again.cookie = browser.cookie
-
-        assert (await again.ask("GET", callback)).status == 200
+    for address in ("http://127.0.0.1:8080/x", "http://localhost/x", "HTTP://[::1]/x"):
+        with pytest.raises(StartError, match=f"{issuer}: {endpoint}"):
+            read_metadata(JsonAnswer(200, document | {endpoint: address}), options)
 
 
 async def test_a_command_asks_no_provider_and_works_without_it(
@@ -248,3 +171,16 @@ async def test_a_provider_that_is_called_as_the_password_is_stops_the_start(
         with pytest.raises(StartError, match="password"):
             async with live_server(folder, config=configuration(folder, provider)):
                 pass
+
+
+async def test_two_providers_of_one_issuer_stop_the_start(
+    folder: Path, provider: FakeProvider
+) -> None:
+    # one would let in whom the other does not: an identity is known by issuer and subject
+    again = FakeProvider("again")
+    again.port = provider.port
+    with pytest.raises(ConfigurationError, match=r"again.*fake"):
+        async with live_server(folder, config=configuration(folder, provider, again)):
+            pass
+
+    assert not provider.asked

@@ -115,6 +115,32 @@ async def test_a_verifier_without_a_challenge_does_not_make_up_for_the_cookie(
     assert (await exchange(scene.browser(), code, code_verifier=VERIFIER)).status == 401
 
 
+async def test_a_challenge_in_somebody_s_link_frees_no_code_from_the_cookie(
+    scene: Scene,
+) -> None:
+    # OA-01: the victim follows a link to any path of ours; what stands there gives the code away
+    victim, attacker = scene.browser(), scene.browser()
+    path = f"/api/v1/auth/fake/login?return_to=/some/page&code_challenge={CHALLENGE}"
+    there = (await victim.ask("GET", path)).headers["Location"]
+    answer = await victim.ask("GET", await victim.visit(there))
+    code = parameters(answer.headers["Location"])["code"]
+    await attacker.begin("fake")
+    before = await scene.rows()
+
+    for thief in (scene.browser(), attacker):
+        assert (await exchange(thief, code, code_verifier=VERIFIER)).error == "invalid_grant"
+    assert await scene.refusals() == ["browser"] * 2
+    assert await scene.rows() == before
+
+
+async def test_a_page_of_ours_may_show_a_verifier_besides_the_cookie(scene: Scene) -> None:
+    browser = scene.browser()
+    answer = await browser.sign_in("fake", return_to="/app", code_challenge=CHALLENGE)
+    code = parameters(answer.headers["Location"])["code"]
+
+    assert (await exchange(browser, code, code_verifier=VERIFIER)).status == 200
+
+
 @pytest.mark.parametrize("challenge", ["x", "A" * 42, "A" * 44, "A" * 42 + "="])
 async def test_what_is_no_challenge_is_refused_at_once(scene: Scene, challenge: str) -> None:
     answer = await scene.browser().begin("fake", return_to=RETURN_TO, code_challenge=challenge)

@@ -8,6 +8,8 @@ import secrets
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.live import ShiftedClock
 from tests.openid.browser import parameters
 from tests.openid.fake_provider import FakeProvider, fake_provider
@@ -61,16 +63,29 @@ async def test_each_sign_in_has_its_own_state_nonce_and_challenge(scene: Scene) 
     assert {each["code_challenge_method"] for each in seen} == {"S256"}
 
 
-async def test_the_redirect_url_is_the_configured_one_whatever_the_host_says(
-    scene: Scene,
-) -> None:  # OA-10
-    answer = await scene.browser().ask(
-        "GET", "/api/v1/auth/fake/url", headers={"Host": "localhost:4444"}
-    )
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "localhost:4444"},
+        {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
+        {"Forwarded": "host=evil.example;proto=https", "X-Forwarded-Prefix": "/evil"},
+        {"Origin": "http://127.0.0.1:8080", "Referer": "https://evil.example/"},
+    ],
+    ids=str,
+)
+async def test_the_redirect_url_is_the_configured_one_whatever_the_request_says(
+    scene: Scene, headers: dict[str, str]
+) -> None:  # OA-10, WB-05
+    browser = scene.browser()
+    answer = await browser.ask("GET", "/api/v1/auth/fake/url", headers=headers)
+    there = await browser.ask("GET", "/api/v1/auth/fake/login", headers=headers)
 
-    assert parameters(answer.body["url"])["redirect_uri"] == (
-        "http://127.0.0.1:8080/api/v1/auth/fake/callback"
-    )
+    for url in (answer.body["url"], there.headers["Location"]):
+        assert url.startswith(f"{scene.provider.issuer}/")
+        assert parameters(url)["redirect_uri"] == (
+            "http://127.0.0.1:8080/api/v1/auth/fake/callback"
+        )
+        assert "evil" not in url
 
 
 async def test_the_browser_may_be_sent_there_at_once(scene: Scene) -> None:
@@ -107,6 +122,28 @@ async def test_and_two_where_the_id_token_says_nothing_of_the_address(scene: Sce
 
     assert answer.body["user"]["email"] == "ada@corp.test"
     assert scene.provider.asked - before == {"authorize": 1, "token": 1, "userinfo": 1}
+
+
+async def test_a_return_an_exchange_and_a_refresh_ask_nothing_more(scene: Scene) -> None:
+    await scene.sign_in()
+    before = Counter(scene.provider.asked)
+    browser = scene.browser()
+    landed = await browser.sign_in("fake", return_to=RETURN_TO)
+    code = parameters(landed.headers["Location"])["code"]
+    answer = await browser.ask("POST", "/api/v1/auth/exchange", json={"code": code})
+
+    assert await refresh(scene, answer.body["refresh_token"]) == 200
+    assert scene.provider.asked - before == {"authorize": 1, "token": 1}
+
+
+async def test_keys_that_are_an_hour_old_are_one_request_more(scene: Scene) -> None:
+    await scene.sign_in()
+    scene.advance(3600)
+    before = Counter(scene.provider.asked)
+    for _ in range(3):
+        assert (await scene.sign_in()).status == 200
+
+    assert scene.provider.asked - before == {"authorize": 3, "token": 3, "keys": 1}
 
 
 async def test_a_client_secret_goes_into_the_form_where_that_is_what_is_taken(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 
-SUBQUERIES = {"SCAN first_grants", "SCAN counted_flows", "SCAN made_steps"}
+SUBQUERIES = {"SCAN first_grants", "SCAN made_steps"}
 """Not tables: rows that the statement has found already, by the steps before it."""
 
 

@@ -87,12 +87,18 @@ def list_events(
 def _table(events: Sequence[AuditEvent]) -> Table:
     shown = Table(box=None, pad_edge=False)
     shown.add_column("time", no_wrap=True)
-    for column in ("event", "result", "actor", "target"):
+    for column in ("event", "result, reason", "actor", "target"):
         shown.add_column(column, overflow="fold")
     for event in events:
         time = format(event.time, "%Y-%m-%d %H:%M:%S")
-        shown.add_row(time, event.event, event.result, event.actor, event.target or "")
+        shown.add_row(time, event.event, _result(event), event.actor, event.target or "")
     return shown
+
+
+def _result(event: AuditEvent) -> str:
+    """With why a login or a credential was refused, which is what one looks for."""
+    reason = event.details.get("reason")
+    return event.result if reason is None else f"{event.result}\n{reason}"
 
 
 @audit.command()

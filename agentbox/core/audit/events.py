@@ -18,7 +18,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "environment.update": "An environment was changed; the details name what.",
     "identity.link": "A sign-in at another site was linked to a user: `identity_id`, `provider`, "
     "and `by` what: a `session`, an `email` that both had verified, or a `first_sign_in`.",
-    "identity.unlink": "A user took a sign-in at another site away.",
+    "identity.unlink": "A sign-in at another site was taken away: by its user, with a password "
+    "that was reset, or from a new admin whom an address had linked it to.",
     "job.run": "A run of a job was asked for.",
     "login.refuse": "A login was refused: `reason`. The actor is the user whose login it was to "
     "be, `anonymous` where there is no such user; what was typed is never kept.",
@@ -42,7 +43,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "user.create": "A user was made; by `system` on the first start.",
     "user.delete": "A user was deleted, with keys, sessions and permissions.",
     "user.password_change": "A user changed its own password.",
-    "user.password_reset": "A user's password was taken away for a reset secret.",
+    "user.password_reset": "A user's password was taken away for a reset secret, and its sign-ins "
+    "at other sites with it.",
     "user.password_set": "A user's password was set by somebody else.",
     "user.sessions_end": "A user's sessions were ended: how many in `ended`.",
     "user.unlock": "The throttling of a user's failed logins was lifted.",

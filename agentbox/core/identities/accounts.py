@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import secrets
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,8 +22,8 @@ from agentbox.model.evidence import Identity
 from agentbox.model.formats.names import canonical_email, canonical_username, is_username
 from agentbox.model.ids import new_id
 from agentbox.model.principal import Operator, Origin
-from agentbox.model.users import LinkedIdentity, Status, User
-from agentbox.plugin.authenticator import AccountPolicy, Verified
+from agentbox.model.users import LinkedBy, LinkedIdentity, Status, User
+from agentbox.plugin.authenticator import AccountPolicy, LoginContext, Verified
 from agentbox.plugin.storage import Change, Page, Storage, Transaction
 
 SYSTEM = Operator("system")
@@ -29,9 +31,32 @@ SYSTEM = Operator("system")
 LINKED_BY_EMAIL = (Role.VIEWER, Role.USER)
 """Whose account a verified address may open; admins link while signed in, or not at all."""
 
+TRIES = 3
+"""How often a sign-in is judged where others change meanwhile whom it is about."""
+
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_BASE = 48
-_NUMBERS_TRIED = 20
+
+
+class _Found(NamedTuple):
+    """Whom a sign-in is about: as they are, or as they would be made.
+
+    `link_by` is what is still to be linked by, and `squatter` who loses the address then.
+    """
+
+    user: User
+    link_by: LinkedBy | None = None
+    squatter: User | None = None
+
+    @property
+    def to_be_made(self) -> bool:
+        return self.link_by is LinkedBy.FIRST_SIGN_IN
+
+    def is_about(self, other: _Found) -> bool:
+        """Whether what was judged of the one holds of the other."""
+        mine, theirs = self.user, other.user
+        same = (mine.id, mine.username) == (theirs.id, theirs.username)
+        return same and self.link_by is other.link_by
 
 
 class Accounts:
@@ -42,52 +67,74 @@ class Accounts:
         self._changes = changes
         self._signing_in = signing_in
 
-    async def user_of(self, judged: Verified, origin: Origin) -> User:
-        """An active user. Raises `InvalidCredentials`, with the reason in the audit."""
+    async def user_of(self, judged: Verified, context: LoginContext) -> User:
+        """An active user, whom every login policy lets in.
+
+        The policies are asked before anything is made, linked or taken away, and again where it is
+        about somebody else by then. Raises `InvalidCredentials`, with the reason in the audit, and
+        what `SigningIn.judge` raises.
+        """
         identity = judged.identity
-        async with self._storage.transaction(read_only=True) as tx:
-            user = await _linked(tx, identity)
-        if user is None:
-            user = await self._new_or_just_linked(identity, judged.accounts, origin)
-        if not user.active:
-            raise self._refused(origin, "inactive", user.id)
-        return user
-
-    async def _new_or_just_linked(
-        self, identity: Identity, policy: AccountPolicy, origin: Origin
-    ) -> User:
-        """Somebody signed in may link it at this moment, alone with its own logins only."""
-        try:
-            return await self._new(identity, policy, origin)
-        except Conflict:
+        for _ in range(TRIES):
             async with self._storage.transaction(read_only=True) as tx:
-                user = await _linked(tx, identity)
-        if user is None:
-            raise self._refused(origin, "raced")
-        return user
-
-    async def _new(self, identity: Identity, policy: AccountPolicy, origin: Origin) -> User:
-        """Link it to somebody, or make somebody, alone with all that changes rights."""
-        email = verified_email(identity)
-        async with self._changes.begin(SYSTEM, origin) as work:
-            user = await _linked(work.tx, identity)  # by another callback, a moment ago
+                found = await self._find(tx, judged, context.origin, _nobody(context.now))
+            await self._signing_in.judge(
+                found.user, identity, context, is_made=not found.to_be_made
+            )
+            if found.link_by is None:
+                return found.user
+            user = await self._settled(judged, found, context.origin)
             if user is not None:
                 return user
-            holder = await work.tx.users.by_email(email) if email else None
-            if holder is not None:
-                await work.alone_with_logins_of(holder.id)
-                holder = await work.tx.users.get(holder.id)  # as those logins have left it
-            if holder is not None and _may_link(holder, policy):
-                holder = await _wiped(work, holder)
-                await link(work, holder.id, identity, by="email")
-                return holder
-            if not policy.auto_provision:
-                raise self._refused(origin, "unknown_identity")
-            if holder is not None and holder.email_verified:
+        raise self._refused(context.origin, "raced")
+
+    async def _find(
+        self, tx: Transaction, judged: Verified, origin: Origin, nobody: User
+    ) -> _Found:
+        """Whom it is about, as `tx` has it; `nobody` is who would be made, with a name or none."""
+        identity, policy = judged.identity, judged.accounts
+        user = await _linked(tx, identity)
+        if user is not None:
+            if not user.active:
+                raise self._refused(origin, "inactive", user.id)
+            return _Found(user)
+        email = verified_email(identity)
+        holder = await tx.users.by_email(email) if email else None
+        if holder is not None and _may_link(holder, policy):
+            if await tx.identities.of_user(holder.id):
                 raise self._refused(origin, "email_taken", holder.id)
-            if holder is not None:
-                await _take_address(work, holder)
-            return await _provision(work, identity, email)
+            if await tx.identities.was_linked(identity.issuer, identity.subject, holder.id):
+                raise self._refused(origin, "unlinked", holder.id)
+            return _Found(holder, LinkedBy.EMAIL)
+        if not policy.auto_provision:
+            raise self._refused(origin, "unknown_identity")
+        if holder is not None and holder.email_verified:
+            raise self._refused(origin, "email_taken", holder.id)
+        name = await _free_username(tx, nobody.username or _wished_name(identity, email))
+        new = msgspec.structs.replace(
+            nobody, username=name, email=email, email_verified=email is not None
+        )
+        return _Found(new, LinkedBy.FIRST_SIGN_IN, holder)
+
+    async def _settled(self, judged: Verified, found: _Found, origin: Origin) -> User | None:
+        """Link it to whom it was found for, or make them; None if it is about others by now.
+
+        Alone with all that changes rights; but somebody signed in may link the identity beside
+        this, alone with its own logins only.
+        """
+        try:
+            async with self._changes.begin(SYSTEM, origin) as work:
+                if not found.to_be_made:
+                    await work.alone_with_logins_of(found.user.id)
+                now = await self._find(work.tx, judged, origin, found.user)
+                if not now.is_about(found):
+                    return None
+                if now.to_be_made:
+                    return await _provision(work, judged.identity, now)
+                await link(work, now.user.id, judged.identity, by=LinkedBy.EMAIL)
+                return await _wiped(work, now.user)
+        except Conflict:
+            return None
 
     def _refused(
         self, origin: Origin, reason: str, user_id: str | None = None
@@ -100,7 +147,7 @@ def verified_email(identity: Identity) -> str | None:
     return canonical_email(identity.email or "") if identity.email_verified else None
 
 
-async def link(work: Writing, user_id: str, identity: Identity, *, by: str) -> LinkedIdentity:
+async def link(work: Writing, user_id: str, identity: Identity, *, by: LinkedBy) -> LinkedIdentity:
     """Add the link and its audit row. Raises `Conflict` if the identity is somebody's already."""
     linked = LinkedIdentity(
         id=new_id(),
@@ -109,18 +156,13 @@ async def link(work: Writing, user_id: str, identity: Identity, *, by: str) -> L
         subject=identity.subject,
         provider=identity.authenticator_id,
         email=verified_email(identity),
+        linked_by=by,
         linked_at=work.now,
     )
     await work.tx.identities.add(linked)
-    details = {"identity_id": linked.id, "provider": linked.provider, "by": by}
+    details = {"identity_id": linked.id, "provider": linked.provider, "by": by.value}
     await work.record("identity.link", f"user:{user_id}", details)
     return linked
-
-
-async def record_unlink(work: Writing, linked: LinkedIdentity) -> None:
-    """The audit row of a link that is taken away."""
-    details = {"identity_id": linked.id, "provider": linked.provider}
-    await work.record("identity.unlink", f"user:{linked.user_id}", details)
 
 
 async def _linked(tx: Transaction, identity: Identity) -> User | None:
@@ -140,14 +182,11 @@ def _may_link(holder: User, policy: AccountPolicy) -> bool:
 async def _wiped(work: Work, user: User) -> User:
     """End all that was set up before the address was shown to be theirs: somebody else may have.
 
-    Sessions, password, waiting reset, API keys, and other sign-ins that were linked.
+    Sessions, password, waiting reset and API keys; a sign-in elsewhere it had none.
     """
     await work.tx.sessions.end_all(user.id, work.now)
     await work.tx.passwords.delete(user.id)
     await work.tx.password_resets.delete(user.id)
-    for linked in await work.tx.identities.of_user(user.id):
-        await work.tx.identities.delete(linked.id)
-        await record_unlink(work, linked)
     where = ApiKeyFilter(user_id=user.id, state=ApiKeyState.ACTIVE, now=work.now)
     while keys := await work.tx.api_keys.list(where, Page(1000)):
         for key in keys:
@@ -161,6 +200,17 @@ async def _wiped(work: Work, user: User) -> User:
     return wiped
 
 
+async def _provision(work: Work, identity: Identity, found: _Found) -> User:
+    """Make who was found to be made, and link them."""
+    if found.squatter is not None:
+        await _take_address(work, found.squatter)
+    user = msgspec.structs.replace(found.user, created_at=work.now, updated_at=work.now)
+    await work.tx.users.add(user)
+    await work.record("user.create", f"user:{user.id}")
+    await link(work, user.id, identity, by=LinkedBy.FIRST_SIGN_IN)
+    return user
+
+
 async def _take_address(work: Work, squatter: User) -> None:
     """An address that nobody has verified goes to whom the site has verified it for."""
     await work.tx.users.replace(msgspec.structs.replace(squatter, email=None, updated_at=work.now))
@@ -168,36 +218,30 @@ async def _take_address(work: Work, squatter: User) -> None:
     await work.record("user.update", f"user:{squatter.id}", {"email": "changed"})
 
 
-async def _provision(work: Work, identity: Identity, email: str | None) -> User:
-    """A user of the lowest role, without a password; whatever else the site says of it."""
-    user = User(
+def _nobody(now: datetime) -> User:
+    """A user of the lowest role, without a password, whatever the site says; a name is wanting."""
+    return User(
         id=new_id(),
-        username=await _free_username(work.tx, identity, email),
-        email=email,
-        email_verified=email is not None,
+        username="",
+        email=None,
+        email_verified=False,
         role=Role.VIEWER,
         status=Status.ACTIVE,
         password_change_required=False,
-        created_at=work.now,
-        updated_at=work.now,
+        created_at=now,
+        updated_at=now,
     )
-    await work.tx.users.add(user)
-    await work.record("user.create", f"user:{user.id}")
-    await link(work, user.id, identity, by="first_sign_in")
-    return user
 
 
-async def _free_username(tx: Transaction, identity: Identity, email: str | None) -> str:
-    """What the site calls them, else the beginning of the address, with a number if it is taken.
-
-    With something random after a few numbers: a name that thousands wanted must not hold us up.
-    """
+def _wished_name(identity: Identity, email: str | None) -> str:
+    """What the site calls them, else the beginning of the address, else the provider's id."""
     wanted = identity.preferred_username or email or ""
     base = _NO_NAME.sub("-", wanted.partition("@")[0]).strip("-._")[:_LONGEST_BASE]
-    if not is_username(base):
-        base = identity.authenticator_id
-    for number in range(1, _NUMBERS_TRIED + 1):
-        name = base if number == 1 else f"{base}-{number}"
-        if await tx.users.by_username(canonical_username(name) or "") is None:
-            return name
-    return f"{base}-{secrets.token_hex(5)}"
+    return base if is_username(base) else identity.authenticator_id
+
+
+async def _free_username(tx: Transaction, wished: str) -> str:
+    """That name, with something random behind it if it is taken: a number would tell how often."""
+    if await tx.users.by_username(canonical_username(wished) or "") is None:
+        return wished
+    return f"{wished}-{secrets.token_hex(5)}"

@@ -11,10 +11,10 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from agentbox.errors import Overloaded, StartError
+from agentbox.errors import StartError
 from agentbox.model.sessions import LoginFlow
 from agentbox.plugin.services import Clock, Sealer
-from agentbox.plugin.storage import Storage, Transaction
+from agentbox.plugin.storage import Storage
 
 Kind = Literal["redirect", "exchange"]
 
@@ -23,9 +23,7 @@ WaitingT = TypeVar("WaitingT", bound=Struct)
 LONGEST: Final = 128
 
 MOST_WAITING: Final = 10_000
-"""Flows that wait at a time, in all: anybody may begin one, and each takes a row."""
-
-ASK_AGAIN: Final = 10
+"""Redirect flows that wait at a time, in all: anybody may begin one, and each takes a row."""
 
 _log = structlog.get_logger("agentbox.login")
 
@@ -43,7 +41,8 @@ class Flows:
     ) -> str:
         """The text that `take` gives the value back for, once, within `lifetime`.
 
-        Raises `Overloaded` if `at_most` others wait already.
+        If `at_most` of the kind wait already, those that came first make room; a few more may
+        wait where several replicas add one at the same moment.
         """
         text = secrets.token_urlsafe(32)
         flow_id = _id_of(text)
@@ -54,37 +53,49 @@ class Flows:
             sealed_state=sealed,
             expires_at=self._clock.now() + lifetime,
         )
+        gone = 0
         async with self._storage.transaction() as tx:
             if at_most is not None:
-                await self._make_room(tx, at_most)
+                gone = await tx.login_flows.shorten(_owner(kind), at_most - 1)
             await tx.login_flows.add(flow)
+        if gone:
+            _log.warning("too_many_flows_wait", at_most=at_most, gone=gone)
         return text
 
-    async def _make_room(self, tx: Transaction, at_most: int) -> None:
-        """Under the limit, after those that have expired are gone; nearly so on several replicas,
-        which may all add a last one at once."""
-        if await tx.login_flows.count(at_most) < at_most:
-            return
-        await tx.login_flows.purge(self._clock.now())
-        if await tx.login_flows.count(at_most) >= at_most:
-            _log.warning("too_many_flows_wait", at_most=at_most)
-            raise Overloaded("Too many sign-ins wait.", retry_after=ASK_AGAIN)
+    async def find(self, kind: Kind, text: object, of: type[WaitingT]) -> WaitingT | None:
+        """The value that was kept, which goes on waiting; None if there is none of that kind."""
+        flow_id = _id_if_text(text)
+        if flow_id is None:
+            return None
+        async with self._storage.transaction(read_only=True, single=True) as tx:
+            flow = await tx.login_flows.find(flow_id, self._clock.now())
+        return self._opened(kind, flow, of)
 
     async def take(self, kind: Kind, text: object, of: type[WaitingT]) -> WaitingT | None:
         """The value that was kept, used up by this; None if there is none of that kind."""
-        if not isinstance(text, str) or not 0 < len(text) <= LONGEST or not text.isascii():
+        flow_id = _id_if_text(text)
+        if flow_id is None:
             return None
-        flow_id = _id_of(text)
         async with self._storage.transaction() as tx:
             flow = await tx.login_flows.take(flow_id, self._clock.now())
+        return self._opened(kind, flow, of)
+
+    def _opened(self, kind: Kind, flow: LoginFlow | None, of: type[WaitingT]) -> WaitingT | None:
         if flow is None or flow.authenticator_id != _owner(kind):
             return None
         try:
-            plain = self._sealer.open(flow.sealed_state, place=_place(flow_id))
+            plain = self._sealer.open(flow.sealed_state, place=_place(flow.id))
             return msgspec.json.decode(plain, type=of)
         except (StartError, msgspec.MsgspecError):
             _log.error("login_flow_not_opened", kind=kind)
             return None
+
+
+def _id_if_text(text: object) -> str | None:
+    """None for what we never made."""
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST or not text.isascii():
+        return None
+    return _id_of(text)
 
 
 def _id_of(text: str) -> str:

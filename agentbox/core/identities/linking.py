@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
 from agentbox.core.changes import Changes
-from agentbox.core.identities.accounts import link, record_unlink
-from agentbox.core.identities.redirects import SIGN_IN_AGAIN, Begun, Link, Redirects
+from agentbox.core.identities.accounts import link
+from agentbox.core.identities.asking import SIGN_IN_AGAIN
+from agentbox.core.identities.redirects import Begun, Link, Redirects
 from agentbox.core.people.passwords import Passwords
+from agentbox.core.people.unlinking import unlink
 from agentbox.core.signing_in import SigningIn
 from agentbox.errors import (
     Conflict,
@@ -22,8 +25,8 @@ from agentbox.errors import (
 from agentbox.model.evidence import Identity
 from agentbox.model.principal import Origin, Principal
 from agentbox.model.secret import Secret
-from agentbox.model.users import LinkedIdentity
-from agentbox.plugin.storage import Change, Storage
+from agentbox.model.users import LinkedBy, LinkedIdentity, PasswordRecord
+from agentbox.plugin.storage import Change, Storage, Transaction
 
 LAST_WAY_IN = "This is the only way in that is left. Set a password or link another one first."
 
@@ -41,12 +44,15 @@ class Linking:
         passwords: Passwords,
         redirects: Redirects,
         signing_in: SigningIn,
+        password_signs_in: bool,
     ) -> None:
+        """`password_signs_in` says whether a password is a way in, or nothing asks for one."""
         self._storage = storage
         self._changes = changes
         self._passwords = passwords
         self._redirects = redirects
         self._signing_in = signing_in
+        self._password_signs_in = password_signs_in
 
     async def list(self, caller: Principal) -> Sequence[LinkedIdentity]:
         """The caller's own, the first linked first."""
@@ -77,8 +83,8 @@ class Linking:
             raise SessionRequired
         self._redirects.require(provider, return_to)
         async with self._storage.transaction(read_only=True) as tx:
-            has_password = await tx.passwords.get(caller.user_id) is not None
-        if has_password:
+            password = await tx.passwords.get(caller.user_id)
+        if password is not None:
             if current_password is None:
                 raise ValidationFailed(errors=[FieldFault("/current_password", "is required")])
             await self._passwords.reauthenticate(caller, origin, current_password)
@@ -87,14 +93,14 @@ class Linking:
             origin,
             browser=browser,
             return_to=return_to,
-            link=Link(caller.user_id, session_id),
+            link=Link(caller.user_id, session_id, _set_at(password)),
         )
 
     async def finish(self, asked: Link, identity: Identity, origin: Origin) -> LinkedIdentity:
         """Link what the site has vouched for to who asked for it; all other sessions end.
 
-        Raises `InvalidGrant` if the session that asked is over, the user is not active, or the
-        identity is linked already.
+        Raises `InvalidGrant` if the session that asked is over, the user is not active, the
+        password is another one since, or the identity is linked already.
         """
         try:
             async with self._changes.begin_login(asked.user_id, origin) as writing:
@@ -103,7 +109,9 @@ class Linking:
                 user = await tx.users.get(asked.user_id)
                 if session is None or not session.live(now) or user is None or not user.active:
                     raise self._refused(origin, "session", asked.user_id)
-                linked = await link(writing, user.id, identity, by="session")
+                if _set_at(await tx.passwords.get(user.id)) != asked.password_set_at:
+                    raise self._refused(origin, "password", asked.user_id)
+                linked = await link(writing, user.id, identity, by=LinkedBy.SESSION)
                 await tx.sessions.end_all(user.id, now, keep=session.id)
                 writing.changed(Change("user", user.id))
         except Conflict:
@@ -120,13 +128,23 @@ class Linking:
             target = next((each for each in linked if each.id == identity_id), None)
             if target is None:
                 raise NotFound("There is no such identity.")
-            usable = {info.id for info in self._redirects.providers}
-            if not (await work.tx.passwords.get(caller.user_id) or _others(linked, target, usable)):
+            if not (
+                self._opens_another(linked, target)
+                or await self._opens_by_password(work.tx, caller)
+            ):
                 raise Conflict(LAST_WAY_IN)
-            await work.tx.identities.delete(target.id)
+            await unlink(work, target)
             await work.tx.sessions.end_all(caller.user_id, work.now, keep=caller.session_id)
             work.changed(Change("user", caller.user_id))
-            await record_unlink(work, target)
+
+    def _opens_another(self, linked: Sequence[LinkedIdentity], target: LinkedIdentity) -> bool:
+        """Whether another one is left whose site is still signed in at, by whatever name."""
+        issuers = {info.issuer for info in self._redirects.providers}
+        return any(each.id != target.id and each.issuer in issuers for each in linked)
+
+    async def _opens_by_password(self, tx: Transaction, caller: Principal) -> bool:
+        """Whether the caller has a password, and something here signs in by it."""
+        return self._password_signs_in and await tx.passwords.get(caller.user_id) is not None
 
     def _refused(self, origin: Origin, reason: str, user_id: str) -> InvalidGrant:
         _log.info("identity_not_linked", reason=reason, user_id=user_id)
@@ -134,8 +152,5 @@ class Linking:
         return InvalidGrant(SIGN_IN_AGAIN)
 
 
-def _others(
-    linked: Sequence[LinkedIdentity], target: LinkedIdentity, usable: Collection[str]
-) -> bool:
-    """Whether another one is left whose provider is still configured."""
-    return any(each.id != target.id and each.provider in usable for each in linked)
+def _set_at(password: PasswordRecord | None) -> datetime | None:
+    return None if password is None else password.updated_at

@@ -15,9 +15,11 @@ def providers_by_id(
     """All of them, in the order of the configuration, each with the method that it belongs to.
 
     Raises `StartError` for an id that another provider or another method has as well: one would
-    answer for the other, and go on with its sessions.
+    answer for the other, and go on with its sessions. So it does for an issuer of two: who somebody
+    is says the issuer, so that whom one of them keeps out would get in by the other.
     """
     found: dict[str, tuple[Named[RedirectAuthenticator], LoginProvider]] = {}
+    by_issuer: dict[str, str] = {}
     for named in methods:
         if not isinstance(named.opened, RedirectAuthenticator):
             continue
@@ -27,5 +29,12 @@ def providers_by_id(
                 raise StartError(
                     f"Two sign-in methods are called {info.id}: give each an id of its own."
                 )
+            if info.issuer is not None and info.issuer in by_issuer:
+                raise StartError(
+                    f"{by_issuer[info.issuer]} and {info.id} have one issuer, {info.issuer}: "
+                    "configure it once."
+                )
+            if info.issuer is not None:
+                by_issuer[info.issuer] = info.id
             found[info.id] = (Named(named.id, named.opened), info)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from agentbox.model.secret import Secret
 from agentbox.model.users import PasswordRecord, User
 from agentbox.plugin.authenticator import PasswordHasher
 from agentbox.plugin.policy import PasswordContext, PasswordPolicy
-from agentbox.plugin.storage import Change, Storage
+from agentbox.plugin.storage import Change, Storage, Transaction
 
 FIRST_START = "first_start"
 """The marker that holds the id of the user made on the first start."""
@@ -57,7 +57,9 @@ class Passwords:
         changes: Changes,
         guesses: Guesses,
         forget_initial_password: Callable[[], None],
+        methods: Collection[str],
     ) -> None:
+        """`methods` are the ids of the sign-in methods that judge passwords and reset secrets."""
         self._hasher = hasher
         self._policies = policies
         self._dispatcher = dispatcher
@@ -65,6 +67,7 @@ class Passwords:
         self._changes = changes
         self._guesses = guesses
         self._forget_initial_password = forget_initial_password
+        self._methods = methods
 
     async def accept(
         self,
@@ -115,18 +118,20 @@ class Passwords:
     ) -> None:
         """Change the caller's password; its other sessions end, this one goes on without limits.
 
-        The current password is not looked at in a session that must change it, nor asked of a user
-        who has none: that one must have just signed in, by whatever it does sign in by. Raises
+        The current password is not looked at in a session that must change it and that a reset
+        secret or a first password opened, nor asked of a user who has none and need not change it:
+        that one must have just signed in, by whatever it does sign in by. Raises
         `InvalidPassword`, `RateLimited` after too many of them, `InsufficientUserAuthentication`,
         `WeakPassword`, and what `accept` raises.
         """
+        must = PASSWORD_CHANGE_REQUIRED in caller.restrictions
         async with self._storage.transaction(read_only=True) as tx:
             record = await tx.passwords.get(caller.user_id)
-        if PASSWORD_CHANGE_REQUIRED not in caller.restrictions:
-            if record is None and current is None:
-                require_fresh(caller, caller.evaluated_at)
-            else:
-                await self._check_current(caller.user_id, origin, record, current)
+            by_password = must and await self._began_by_password(tx, caller)
+        if not must and record is None and current is None:
+            require_fresh(caller, caller.evaluated_at)
+        elif not by_password:
+            await self._check_current(caller.user_id, origin, record, current)
         user = caller.user
         if record is not None and await self._matches(record.password_hash, new):
             raise _weak(_NEW, "The new password is the current one.")
@@ -140,6 +145,11 @@ class Passwords:
                 msgspec.structs.replace(user, password_change_required=False, updated_at=work.now)
             )
             await work.record("user.password_change", f"user:{user.id}")
+
+    async def _began_by_password(self, tx: Transaction, caller: Principal) -> bool:
+        """Not by a sign-in elsewhere: who has that has not shown the secret of the reset."""
+        session = await tx.sessions.get(caller.session_id or "")
+        return session is not None and session.authenticator_id in self._methods
 
     async def reauthenticate(
         self, caller: Principal, origin: Origin, password: Secret

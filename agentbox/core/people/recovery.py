@@ -10,6 +10,7 @@ import msgspec
 from agentbox.core.changes import Changes
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.people.targets import other
+from agentbox.core.people.unlinking import unlink
 from agentbox.model.access.decisions import require_scope
 from agentbox.model.access.scopes import USERS_CREDENTIALS, ScopeTable
 from agentbox.model.formats.reset_secret import new_reset_secret, reset_digest
@@ -36,7 +37,8 @@ class Recovery:
         self._scopes = scopes
 
     async def reset(self, actor: Actor, origin: Origin, user_id: str) -> IssuedReset:
-        """Take the user's password and sessions away, for a secret that signs in once.
+        """Take the user's password, sessions and sign-ins elsewhere away, for a secret that signs
+        in once.
 
         A second reset replaces the secret of the first. Raises `InsufficientScope` or
         `InsufficientRole`, `NotFound`, `SelfForbidden`, `InsufficientRank`.
@@ -46,6 +48,8 @@ class Recovery:
             require_scope(work.actor, USERS_CREDENTIALS, self._scopes)
             user = await other(work, user_id)
             await self._passwords.take_away(work, user)
+            for linked in await work.tx.identities.of_user(user.id):
+                await unlink(work, linked)
             expires_at = work.now + RESET_LIFETIME
             await work.tx.password_resets.put(
                 PasswordReset(user.id, reset_digest(secret), work.now, expires_at)

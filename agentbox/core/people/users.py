@@ -104,7 +104,7 @@ class Users:
             return found(await tx.users.by_username(canonical) if canonical else None)
 
     async def create(self, actor: Actor, origin: Origin, new: NewUser) -> User:
-        """A new user.
+        """A new user. Its address is verified where the actor may set passwords.
 
         Raises `ValidationFailed`, `InsufficientScope` or `InsufficientRole` (a role or a password
         needs a scope of its own), `InsufficientRank`, `WeakPassword`, `Conflict`.
@@ -122,7 +122,7 @@ class Users:
                 id=new_id(),
                 username=username,
                 email=email,
-                email_verified=email is not None,
+                email_verified=email is not None and _vouches(work.actor),
                 role=new.role,
                 status=new.status,
                 password_change_required=False,
@@ -138,7 +138,8 @@ class Users:
     async def edit(self, actor: Actor, origin: Origin, user_id: str, edit: UserEdit) -> User:
         """Change the fields given; an edit that changes nothing is no change at all.
 
-        Raises as `create` does, and `NotFound`, `SelfForbidden`, `LastSuperAdmin`, and
+        Another user's new address is verified where the actor may set passwords. Raises as
+        `create` does, and `NotFound`, `SelfForbidden`, `LastSuperAdmin`, and
         `InsufficientUserAuthentication` where one's own e-mail changes in an old session.
         """
         self._judge_scopes(actor, user_id, edit)
@@ -205,7 +206,7 @@ class Users:
         by_self = is_self(work.actor, before)
         if after.email != before.email:
             _require_fresh_sign_in(work, by_self=by_self)
-            verified = after.email is not None and not by_self
+            verified = after.email is not None and not by_self and _vouches(work.actor)
             after = msgspec.structs.replace(after, email_verified=verified)
         if password_hash is not None:
             after = msgspec.structs.replace(after, password_change_required=False)
@@ -254,6 +255,14 @@ def _judge_self(user: User, edit: UserEdit) -> None:
         if user.role.reaches(Role.ADMIN):
             raise SelfForbidden
         raise InsufficientRole
+
+
+def _vouches(actor: Actor) -> bool:
+    """Whether an address that it sets is verified by that.
+
+    Such an address may open the account, as a password does: it takes the same scope to set one.
+    """
+    return isinstance(actor, Operator) or USERS_CREDENTIALS in actor.scopes
 
 
 def _require_fresh_sign_in(work: Work, *, by_self: bool) -> None:

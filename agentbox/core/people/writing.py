@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from agentbox.core.changes import Details, Work
+from agentbox.core.people.unlinking import unlink
 from agentbox.errors import LastSuperAdmin
 from agentbox.model.access.roles import Role
-from agentbox.model.users import Status, User, UserFilter
+from agentbox.model.users import LinkedBy, Status, User, UserFilter
 from agentbox.plugin.storage import Change
 
 SUPER_ADMINS = UserFilter(role=Role.SUPER_ADMIN, status=Status.ACTIVE)
@@ -16,13 +17,18 @@ SUPER_ADMINS = UserFilter(role=Role.SUPER_ADMIN, status=Status.ACTIVE)
 async def write(work: Work, before: User, after: User) -> User:
     """Write `after` in the place of `before`; the sessions of one who is active no more end.
 
+    Who becomes an admin keeps no sign-in elsewhere that an address has linked, and no session if
+    there was one: with admins no address ever does.
+
     Raises `LastSuperAdmin` before anything is written.
     """
     if not _is_super_admin(after):
         await keep_a_super_admin(work, before)
     after = msgspec.structs.replace(after, updated_at=work.now)
     await work.tx.users.replace(after)
-    if before.active and not after.active:
+    promoted = after.role.reaches(Role.ADMIN) and not before.role.reaches(Role.ADMIN)
+    shut_out = promoted and await _unlink_addresses(work, before)
+    if shut_out or (before.active and not after.active):
         await work.tx.sessions.end_all(before.id, work.now)
     work.changed(Change("user", before.id))
     fields = _changed_fields(before, after)
@@ -35,6 +41,15 @@ async def keep_a_super_admin(work: Work, user: User) -> None:
     """Whether `user` may go, under the lock `rights`, so that two can't go at once."""
     if _is_super_admin(user) and await work.tx.users.count(SUPER_ADMINS) <= 1:
         raise LastSuperAdmin
+
+
+async def _unlink_addresses(work: Work, user: User) -> bool:
+    """Whether there was a link that had been made by an address."""
+    every = await work.tx.identities.of_user(user.id)
+    by_email = [linked for linked in every if linked.linked_by is LinkedBy.EMAIL]
+    for linked in by_email:
+        await unlink(work, linked)
+    return bool(by_email)
 
 
 def _is_super_admin(user: User) -> bool:

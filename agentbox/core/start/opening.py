@@ -105,7 +105,7 @@ def _providers_of(named: Named[LoginMethod]) -> Iterator[LoginProvider]:
     if not isinstance(named.opened, RedirectAuthenticator):
         return
     for info in named.opened.providers:
-        if not isinstance(info, LoginProvider) or not isinstance(info.name, str):
+        if not _is_sound(info):
             raise PluginError(f"{named.id}: {type(info).__name__} is no LoginProvider. Give those.")
         if not isinstance(info.id, str) or not is_provider_id(info.id):
             raise StartError(
@@ -113,6 +113,14 @@ def _providers_of(named: Named[LoginMethod]) -> Iterator[LoginProvider]:
                 f"first a letter, and none of {', '.join(sorted(RESERVED))}."
             )
         yield info
+
+
+def _is_sound(info: object) -> bool:
+    return (
+        isinstance(info, LoginProvider)
+        and isinstance(info.name, str)
+        and isinstance(info.issuer, str | None)
+    )
 
 
 def _require(instance_id: str, opened: object, abilities: tuple[type, ...]) -> None:

@@ -11,6 +11,7 @@ LONGEST = 2048
 # A path with a query. No backslash, which browsers take for a slash; no fragment, since a code is
 # added behind; nothing that is not printable ASCII.
 _PATH = re.compile(r"/(?![/\\])[!-\"$-\[\]-~]*")
+_PARAMETERS = re.compile(r"[?&;#]")
 _OURS = re.compile(r"/+(?:api|docs|healthz|readyz|metrics|openapi\.json|\.well-known)(?:[/?]|$)")
 
 
@@ -19,13 +20,21 @@ def resolved_return_to(text: str, *, own_origin: str, allowed: Collection[str]) 
 
     Allowed are the addresses of `allowed`, letter by letter, and paths below `own_origin` that are
     still paths however often they are decoded, as careless software in between does.
-    The server's own routes are not pages, and none of them is a target.
+    The server's own routes are not pages, and none of them is a target; nor is what `brings_code`.
     """
     if text in allowed:
         return text
-    if len(text) > LONGEST or not all(map(_is_path, _readings(text))):
+    if len(text) > LONGEST or brings_code(text) or not all(map(_is_path, _readings(text))):
         return None
     return own_origin + text
+
+
+def brings_code(text: str) -> bool:
+    """Whether there is a parameter `code` already, however it is written.
+
+    Ours is put behind it, and most pages take the first: then somebody else's would be exchanged.
+    """
+    return any(map(_has_code, _readings(text)))
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -34,6 +43,12 @@ def _readings(text: str) -> Iterator[str]:
     while (decoded := unquote(text)) != text:
         yield decoded
         text = decoded
+
+
+def _has_code(text: str) -> bool:
+    """As the least strict readers of queries see it, which trim names and know `code[]`."""
+    names = (part.partition("=")[0] for part in _PARAMETERS.split(text)[1:])
+    return any(name.partition("[")[0].replace("+", " ").strip().lower() == "code" for name in names)
 
 
 def _is_path(text: str) -> bool:

@@ -72,13 +72,14 @@ INSERT_FLOW = (
     "INSERT INTO login_flows (id, authenticator_id, sealed_state, expires_at)"
     " VALUES ($1, $2, $3, $4)"
 )
-TAKE_FLOW = (
-    "DELETE FROM login_flows WHERE id = $1 AND expires_at > $2"
-    " RETURNING id, authenticator_id, sealed_state, expires_at"
-)
-COUNT_FLOWS = (
-    "SELECT count(*) FROM"
-    " (SELECT expires_at FROM login_flows ORDER BY expires_at LIMIT $1) AS counted_flows"
+FLOW_COLUMNS = "id, authenticator_id, sealed_state, expires_at"
+FIND_FLOW = f"SELECT {FLOW_COLUMNS} FROM login_flows WHERE id = $1 AND expires_at > $2"
+TAKE_FLOW = f"DELETE FROM login_flows WHERE id = $1 AND expires_at > $2 RETURNING {FLOW_COLUMNS}"
+# The last one that has to go, and all that end before it; none if there are not so many.
+SHORTEN_FLOWS = (
+    "DELETE FROM login_flows WHERE authenticator_id = $1 AND (expires_at, id) <= ("
+    "SELECT expires_at, id FROM login_flows WHERE authenticator_id = $1"
+    " ORDER BY expires_at DESC, id DESC LIMIT 1 OFFSET $2) RETURNING id"
 )
 PURGE_FLOWS = (
     "DELETE FROM login_flows WHERE id IN"
@@ -191,7 +192,18 @@ class SqlLoginFlowStore(LoginFlowStore):
         )
 
     async def take(self, flow_id: str, now: datetime) -> LoginFlow | None:
-        rows = await self._db.fetch(TAKE_FLOW, flow_id, now)
+        return self._flow(await self._db.fetch(TAKE_FLOW, flow_id, now))
+
+    async def find(self, flow_id: str, now: datetime) -> LoginFlow | None:
+        return self._flow(await self._db.fetch(FIND_FLOW, flow_id, now))
+
+    async def shorten(self, authenticator_id: str, keep: int) -> int:
+        return len(await self._db.fetch(SHORTEN_FLOWS, authenticator_id, keep))
+
+    async def purge(self, before: datetime) -> int:
+        return len(await self._db.fetch(PURGE_FLOWS, before))
+
+    def _flow(self, rows: Sequence[Row]) -> LoginFlow | None:
         if not rows:
             return None
         id_, authenticator_id, sealed_state, expires_at = rows[0]
@@ -201,9 +213,3 @@ class SqlLoginFlowStore(LoginFlowStore):
             sealed_state=bytes(sealed_state),
             expires_at=self._db.instant(expires_at),
         )
-
-    async def purge(self, before: datetime) -> int:
-        return len(await self._db.fetch(PURGE_FLOWS, before))
-
-    async def count(self, at_most: int) -> int:
-        return int((await self._db.fetch(COUNT_FLOWS, at_most))[0][0])

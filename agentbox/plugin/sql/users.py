@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agentbox.model.access.roles import Role
 from agentbox.model.users import (
+    LinkedBy,
     LinkedIdentity,
     PasswordRecord,
     PasswordReset,
@@ -89,16 +90,26 @@ PURGE_RESETS = (
     " RETURNING user_id"
 )
 
-IDENTITY_COLUMNS = "id, user_id, issuer, subject, provider, email, linked_at, last_used"
+IDENTITY_COLUMNS = "id, user_id, issuer, subject, provider, email, linked_by, linked_at, last_used"
 INSERT_IDENTITY = (
-    f"INSERT INTO identities ({IDENTITY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+    f"INSERT INTO identities ({IDENTITY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 )
 FIND_IDENTITY = f"SELECT {IDENTITY_COLUMNS} FROM identities WHERE issuer = $1 AND subject = $2"
 IDENTITIES_OF = (
     f"SELECT {IDENTITY_COLUMNS} FROM identities WHERE user_id = $1 ORDER BY linked_at, id"
 )
 USE_IDENTITY = "UPDATE identities SET email = $2, last_used = $3 WHERE id = $1 RETURNING id"
-DELETE_IDENTITY = "DELETE FROM identities WHERE id = $1 RETURNING id"
+UNLINK_IDENTITY = "DELETE FROM identities WHERE id = $1 RETURNING user_id, issuer, subject"
+MARK_UNLINKED = (
+    "INSERT INTO unlinked_identities (user_id, issuer, subject, unlinked_at)"
+    " VALUES ($1, $2, $3, $4)"
+)
+IS_UNLINKED = (
+    "SELECT user_id FROM unlinked_identities WHERE user_id = $1 AND issuer = $2 AND subject = $3"
+)
+UNMARK_UNLINKED = (
+    "DELETE FROM unlinked_identities WHERE user_id = $1 AND issuer = $2 AND subject = $3"
+)
 
 
 class SqlUserStore(UserStore):
@@ -265,9 +276,11 @@ class SqlIdentityStore(IdentityStore):
             identity.subject,
             identity.provider,
             identity.email,
+            identity.linked_by,
             identity.linked_at,
             identity.last_used,
         )
+        await self._db.fetch(UNMARK_UNLINKED, identity.user_id, identity.issuer, identity.subject)
 
     async def find(self, issuer: str, subject: str) -> LinkedIdentity | None:
         rows = await self._db.fetch(FIND_IDENTITY, issuer, subject)
@@ -276,11 +289,17 @@ class SqlIdentityStore(IdentityStore):
     async def of_user(self, user_id: str) -> Sequence[LinkedIdentity]:
         return [self._identity(row) for row in await self._db.fetch(IDENTITIES_OF, user_id)]
 
+    async def was_linked(self, issuer: str, subject: str, user_id: str) -> bool:
+        return bool(await self._db.fetch(IS_UNLINKED, user_id, issuer, subject))
+
     async def note_use(self, identity_id: str, email: str | None, now: datetime) -> bool:
         return bool(await self._db.fetch(USE_IDENTITY, identity_id, email, now))
 
-    async def delete(self, identity_id: str) -> bool:
-        return bool(await self._db.fetch(DELETE_IDENTITY, identity_id))
+    async def unlink(self, identity_id: str, now: datetime) -> bool:
+        rows = await self._db.fetch(UNLINK_IDENTITY, identity_id)
+        if rows:
+            await self._db.fetch(MARK_UNLINKED, *rows[0], now)
+        return bool(rows)
 
     def _identity(self, row: Row) -> LinkedIdentity:
         return LinkedIdentity(
@@ -290,6 +309,7 @@ class SqlIdentityStore(IdentityStore):
             subject=row[3],
             provider=row[4],
             email=row[5],
-            linked_at=self._db.instant(row[6]),
-            last_used=optional_instant(self._db, row[7]),
+            linked_by=LinkedBy(row[6]),
+            linked_at=self._db.instant(row[7]),
+            last_used=optional_instant(self._db, row[8]),
         )

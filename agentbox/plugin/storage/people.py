@@ -94,11 +94,18 @@ class PasswordResetStore(ABC):
 
 
 class IdentityStore(ABC):
-    """Identities of other sites, each linked to one user; a user may have several."""
+    """Identities of other sites, each linked to one user; a user may have several.
+
+    A link that is taken away leaves a mark, which only `was_linked` tells of: with that user, until
+    the same identity is linked to it again or the user is deleted.
+    """
 
     @abstractmethod
     async def add(self, identity: LinkedIdentity) -> None:
-        """Raises `Conflict` if (issuer, subject) is linked already, to whomever."""
+        """Raises `Conflict` if (issuer, subject) is linked already, to whomever.
+
+        Removes the mark that a former link to the same user has left; those of others stay.
+        """
 
     @abstractmethod
     async def find(self, issuer: str, subject: str) -> LinkedIdentity | None:
@@ -109,12 +116,16 @@ class IdentityStore(ABC):
         """All of a user's, the first linked first, by (linked_at, id)."""
 
     @abstractmethod
+    async def was_linked(self, issuer: str, subject: str, user_id: str) -> bool:
+        """Whether exactly this identity was linked to that user, and taken away since."""
+
+    @abstractmethod
     async def note_use(self, identity_id: str, email: str | None, now: datetime) -> bool:
         """It was signed in with, and this is the e-mail that the site said; False if it is gone."""
 
     @abstractmethod
-    async def delete(self, identity_id: str) -> bool:
-        """Remove the link; False if it is gone already."""
+    async def unlink(self, identity_id: str, now: datetime) -> bool:
+        """Take the link away and leave its mark, once however many ask; False if it is gone."""
 
 
 class SessionStore(ABC):
@@ -185,8 +196,12 @@ class LoginFlowStore(ABC):
         """Remove it and return it, in one statement; None if it is gone or expired."""
 
     @abstractmethod
-    async def count(self, at_most: int) -> int:
-        """How many there are, expired or not; counted no further than to `at_most`."""
+    async def find(self, flow_id: str, now: datetime) -> LoginFlow | None:
+        """As it is; it stays. None if it is gone or expired."""
+
+    @abstractmethod
+    async def shorten(self, authenticator_id: str, keep: int) -> int:
+        """Delete those of an authenticator that end first, until `keep` are left; how many."""
 
     @abstractmethod
     async def purge(self, before: datetime) -> int:

@@ -127,6 +127,8 @@ class TimeTests(StorageTests):
     async def test_a_microsecond_decides(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await tx.login_flows.add(a_login_flow(expires_at=NOON + HOUR))
+            assert await tx.login_flows.find("flow-1", NOON + HOUR) is None
+            assert await tx.login_flows.find("flow-1", NOON + HOUR - TICK) is not None
             assert await tx.login_flows.take("flow-1", NOON + HOUR) is None
             assert await tx.login_flows.take("flow-1", NOON + HOUR - TICK) is not None
 

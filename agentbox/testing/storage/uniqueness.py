@@ -7,6 +7,7 @@ import pytest
 from agentbox.errors import Conflict
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
+    NOON,
     a_digest,
     a_grant,
     a_login_flow,
@@ -110,6 +111,22 @@ class UniquenessTests(StorageTests):
             with pytest.raises(Conflict, match="sign-in is linked"):
                 async with storage.transaction() as tx:
                     await tx.identities.add(again)
+
+    async def test_an_identity_that_was_unlinked_is_linked_once_again(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user("user-1"))
+            await tx.users.add(a_user("user-2"))
+            await tx.identities.add(an_identity("1", subject="the same"))
+            await tx.identities.unlink("1", NOON)
+            await tx.identities.add(an_identity("2", user_id="user-2", subject="the same"))
+
+        with pytest.raises(Conflict, match="sign-in is linked"):
+            async with storage.transaction() as tx:
+                await tx.identities.add(an_identity("3", subject="the same"))
+        async with storage.transaction(read_only=True) as tx:
+            assert await tx.identities.was_linked(an_identity().issuer, "the same", "user-1")
 
     async def test_a_digest_is_unique(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

@@ -120,6 +120,7 @@ class IdentityHandlers:
             browser=request.cookie,
             return_to=query.return_to,
             code_challenge=query.code_challenge,
+            fresh=query.fresh,
         )
 
     async def _finish(

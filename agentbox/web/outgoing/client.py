@@ -21,10 +21,10 @@ from agentbox.model.formats import strict_json
 from agentbox.model.secret import Secret
 from agentbox.plugin.http import DEADLINE, MOST_BYTES, HttpClient, JsonAnswer
 
-CONNECTIONS: Final = 32
-"""At a time, to all servers together; further requests wait within their deadline."""
-
 AT_ONE_SERVER: Final = 8
+"""Connections at a time; further requests to it wait within their deadline. There is no limit for
+all servers together, of which there are as many as are configured: those that hang would use it
+up, and hold up requests to the others."""
 
 # What is packed could unpack to anything, so nothing packed is asked for, and none is read.
 _HEADERS: Final = {hdrs.ACCEPT: "application/json", hdrs.ACCEPT_ENCODING: "identity"}
@@ -40,7 +40,7 @@ class OutgoingHttp:
     @asynccontextmanager
     async def opened(cls) -> AsyncIterator[OutgoingHttp]:
         """One for the life of a process; its connections are closed at the end."""
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS, limit_per_host=AT_ONE_SERVER)
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=AT_ONE_SERVER)
         async with aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -27,7 +27,6 @@ BEGIN_ERRORS: tuple[type[Problem], ...] = (
     NotFound,
     InvalidGrant,
     RateLimited,
-    Overloaded,
     AuthenticatorUnavailable,
     StorageFull,
 )
@@ -143,7 +142,7 @@ def _of_oneself(identities: IdentityHandlers) -> list[Route]:
             body_required=False,
             response=shapes.UrlOut,
             cookie=FLOW_COOKIE,
-            errors=(SessionRequired, InvalidPassword, *BEGIN_ERRORS),
+            errors=(SessionRequired, InvalidPassword, Overloaded, *BEGIN_ERRORS),
             tag="auth",
         ),
         Route(

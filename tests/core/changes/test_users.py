@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from agentbox.core.people.users import NewUser, UserEdit
@@ -12,7 +14,7 @@ from agentbox.errors import (
     SelfForbidden,
 )
 from agentbox.model.access.roles import Role
-from agentbox.model.principal import Operator
+from agentbox.model.principal import Actor, Operator
 from agentbox.model.secret import Secret
 from agentbox.model.users import Status, User
 from tests.core.world import (
@@ -196,10 +198,58 @@ async def test_a_user_changes_its_own_address_which_is_not_verified_then(
     assert (edited.email, edited.email_verified) == ("new@example.com", False)
 
 
-async def test_an_admin_vouches_for_the_address_it_sets(world: World, target: User) -> None:
-    edited = await world.users.edit(OPERATOR, HERE, target.id, UserEdit(email="a@example.com"))
+VOUCHING = {
+    "the operator": (None, True),
+    "an admin": ((), True),
+    "a key that may set passwords": (("users:write", "users:credentials"), True),
+    "a key that may write users": (("users:write",), False),
+    "a key that may give roles too": (("users:write", "roles:write", "users:read"), False),
+}
 
-    assert edited.email_verified
+
+async def voucher(world: World, scopes: Sequence[str] | None) -> Actor:
+    if scopes is None:
+        return OPERATOR
+    root = await add_user(world.storage, Role.SUPER_ADMIN)
+    return await (
+        with_key(world.storage, root, scopes) if scopes else signed_in(world.storage, root)
+    )
+
+
+# OA-07: a verified address may open the account, as a password does
+@pytest.mark.parametrize(("scopes", "verified"), VOUCHING.values(), ids=VOUCHING)
+async def test_who_may_set_a_password_vouches_for_the_address_it_sets(
+    world: World, target: User, scopes: Sequence[str] | None, verified: bool
+) -> None:
+    actor = await voucher(world, scopes)
+    edited = await world.users.edit(actor, HERE, target.id, UserEdit(email="a@example.com"))
+    made = await world.users.create(actor, HERE, NewUser(username="new", email="b@example.com"))
+    bare = await world.users.create(actor, HERE, NewUser(username="bare"))
+
+    assert (edited.email_verified, made.email_verified) == (verified, verified)
+    assert not bare.email_verified
+    assert [(await world.user(user.id)) for user in (edited, made)] == [edited, made]
+
+
+# OA-07
+async def test_an_address_that_is_sent_again_is_not_verified_by_that(
+    world: World, target: User
+) -> None:
+    edit = UserEdit(email="a@example.com")
+    key = await voucher(world, ["users:write"])
+    await world.users.edit(key, HERE, target.id, edit)
+
+    assert not (await world.users.edit(OPERATOR, HERE, target.id, edit)).email_verified
+
+
+# OA-07
+async def test_an_admin_does_not_vouch_for_its_own_address(world: World) -> None:
+    root = await add_user(world.storage, Role.SUPER_ADMIN)
+    actor = await signed_in(world.storage, root)
+
+    edited = await world.users.edit(actor, HERE, root.id, UserEdit(email="a@example.com"))
+
+    assert not edited.email_verified
 
 
 async def test_an_unchanged_role_of_oneself_is_no_change(world: World, target: User) -> None:

@@ -43,9 +43,9 @@ class WatchedStorage:
         return getattr(self._storage, name)
 
     @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Any]:
+    async def transaction(self, *, read_only: bool = False, **more: Any) -> AsyncIterator[Any]:
         if read_only:
-            async with self._storage.transaction(read_only=True) as tx:
+            async with self._storage.transaction(read_only=True, **more) as tx:
                 yield tx
             return
         self.writes.append([])

@@ -17,7 +17,7 @@ from agentbox.model.audit import AuditEvent
 from agentbox.model.evidence import Identity
 from agentbox.model.principal import Principal
 from agentbox.model.secret import Secret
-from agentbox.model.users import LinkedIdentity, User
+from agentbox.model.users import LinkedBy, LinkedIdentity, User
 from agentbox.plugin.authenticator import (
     AccountPolicy,
     Challenge,
@@ -32,6 +32,7 @@ from tests.core.changes.signing_in import signing_in
 from tests.core.world import HERE, World
 
 ISSUER = "https://id.example"
+OWN = "https://auth.example"
 PAGE = "https://app.example/signed-in"
 
 NOBODY = AccountPolicy()
@@ -43,18 +44,27 @@ BOTH = AccountPolicy(auto_provision=True, link_verified_email=True)
 class Site(RedirectAuthenticator):
     """Gives these answers to those who come back, one each; raises those that are errors."""
 
-    def __init__(self, *answers: Any, ids: Sequence[str] = ("example",)) -> None:
+    def __init__(
+        self, *answers: Any, ids: Sequence[str] = ("example",), tells_issuers: bool = True
+    ) -> None:
         self.answers = list(answers)
+        self.tells_issuers = tells_issuers
         self.ids = list(ids)
         self.url = "https://id.example/authorize?client_id=us"
         self.challenge: Any = None
+        self.asked: list[RedirectLogin] = []
         self.seen: list[tuple[bytes, Mapping[str, Any]]] = []
 
     @property
     def providers(self) -> Sequence[LoginProvider]:
-        return [LoginProvider(id_, id_.title()) for id_ in self.ids]
+        return [LoginProvider(id_, id_.title(), self.issuer(id_)) for id_ in self.ids]
+
+    def issuer(self, id_: str) -> str | None:
+        own = ISSUER if id_ == "example" else f"https://{id_}.example"
+        return own if self.tells_issuers else None
 
     async def start(self, context: LoginContext, login: RedirectLogin) -> Challenge:
+        self.asked.append(login)
         if isinstance(self.challenge, BaseException):
             raise self.challenge
         state = f"state for {login.provider}".encode()
@@ -95,7 +105,13 @@ def query_of(url: str | None) -> dict[str, str]:
 class Sites:
     """Sign-in at sites, over one world."""
 
-    def __init__(self, world: World, *sites: RedirectAuthenticator, **parts: Any) -> None:
+    def __init__(
+        self,
+        world: World,
+        *sites: RedirectAuthenticator,
+        password_signs_in: bool = True,
+        **parts: Any,
+    ) -> None:
         self.world = world
         self.flows = Flows(world.storage, RootSecret([b"1" * 32]), world.clock)
         end = signing_in(world, **parts)
@@ -106,8 +122,8 @@ class Sites:
             signing_in=end,
             dispatcher=world.dispatcher,
             clock=world.clock,
-            own_origin="https://auth.example",
-            return_to=[PAGE],
+            own_origin=OWN,
+            return_to=[PAGE, f"{OWN}/listed"],
         )
         self.linking = Linking(
             storage=world.storage,
@@ -115,6 +131,7 @@ class Sites:
             passwords=world.passwords,
             redirects=self.redirects,
             signing_in=end,
+            password_signs_in=password_signs_in,
         )
 
     async def begin(self, provider: str = "example", **options: Any) -> tuple[str, str]:
@@ -167,7 +184,9 @@ def rows(audit: Sequence[AuditEvent], event: str) -> list[AuditEvent]:
     return [row for row in audit if row.event == event]
 
 
-async def add_link(world: World, user: User, identity: Identity) -> LinkedIdentity:
+async def add_link(
+    world: World, user: User, identity: Identity, by: LinkedBy = LinkedBy.SESSION
+) -> LinkedIdentity:
     """Link past all rules."""
     linked = LinkedIdentity(
         id=f"link-{identity.subject}",
@@ -175,6 +194,7 @@ async def add_link(world: World, user: User, identity: Identity) -> LinkedIdenti
         issuer=identity.issuer,
         subject=identity.subject,
         provider=identity.authenticator_id,
+        linked_by=by,
         linked_at=world.clock.now(),
     )
     async with world.storage.transaction() as tx:

@@ -16,8 +16,17 @@ from agentbox.model.users import UserFilter
 from agentbox.plugin.authenticator import AccountPolicy, Challenge, NotMine, Verified
 from agentbox.plugin.policy import LoginPolicy
 from tests.core.changes.signing_in import Policy
-from tests.core.identities.at_sites import PAGE, Site, Sites, judged, query_of, someone
-from tests.core.world import HERE, World
+from tests.core.identities.at_sites import (
+    PAGE,
+    Site,
+    Sites,
+    add_link,
+    judged,
+    query_of,
+    someone,
+)
+from tests.core.world import HERE, World, add_user
+from tests.databases.database import Database
 
 STRANGE = {
     "nothing": None,
@@ -28,6 +37,7 @@ STRANGE = {
     "an empty one": Verified(None),  # type: ignore[arg-type]
     "another provider's": judged(someone(authenticator_id="other")),
     "one that we have": judged(someone(authenticator_id="second")),
+    "another issuer's": judged(someone(issuer="https://other.example")),
     "a policy that is a text": Verified(someone(), accounts="anybody"),  # type: ignore[arg-type]
     "a policy of texts": Verified(
         someone(),
@@ -75,14 +85,15 @@ CHALLENGES = {
 
 
 @pytest.mark.parametrize("challenge", CHALLENGES.values(), ids=CHALLENGES)
-async def test_what_is_no_redirect_is_503_and_nothing_waits(world: World, challenge: Any) -> None:
+async def test_what_is_no_redirect_is_503_and_nothing_waits(
+    world: World, database: Database, challenge: Any
+) -> None:
     site = Site()
     site.challenge = challenge
     with pytest.raises(AuthenticatorUnavailable):
         await Sites(world, site).begin()
 
-    async with world.storage.transaction(read_only=True) as tx:
-        assert await tx.login_flows.count(9) == 0
+    assert database.run("SELECT count(*) FROM login_flows") == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -164,16 +175,16 @@ async def test_every_policy_is_asked(world: World, page: str | None) -> None:
 async def test_a_policy_that_refuses_or_breaks_lets_nobody_in(
     world: World, answer: Any, error: type[Exception]
 ) -> None:
+    user = await add_user(world.storage)
+    linked = await add_link(world, user, someone())
     policy: LoginPolicy = Policy(answer)
     sites = Sites(world, Site(judged(someone())), policies=[policy])
     with pytest.raises(error):
         await sites.sign_in()
 
     async with world.storage.transaction(read_only=True) as tx:
-        linked = await tx.identities.find(someone().issuer, someone().subject)
-        assert linked is not None  # the account is there, as it would be for a password
-        assert await tx.sessions.count(linked.user_id, world.clock.now()) == 0
-        assert linked.last_used is None
+        assert await tx.identities.find(linked.issuer, linked.subject) == linked
+        assert await tx.sessions.count(user.id, world.clock.now()) == 0
 
 
 async def test_providers_are_told_in_the_order_of_the_configuration(world: World) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from msgspec import Struct
 
 from agentbox.errors import (
+    AuthenticatorUnavailable,
     InvalidCredentials,
     InvalidGrant,
+    LoginFailed,
     LoginIncomplete,
     NotFound,
+    OutboundFailed,
 )
 from agentbox.model.secret import Secret
 from agentbox.plugin.authenticator import Challenge
@@ -84,15 +88,42 @@ async def test_a_state_is_good_once(sites: Sites) -> None:
     assert await sites.refused() == [("anonymous", "unknown_flow")]
 
 
-async def test_a_state_is_used_up_by_a_try_that_fails(sites: Sites, site: Site) -> None:
+@pytest.mark.parametrize("answer", [LoginFailed("denied"), OutboundFailed("timeout"), ValueError()])
+async def test_a_state_is_used_up_by_a_try_that_fails(
+    sites: Sites, site: Site, answer: Exception
+) -> None:
     # OA-01
+    site.answers = [answer, judged(someone())]
     state, browser = await sites.begin()
-    with pytest.raises(InvalidGrant):
-        await sites.back(state, "x" * 43)
+    with pytest.raises((InvalidGrant, AuthenticatorUnavailable)):
+        await sites.back(state, browser)
     with pytest.raises(InvalidGrant):
         await sites.back(state, browser)
 
-    assert site.seen == []
+    assert len(site.seen) == 1
+    assert (await sites.refused())[-1] == ("anonymous", "unknown_flow")
+
+
+@pytest.mark.parametrize("stranger", [None, "x" * 43, ""])
+async def test_nobody_else_uses_a_state_up(sites: Sites, stranger: str | None) -> None:
+    # OA-01: scanners of mail and chat ask for every address that they see
+    state, browser = await sites.begin()
+    for _ in range(3):
+        with pytest.raises(InvalidGrant):
+            await sites.back(state, stranger)
+
+    assert (await sites.back(state, browser)).signed_in
+
+
+async def test_of_many_at_once_one_comes_back(sites: Sites, site: Site) -> None:
+    # OA-01: that all of them have looked at it makes no two of it
+    state, browser = await sites.begin()
+    got = await asyncio.gather(
+        *(sites.back(state, browser) for _ in range(8)), return_exceptions=True
+    )
+
+    assert [isinstance(each, InvalidGrant) for each in got].count(True) == 7
+    assert len(site.seen) == 1
 
 
 async def test_a_state_lasts_for_ten_minutes(world: World, sites: Sites) -> None:
@@ -132,6 +163,8 @@ async def test_another_provider_does_not_finish_it(sites: Sites, site: Site) -> 
         await sites.back(state, browser, "other")
     assert site.seen == []
     assert await sites.refused() == [("anonymous", "provider")]
+    with pytest.raises(InvalidGrant):  # and used up: it was the browser that began it
+        await sites.back(state, browser)
 
 
 @pytest.mark.parametrize("state", ["", "x", "x" * 43, "x" * 129, "ü" * 43, None, 7, b"x" * 43])

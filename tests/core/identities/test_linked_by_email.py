@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from agentbox.core.people.users import UserEdit
 from agentbox.errors import AuthenticatorUnavailable, InvalidGrant
 from agentbox.model.access.roles import Role
 from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
-from agentbox.model.users import PasswordReset, Status, User
+from agentbox.model.evidence import Identity
+from agentbox.model.users import LinkedBy, PasswordReset, Status, User
+from agentbox.plugin.authenticator import AccountPolicy
 from agentbox.plugin.storage import Change, Page, Storage
 from tests.core.changes.watched import WatchedStorage
 from tests.core.identities.at_sites import (
@@ -25,7 +28,7 @@ from tests.core.identities.at_sites import (
     someone,
     with_email,
 )
-from tests.core.world import START, World, add_key, add_session, add_user
+from tests.core.world import HERE, START, World, add_key, add_session, add_user, with_key
 
 EMAIL = "victim@example.org"
 VICTIM = with_email("victim", EMAIL)
@@ -73,11 +76,10 @@ async def test_everything_from_before_is_dead(world: World) -> None:
     user = await holder(world, password_change_required=True)
     session = await add_session(world.storage, user)
     keys = [await add_key(world.storage, user, ["self:read"]) for _ in range(3)]
-    trojan = await add_link(world, user, someone("the attacker's own"))
     async with world.storage.transaction() as tx:
         reset = PasswordReset(user.id, b"r" * 32, START, START + timedelta(days=1))
         await tx.password_resets.put(reset)
-    sites = Sites(world, Site(judged(VICTIM, BY_EMAIL), judged(someone(trojan.subject), BY_EMAIL)))
+    sites = Sites(world, Site(judged(VICTIM, BY_EMAIL)))
 
     signed_in = await sites.sign_in()
 
@@ -92,8 +94,6 @@ async def test_everything_from_before_is_dead(world: World) -> None:
         assert list(await tx.api_keys.list(where, Page(9))) == []
         sessions = await tx.sessions.list(user.id, world.clock.now(), Page(9))
     assert len(sessions) == 1  # the one that has just begun
-    with pytest.raises(InvalidGrant):
-        await sites.sign_in()  # by the attacker's own sign-in at the site
     assert [each.subject for each in await sites.linked(user)] == [VICTIM.subject]
     left = await world.user(user.id)
     assert left is not None
@@ -102,8 +102,49 @@ async def test_everything_from_before_is_dead(world: World) -> None:
     assert {row.target for row in rows(audit, "api_key.revoke")} == {
         f"api_key:{key.id}" for key in keys
     }
-    [unlinked] = rows(audit, "identity.unlink")
-    assert unlinked.details == {"identity_id": trojan.id, "provider": "example"}
+
+
+THERE = {
+    "another one of the site": someone("first"),
+    "one of another site": someone("first", issuer="https://other.example"),
+    "the subject at another site": someone(VICTIM.subject, issuer="https://other.example"),
+}
+
+
+@pytest.mark.parametrize("policy", [BY_EMAIL, BOTH])
+@pytest.mark.parametrize("by", LinkedBy)
+@pytest.mark.parametrize("there", THERE.values(), ids=THERE)
+async def test_an_account_that_has_a_sign_in_elsewhere_is_not_opened_by_an_address(
+    world: World, there: Identity, by: LinkedBy, policy: AccountPolicy
+) -> None:
+    # OA-07: whoever gets the address of a mailbox, there or at any other site, would take it over
+    user = await holder(world)
+    session = await add_session(world.storage, user)
+    linked = await add_link(world, user, there, by)
+    sites = await refused(world, policy=policy)
+
+    assert await sites.linked(user) == [linked]
+    assert await world.user(user.id) == user
+    assert await world.password(user.id) is not None
+    kept = await world.session(session.id)
+    assert kept is not None
+    assert kept.ended_at is None
+    assert await sites.refused() == [(f"user:{user.id}", "email_taken")]
+
+
+async def test_two_sites_of_one_address_don_t_take_an_account_from_each_other(
+    world: World,
+) -> None:
+    # OA-07
+    user = await holder(world)
+    one, two = VICTIM, with_email("v", EMAIL, issuer="https://other.example")
+    said = [judged(each, BY_EMAIL) for each in (one, two, one)]
+    sites = Sites(world, Site(*said, tells_issuers=False))
+    await sites.sign_in()
+    with pytest.raises(InvalidGrant):
+        await sites.sign_in()
+
+    assert (await sites.sign_in()).user.id == user.id
 
 
 async def test_what_others_have_is_left_alone(world: World) -> None:
@@ -163,6 +204,19 @@ async def test_an_address_that_its_holder_has_not_verified_opens_nothing(world: 
 
     assert await world.user(user.id) == user
     assert await sites.linked(user) == []
+
+
+async def test_a_key_that_may_only_write_users_opens_no_account_of_another(world: World) -> None:
+    # OA-07: it gives the account its own address, and comes by a site that has verified that one
+    user = await holder(world)
+    root = await add_user(world.storage, Role.SUPER_ADMIN)
+    key = await with_key(world.storage, root, ["users:write"])
+    mallory = "mallory@example.org"
+    await world.users.edit(key, HERE, user.id, UserEdit(email=mallory))
+    sites = await refused(world, with_email("mallory", mallory))
+
+    assert await sites.linked(user) == []
+    assert await world.password(user.id) is not None
 
 
 async def test_an_address_that_the_site_has_not_verified_opens_nothing(world: World) -> None:

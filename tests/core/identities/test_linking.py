@@ -130,8 +130,8 @@ async def test_who_has_a_password_gives_it(
 
     with pytest.raises(ValidationFailed if password is None else InvalidPassword):
         await begun(sites, caller, current_password=Secret(password) if password else None)
-    async with world.storage.transaction(read_only=True) as tx:
-        assert await tx.login_flows.count(9) == 0
+    async with world.storage.transaction() as tx:
+        assert await tx.login_flows.shorten("core:redirect", 0) == 0
 
 
 async def test_who_has_none_links_without(world: World) -> None:
@@ -276,3 +276,68 @@ async def test_a_link_and_a_first_sign_in_at_once_make_one_link(
         linked = await tx.identities.find(both.identity.issuer, "mine")
     assert linked is not None
     assert len(rows(await world.audit(), "identity.link")) == 1
+
+
+# --- The password meanwhile.
+
+
+async def change(world: World, caller: Principal, old: str | None) -> None:
+    """In the session that asked for the link, which goes on."""
+    world.clock.move(5)
+    current = None if old is None else Secret(old)
+    new = Secret("the-new-password-of-mine")
+    await world.passwords.change_own(caller, HERE, current=current, new=new)
+
+
+async def test_a_password_that_was_changed_meanwhile_links_nothing(
+    world: World, user: User, caller: Principal
+) -> None:
+    # OA-07: who knew the old one has begun it, and is to be shut out by the new one
+    sites = Sites(world, Site(MINE))
+    state, browser = await begun(sites, caller)
+    await change(world, caller, PASSWORD)
+    with pytest.raises(InvalidGrant):
+        await finish(sites, state, browser)
+
+    assert await sites.linked(user) == []
+    assert await sites.refused() == [(f"user:{user.id}", "password")]
+
+
+async def test_a_first_password_that_was_set_meanwhile_links_nothing(world: World) -> None:
+    # OA-07
+    user = await add_user(world.storage)
+    caller = await signed_in(world.storage, user)
+    sites = Sites(world, Site(MINE))
+    state, browser = await begun(sites, caller, current_password=None)
+    await change(world, caller, None)
+    with pytest.raises(InvalidGrant):
+        await finish(sites, state, browser)
+
+    assert await sites.linked(user) == []
+
+
+async def test_a_password_that_was_taken_away_meanwhile_links_nothing(
+    world: World, user: User, caller: Principal
+) -> None:
+    # OA-07
+    sites = Sites(world, Site(MINE))
+    state, browser = await begun(sites, caller)
+    async with world.storage.transaction() as tx:
+        await tx.passwords.delete(user.id)
+    with pytest.raises(InvalidGrant):
+        await finish(sites, state, browser)
+
+
+async def test_a_hash_that_is_made_anew_meanwhile_is_the_same_password(
+    world: World, user: User, caller: Principal
+) -> None:
+    sites = Sites(world, Site(MINE))
+    state, browser = await begun(sites, caller)
+    record = await world.password(user.id)
+    assert record is not None
+    async with world.storage.transaction() as tx:
+        await tx.passwords.upgrade(user.id, record.password_hash, "of other parameters")
+
+    await finish(sites, state, browser)
+
+    assert len(await sites.linked(user)) == 1

@@ -45,7 +45,7 @@ async def delete(world: World, user: User) -> None:
 async def take_the_link(world: World, user: User) -> None:
     async with world.storage.transaction() as tx:
         for linked in await tx.identities.of_user(user.id):
-            await tx.identities.delete(linked.id)
+            await tx.identities.unlink(linked.id, world.clock.now())
 
 
 async def give_it_to_another(world: World, user: User) -> None:
@@ -165,7 +165,7 @@ async def test_who_is_made_anew_by_the_site_is_another_user(world: World, user: 
     made = (await sites.sign_in()).user
 
     assert made.id not in {user.id, again.id}
-    assert made.username == "alice-2"
+    assert made.username.startswith("alice-")
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,22 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 
+from agentbox.core.people.users import UserEdit
 from agentbox.errors import InvalidCredentials, InvalidGrant
+from agentbox.model.access.roles import Role
+from agentbox.model.principal import Operator
 from agentbox.model.secret import Secret
-from agentbox.model.users import LinkedIdentity, UserFilter
+from agentbox.model.users import LinkedBy, LinkedIdentity, User, UserFilter
 from agentbox.plugin.storage import Page
 from agentbox_postgres.descriptor import own_folders
 from agentbox_postgres.storage import PostgresStorage
 from tests.core.changes.signing_in import Method, login, verified
 from tests.core.identities.at_sites import (
     BY_EMAIL,
+    NOBODY,
     Site,
     Sites,
+    add_link,
     judged,
     rows,
     someone,
@@ -97,6 +102,7 @@ async def test_who_waits_for_a_link_is_whoever_is_linked_by_it(
         issuer=someone().issuer,
         subject=someone().subject,
         provider="example",
+        linked_by=LinkedBy.SESSION,
         linked_at=START,
     )
     async with world.storage.transaction() as tx:
@@ -134,3 +140,61 @@ async def test_no_login_by_the_old_password_is_left_beside_a_verified_address(
         async with world.storage.transaction(read_only=True) as tx:
             left = await tx.sessions.list(user.id, world.clock.now(), Page(9))
         assert [session.authenticator_id for session in left] == ["example"]
+
+
+async def sessions_of(world: World, user: User) -> int:
+    async with world.storage.transaction(read_only=True) as tx:
+        return await tx.sessions.count(user.id, world.clock.now())
+
+
+async def test_no_admin_is_left_with_what_an_address_has_linked(world: World) -> None:
+    # OA-07
+    for number in range(ROUNDS):
+        email = f"new-admin-{number}@example.org"
+        user = await add_user(world.storage, email=email, email_verified=True, password=PASSWORD)
+        sites = Sites(world, Site(judged(with_email(email, email), BY_EMAIL)))
+        signed, promoted = await asyncio.gather(
+            sites.sign_in(),
+            world.users.edit(Operator(), HERE, user.id, UserEdit(role=Role.ADMIN)),
+            return_exceptions=True,
+        )
+        assert not isinstance(signed, BaseException) or isinstance(signed, InvalidGrant), signed
+        assert not isinstance(promoted, BaseException), promoted
+        assert await sites.linked(user) == []
+        assert await sessions_of(world, user) == 0
+
+
+@pytest.mark.parametrize("by_email", [False, True])
+async def test_no_sign_in_elsewhere_is_left_beside_a_reset(world: World, by_email: bool) -> None:
+    # OA-07: neither the link, nor a session by it, nor the same link anew by the address
+    for number in range(ROUNDS):
+        email = f"reset-{number}@example.org"
+        user = await add_user(world.storage, email=email, email_verified=True, password=PASSWORD)
+        identity = with_email(email, email)
+        await add_link(world, user, identity)
+        sites = Sites(world, Site(*[judged(identity, BY_EMAIL if by_email else NOBODY)] * 4))
+        reset, *signed = await asyncio.gather(
+            world.recovery.reset(Operator(), HERE, user.id),
+            *(sites.sign_in() for _ in range(4)),
+            return_exceptions=True,
+        )
+        assert not isinstance(reset, BaseException), reset
+        assert all(
+            not isinstance(each, BaseException) or isinstance(each, InvalidGrant) for each in signed
+        ), signed
+        assert await sites.linked(user) == []
+        assert await sessions_of(world, user) == 0
+        assert await world.waiting_reset(user.id) is not None
+
+
+async def test_of_two_who_come_by_one_address_at_once_one_has_the_account(world: World) -> None:
+    # OA-07
+    for number in range(ROUNDS):
+        email = f"two-{number}@example.org"
+        user = await add_user(world.storage, email=email, email_verified=True, password=PASSWORD)
+        both = [with_email(f"{name}-{number}", email) for name in ("one", "other")]
+        sites = Sites(world, Site(*(judged(each, BY_EMAIL) for each in both)))
+        got = await asyncio.gather(*(sites.sign_in() for _ in both), return_exceptions=True)
+        assert sorted(type(each).__name__ for each in got) == ["InvalidGrant", "SignedIn"], got
+        assert len(await sites.linked(user)) == 1
+        assert await sessions_of(world, user) == 1

@@ -11,7 +11,7 @@ from agentbox.errors import (
     InvalidGrant,
     ValidationFailed,
 )
-from tests.core.identities.at_sites import PAGE, Site, Sites, judged, query_of, someone
+from tests.core.identities.at_sites import OWN, PAGE, Site, Sites, judged, query_of, someone
 from tests.core.world import HERE, World
 
 VERIFIER = "v" * 43
@@ -78,14 +78,58 @@ async def test_a_code_without_the_cookie_is_refused(sites: Sites, who: str) -> N
         await sites.redirects.exchange(
             code, None, HERE, browser="x" * 43 if who == "somebody else" else None
         )
-    with pytest.raises(InvalidGrant):  # and used up
-        await sites.redirects.exchange(code, None, HERE, browser=browser)
-    assert await sites.refused() == [("anonymous", "browser"), ("anonymous", "unknown_flow")]
+    assert await sites.refused() == [("anonymous", "browser")]
+    # Nobody else uses it up.
+    assert await sites.redirects.exchange(code, None, HERE, browser=browser)
 
 
-async def challenged(sites: Sites) -> tuple[str, str]:
-    state, browser = await sites.begin(return_to=PAGE, code_challenge=CHALLENGE)
+async def challenged(sites: Sites, page: str = PAGE) -> tuple[str, str]:
+    state, browser = await sites.begin(return_to=page, code_challenge=CHALLENGE)
     return query_of((await sites.back(state, browser)).redirect)["code"], browser
+
+
+OURS = ["/home", "/", "/a?b=c", f"{OWN}/listed"]
+
+
+@pytest.mark.parametrize("page", OURS)
+async def test_whose_challenge_it_is_frees_no_code_of_a_page_of_ours_from_the_cookie(
+    sites: Sites, page: str
+) -> None:
+    # OA-01: a link with somebody else's challenge and any path of ours, where nothing keeps a code
+    code, browser = await challenged(sites, page)
+    for stranger in (None, "x" * 43):
+        with pytest.raises(InvalidGrant):
+            await sites.redirects.exchange(code, VERIFIER, HERE, browser=stranger)
+    assert await sites.refused() == [("anonymous", "browser")]  # and how often
+
+    assert await sites.redirects.exchange(code, VERIFIER, HERE, browser=browser)
+
+
+@pytest.mark.parametrize("page", OURS)
+async def test_a_page_of_ours_that_gave_a_challenge_shows_its_verifier_too(
+    sites: Sites, page: str
+) -> None:
+    code, browser = await challenged(sites, page)
+
+    with pytest.raises(InvalidGrant):
+        await sites.redirects.exchange(code, None, HERE, browser=browser)
+    assert await sites.refused() == [("anonymous", "verifier")]
+
+
+@pytest.mark.parametrize("page", [f"{OWN}.evil.example/x", f"{OWN}:8443/x"])
+async def test_another_host_or_port_is_not_ours(world: World, site: Site, page: str) -> None:
+    sites = Sites(world, site)
+    sites.redirects._return_to = [page]
+    code, _ = await challenged(sites, page)
+
+    assert await sites.redirects.exchange(code, VERIFIER, HERE, browser=None)
+
+
+@pytest.mark.parametrize("page", ["/home?code=theirs", "/?a=b&code=theirs", "/home?%63ode=theirs"])
+async def test_no_page_comes_with_a_code_of_somebody_else_s(sites: Sites, page: str) -> None:
+    # OA-01, OA-10: it would stand before the one that is put there, and many take the first
+    with pytest.raises(ValidationFailed):
+        await sites.begin(return_to=page)
 
 
 async def test_with_a_challenge_the_verifier_counts_and_no_cookie(sites: Sites) -> None:

@@ -6,14 +6,18 @@ import pytest
 
 from agentbox.core.identities import redirects as module
 from agentbox.errors import (
+    InvalidGrant,
+    LoginIncomplete,
     NotFound,
-    Overloaded,
     RateLimited,
     ValidationFailed,
 )
 from agentbox.model.principal import Origin
+from agentbox.model.secret import Secret
+from agentbox.plugin.authenticator import Challenge
+from tests.core.changes.signing_in import Method, login, verified
 from tests.core.identities.at_sites import PAGE, Site, Sites, judged, query_of, someone
-from tests.core.world import HERE, World
+from tests.core.world import HERE, World, add_user
 from tests.databases.database import Database
 
 
@@ -27,31 +31,64 @@ def sites(world: World, site: Site) -> Sites:
     return Sites(world, site)
 
 
-async def test_a_new_one_is_refused_while_too_many_wait(
+async def test_who_begins_while_too_many_wait_takes_the_place_of_the_first(
+    world: World, sites: Sites, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    begun = []
+    for _ in range(5):
+        begun.append(await sites.begin())
+        world.clock.move(1)
+
+    assert database.run("SELECT count(*) FROM login_flows") == [(3,)]
+    for state, browser in begun[:2]:
+        with pytest.raises(InvalidGrant):
+            await sites.back(state, browser)
+    for state, browser in begun[2:]:
+        assert (await sites.back(state, browser)).signed_in
+
+
+async def test_nobody_keeps_others_out_by_filling_the_places(
     world: World, sites: Sites, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 3)
-    first, browser = await sites.begin()
-    for _ in range(2):
+    for number in range(30):
+        elsewhere = Origin(address=f"198.51.100.{number}", user_agent="a test", request_id="r")
+        await sites.redirects.begin("example", elsewhere, browser=None)
+    world.clock.move(1)
+
+    assert (await sites.through()).signed_in
+
+
+async def test_no_code_and_no_login_in_steps_gives_way(
+    world: World, sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 2)
+    state, browser = await sites.begin(return_to=PAGE)
+    code = query_of((await sites.back(state, browser)).redirect)["code"]
+    steps = Method(Challenge(kind="totp", state=b"{}"), verified(await add_user(world.storage)))
+    with pytest.raises(LoginIncomplete) as incomplete:
+        await login(world, steps).with_password("alice", Secret("right"), HERE)
+    for _ in range(5):
         await sites.begin()
 
-    with pytest.raises(Overloaded):
-        await sites.begin()
-    assert (await sites.back(first, browser)).signed_in  # who was first comes back
-    await sites.begin()
+    assert await sites.redirects.exchange(code, None, HERE, browser=browser)
+    flow = str(incomplete.value.members["flow"])
+    assert await login(world, steps).continue_flow(flow, "m0", {}, HERE)
 
 
-async def test_those_that_have_expired_make_room(
+async def test_those_that_have_expired_go_first(
     world: World, sites: Sites, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 3)
     for _ in range(3):
         await sites.begin()
     world.clock.move(601)
+    begun = [await sites.begin() for _ in range(3)]
 
-    await sites.begin()
-
-    assert database.run("SELECT count(*) FROM login_flows") == [(1,)]
+    assert database.run("SELECT count(*) FROM login_flows") == [(3,)]
+    for state, browser in begun:
+        assert (await sites.back(state, browser)).signed_in
 
 
 async def test_the_end_of_a_sign_in_is_never_refused_for_its_number(

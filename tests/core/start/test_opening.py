@@ -251,7 +251,10 @@ async def test_an_id_of_two_stops_the_start(sites: list[SigningSite]) -> None:
         await opened_all(*sites)
 
 
-@pytest.mark.parametrize("provider", ["google", None, a_provider("google", None)])
+@pytest.mark.parametrize(
+    "provider",
+    ["google", None, a_provider("google", None), LoginProvider("google", "Google", 7)],  # type: ignore[arg-type]
+)
 async def test_what_is_no_provider_stops_the_start(provider: Any) -> None:
     with pytest.raises(PluginError, match="m0"):
         await opened_all(SigningSite(provider))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.backend import database_in
 from tests.e2e.test_commands import add_user, run
-from tests.e2e.test_process import given
+from tests.e2e.test_process import call, given
 from tests.process import ServerProcess, agentbox, serving
 
 
@@ -59,6 +59,18 @@ def test_list_shows_who_did_what(folder: Path, server: ServerProcess) -> None:
     assert json.loads(run(folder, "audit", "list", "--json", "--limit", "1"))["events"]
     assert not json.loads(run(folder, "audit", "list", "--json", "--until", "1d"))["events"]
     assert json.loads(run(folder, "audit", "list", "--json", "--since", "1d"))["events"]
+
+
+def test_list_says_why_a_login_was_refused(tmp_path: Path) -> None:
+    wrong = {"username": "nobody-at-all", "password": "wrong"}
+    with serving(tmp_path, env=given()) as server:
+        assert call(f"{server.url}/api/v1/auth/login", "POST", wrong)[0] == 401
+        assert server.stop() == 0  # refusals that wait are written then
+
+    text = run(tmp_path, "audit", "list", "--event", "login.refuse")
+
+    assert "nobody_knows_it" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_time_that_is_none_is_refused(folder: Path, server: ServerProcess) -> None:

@@ -82,6 +82,8 @@ async def _people_and_sessions(live: Live, people: People) -> None:
 
 async def _identities(live: Live, people: People) -> None:
     caller = people.user.caller
+    again = await caller.post("/auth/reauthenticate", {"password": USER_PASSWORD})
+    assert again.status == 200  # the sign-in may be long ago
     begun = await caller.post("/auth/identities/example/link", {"current_password": USER_PASSWORD})
     assert (await back(live, away_by(begun))).status == 204
     [linked] = (await caller.get("/auth/identities")).body["identities"]

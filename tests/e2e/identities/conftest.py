@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agentbox.plugin.storage import Page
 from tests.core.identities.at_sites import Site
 from tests.e2e.identities.browser import OUR_PAGE
 from tests.e2e.identities.opening import open_with
@@ -33,6 +34,11 @@ async def live(
 
 
 @pytest.fixture
-def people(live: Live, template: Template) -> People:
-    """Everybody, calling this server."""
+async def people(live: Live, template: Template) -> People:
+    """Everybody, calling this server in sessions as fresh as if they had begun now."""
+    now = live.runtime.clock.now()
+    async with live.runtime.storage.transaction() as tx:
+        for seed in template.seeds.values():
+            for session in await tx.sessions.list(seed.record["id"], now, Page(10)):
+                assert await tx.sessions.renew(session.id, now, session.amr)
     return People(live, template)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from agentbox.model.access.roles import Permission
 from agentbox.model.api_keys import ApiKey, KeyPermission
 from agentbox.model.ids import new_id
-from agentbox.model.users import LinkedIdentity
+from agentbox.model.users import LinkedBy, LinkedIdentity
 from agentbox.plugin.storage import Change
 from tests.backend import Reader
 from tests.e2e.matrix.callers import CALLERS, DEAD, KEYS, Caller
@@ -210,6 +210,7 @@ class _Filling:
                     issuer="https://id.example",
                     subject=user_id,
                     provider="example",
+                    linked_by=LinkedBy.SESSION,
                     linked_at=now,
                 )
                 await tx.identities.add(linked)

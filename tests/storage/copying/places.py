@@ -17,6 +17,7 @@ from agentbox.model.api_keys import RateMark
 from agentbox.model.audit import AuditPoint, AuditSeal
 from agentbox.model.metrics import Level, Sample
 from agentbox.model.throttles import Counter
+from agentbox.model.users import LinkedBy
 from agentbox.plugin import MigrationFolder
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
@@ -107,7 +108,11 @@ async def fill(storage: Storage) -> None:
         await tx.sessions.add(a_session(user_agent=NASTY["astral"]))
         await tx.sessions.add(a_session("session-2", nonce=None, generation=2**63 - 1))
         await tx.login_flows.add(a_login_flow())
-        await tx.identities.add(an_identity(email=None))
+        for name, text in NASTY.items():
+            identity = an_identity(name, subject=text[:100], linked_by=LinkedBy.EMAIL, email=None)
+            await tx.identities.add(identity)
+            await tx.identities.note_use(name, text, LATEST)
+        await tx.identities.unlink("json", EARLIEST)
         for number, text in enumerate(NASTY.values()):
             key = an_api_key(f"key-{number}", name=text, scopes=(text, "b"), last_used=NOON)
             await tx.api_keys.add(key, a_digest(f"{number}") + bytes([number]))

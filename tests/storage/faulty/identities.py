@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from agentbox.errors import Conflict
+from agentbox.model.users import LinkedBy
+from agentbox.plugin.sql.users import IDENTITY_COLUMNS, MARK_UNLINKED, UNLINK_IDENTITY
 from agentbox.testing.storage import (
     CrudTests,
     RaceTests,
@@ -21,9 +23,12 @@ from tests.storage.faulty.people import CommitsAnyway
 from tests.storage.faulty.spoilt import NoForeignKeys, Spoilt
 
 FIND_LOOSELY = (
-    "SELECT id, user_id, issuer, subject, provider, email, linked_at, last_used FROM identities"
+    f"SELECT {IDENTITY_COLUMNS} FROM identities"
     " WHERE lower(issuer) = lower($1) AND lower(subject) = lower($2)"
 )
+MARKS = "SELECT user_id FROM unlinked_identities WHERE issuer = $1 AND subject = $2"
+MARKS_NEARLY = "SELECT user_id FROM unlinked_identities WHERE lower(subject) = lower($1)"
+UNMARK = "DELETE FROM unlinked_identities WHERE issuer = $1 AND subject = $2"
 
 
 class ForgetsTheEmail(Spoilt):
@@ -90,17 +95,96 @@ class NotesUsesEverywhere(Spoilt):
         tx.identities.note_use = note_use
 
 
-class DeletesIdentitiesTwice(Spoilt):
-    """Says that it has deleted what was gone."""
+class UnlinksTwice(Spoilt):
+    """Says that it has taken away what was gone."""
 
     def spoil(self, tx: Any) -> None:
-        right = tx.identities.delete
+        right = tx.identities.unlink
 
-        async def delete(identity_id: str) -> bool:
-            await right(identity_id)
+        async def unlink(identity_id: str, now: datetime) -> bool:
+            await right(identity_id, now)
             return True
 
-        tx.identities.delete = delete
+        tx.identities.unlink = unlink
+
+
+class KeepsTheUnlinked(Spoilt):
+    """Marks what is taken away, and leaves it there."""
+
+    def spoil(self, tx: Any) -> None:
+        db = tx._db
+
+        async def unlink(identity_id: str, now: datetime) -> bool:
+            rows = await db.fetch(
+                "SELECT user_id, issuer, subject FROM identities WHERE id = $1", identity_id
+            )
+            if rows and not await db.fetch(MARKS, rows[0][1], rows[0][2]):
+                await db.fetch(MARK_UNLINKED, *rows[0], now)
+                return True
+            return False
+
+        tx.identities.unlink = unlink
+
+
+class ForgetsTheUnlinked(Spoilt):
+    """Takes a link away, and leaves no mark of it."""
+
+    def spoil(self, tx: Any) -> None:
+        db = tx._db
+
+        async def unlink(identity_id: str, now: datetime) -> bool:
+            return bool(await db.fetch(UNLINK_IDENTITY, identity_id))
+
+        tx.identities.unlink = unlink
+
+
+class RemembersLoosely(Spoilt):
+    """Takes another identity for the one that was taken away."""
+
+    def spoil(self, tx: Any) -> None:
+        db = tx._db
+
+        async def was_linked(issuer: str, subject: str, user_id: str) -> bool:
+            return [user_id] in [list(row) for row in await db.fetch(MARKS_NEARLY, subject)]
+
+        tx.identities.was_linked = was_linked
+
+
+class RemembersForAll(Spoilt):
+    """Thinks that everybody has taken away what one has."""
+
+    def spoil(self, tx: Any) -> None:
+        db = tx._db
+
+        async def was_linked(issuer: str, subject: str, user_id: str) -> bool:
+            return bool(await db.fetch(MARKS, issuer, subject))
+
+        tx.identities.was_linked = was_linked
+
+
+class ForgetsForAll(Spoilt):
+    """Forgets whose an identity was as soon as it is linked to somebody."""
+
+    def spoil(self, tx: Any) -> None:
+        right, db = tx.identities.add, tx._db
+
+        async def add(identity: Any) -> None:
+            await right(identity)
+            await db.fetch(UNMARK, identity.issuer, identity.subject)
+
+        tx.identities.add = add
+
+
+class ForgetsBy(Spoilt):
+    """Says of every link that somebody made it who was signed in."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.identities.add
+
+        async def add(identity: Any) -> None:
+            await right(msgspec.structs.replace(identity, linked_by=LinkedBy.SESSION))
+
+        tx.identities.add = add
 
 
 class KeepsIdentitiesOfTheDead(NoForeignKeys):
@@ -139,8 +223,31 @@ class LinksForAll(Spoilt):
         tx.identities.add = add
 
 
-class DeletesForAll(DeletesIdentitiesTwice):
-    """Lets everybody believe that they have deleted it."""
+class LinksAgainTwice(Spoilt):
+    """Gives an identity that somebody has taken away to the last one who asks for it."""
+
+    def spoil(self, tx: Any) -> None:
+        right, db = tx.identities.add, tx._db
+
+        async def add(identity: Any) -> None:
+            if await db.fetch(MARKS, identity.issuer, identity.subject):
+                live = await tx.identities.find(identity.issuer, identity.subject)
+                await db.fetch("DELETE FROM identities WHERE id = $1", live.id if live else "")
+            await right(identity)
+
+        tx.identities.add = add
+
+
+class LinksAgainForAll(LinksForAll):
+    """Lets everybody believe that what was taken away is theirs."""
+
+
+class UnlinksForAll(UnlinksTwice):
+    """Lets everybody believe that they have taken it away."""
+
+
+class KeepsMarksOfTheDead(NoForeignKeys):
+    """Leaves what a deleted user has taken away to whoever comes next."""
 
 
 class KeepsLinksOfTheUndone(CommitsAnyway):
@@ -180,11 +287,23 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
         "test_a_user_s_identities_are_listed_the_first_linked_first",
     ),
     NotesUsesEverywhere: (CrudTests, "test_a_use_is_noted_on_that_identity_alone"),
-    DeletesIdentitiesTwice: (CrudTests, "test_an_identity_is_deleted_once"),
+    UnlinksTwice: (CrudTests, "test_an_identity_is_unlinked_once"),
+    KeepsTheUnlinked: (CrudTests, "test_an_identity_is_unlinked_once"),
+    ForgetsTheUnlinked: (CrudTests, "test_what_was_unlinked_is_remembered_letter_by_letter"),
+    RemembersLoosely: (CrudTests, "test_what_was_unlinked_is_remembered_letter_by_letter"),
+    RemembersForAll: (CrudTests, "test_what_was_unlinked_is_remembered_letter_by_letter"),
+    ForgetsForAll: (CrudTests, "test_what_was_unlinked_is_remembered_for_each_of_its_users"),
+    ForgetsBy: (CrudTests, "test_what_a_link_was_made_by_comes_back"),
+    KeepsMarksOfTheDead: (CrudTests, "test_deleting_a_user_takes_along_what_was_unlinked"),
     KeepsIdentitiesOfTheDead: (CrudTests, "test_deleting_a_user_takes_its_identities_along"),
     LinksTwice: (UniquenessTests, "test_an_identity_is_linked_once_to_whomever"),
+    LinksAgainTwice: (
+        UniquenessTests,
+        "test_an_identity_that_was_unlinked_is_linked_once_again",
+    ),
     LinksForAll: (RaceTests, "test_one_of_many_links_an_identity"),
-    DeletesForAll: (RaceTests, "test_one_of_many_deletes_an_identity"),
+    LinksAgainForAll: (RaceTests, "test_one_of_many_links_an_identity_again"),
+    UnlinksForAll: (RaceTests, "test_one_of_many_unlinks_an_identity"),
     KeepsLinksOfTheUndone: (RollbackTests, "test_an_exception_undoes_links_of_identities"),
     ComposesSubjects: (TextTests, "test_a_composed_and_a_decomposed_subject_are_two"),
     TrimsSubjects: (TextTests, "test_an_identity_is_found_by_a_text_exactly"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
-from agentbox.testing.storage import CrudTests, RaceTests
+from agentbox.testing.storage import CrudTests, RaceTests, TimeTests
 from agentbox_sqlite.storage import SqliteStorage
 from tests.storage.faulty.spoilt import Spoilt
 
@@ -90,16 +90,55 @@ class ListsTheIdle(Spoilt):
         tx.sessions.add = add
 
 
-class CountsAllFlows(Spoilt):
-    """Counts on where it could have stopped."""
+class ShortensAllFlows(Spoilt):
+    """Makes room among the logins of others too."""
 
     def spoil(self, tx: Any) -> None:
-        right = tx.login_flows.count
+        async def shorten(authenticator_id: str, keep: int) -> int:
+            rows = await tx._db.fetch(
+                "DELETE FROM login_flows WHERE (expires_at, id) <= (SELECT expires_at, id FROM"
+                " login_flows ORDER BY expires_at DESC, id DESC LIMIT 1 OFFSET $1) RETURNING id",
+                keep,
+            )
+            return len(rows)
 
-        async def count(at_most: int) -> int:
-            return int(await right(1_000_000))
+        tx.login_flows.shorten = shorten
 
-        tx.login_flows.count = count
+
+class ShortensFromTheWrongEnd(Spoilt):
+    """Lets go who began last."""
+
+    def spoil(self, tx: Any) -> None:
+        async def shorten(authenticator_id: str, keep: int) -> int:
+            rows = await tx._db.fetch(
+                "DELETE FROM login_flows WHERE authenticator_id = $1 AND expires_at >= (SELECT"
+                " expires_at FROM login_flows WHERE authenticator_id = $1 ORDER BY expires_at"
+                " LIMIT 1 OFFSET $2) RETURNING id",
+                authenticator_id,
+                keep,
+            )
+            return len(rows)
+
+        tx.login_flows.shorten = shorten
+
+
+class TakesWhatItFinds(Spoilt):
+    """Uses up what was only looked at."""
+
+    def spoil(self, tx: Any) -> None:
+        tx.login_flows.find = tx.login_flows.take
+
+
+class FindsTheExpired(Spoilt):
+    """Finds logins that are over."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.login_flows.find
+
+        async def find(flow_id: str, now: datetime) -> Any:
+            return await right(flow_id, now - timedelta(days=1))
+
+        tx.login_flows.find = find
 
 
 class MixesUpUsers(Spoilt):
@@ -116,7 +155,10 @@ class MixesUpUsers(Spoilt):
 
 
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
-    CountsAllFlows: (CrudTests, "test_login_flows_are_counted_up_to_a_limit"),
+    ShortensAllFlows: (CrudTests, "test_login_flows_give_way_to_newer_ones"),
+    ShortensFromTheWrongEnd: (CrudTests, "test_login_flows_give_way_to_newer_ones"),
+    TakesWhatItFinds: (CrudTests, "test_a_login_flow_is_found_as_often_as_it_is_looked_for"),
+    FindsTheExpired: (TimeTests, "test_a_microsecond_decides"),
     RotatesFromMemory: (RaceTests, "test_one_of_many_goes_on_with_a_session"),
     RotatesFromAnywhere: (CrudTests, "test_a_session_goes_on_from_its_generation_alone"),
     RotatesTheDead: (CrudTests, "test_a_session_that_is_over_does_not_go_on"),

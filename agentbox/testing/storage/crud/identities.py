@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from agentbox.model.users import LinkedBy
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import HOUR, NOON, TICK, a_user, an_identity
 from agentbox.testing.storage.harness import StorageTests
@@ -78,17 +79,73 @@ class IdentityTests(StorageTests):
             bare = msgspec.structs.replace(FULL, email=None, last_used=NOON)
             assert await tx.identities.find(FULL.issuer, FULL.subject) == bare
 
-    async def test_an_identity_is_deleted_once(self, storage: Storage) -> None:
+    @pytest.mark.parametrize("by", LinkedBy)
+    async def test_what_a_link_was_made_by_comes_back(self, storage: Storage, by: LinkedBy) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.identities.add(an_identity(linked_by=by))
+
+            assert list(await tx.identities.of_user("user-1")) == [an_identity(linked_by=by)]
+
+    async def test_an_identity_is_unlinked_once(self, storage: Storage) -> None:
+        """And then it is nobody's, is not listed and is not used."""
         async with storage.transaction() as tx:
             await tx.users.add(a_user())
             await tx.identities.add(FULL)
             await tx.identities.add(an_identity("another"))
 
-            assert await tx.identities.delete(FULL.id)
-            assert not await tx.identities.delete(FULL.id)
+        async with storage.transaction() as tx:
+            assert await tx.identities.unlink(FULL.id, NOON)
+            assert not await tx.identities.unlink(FULL.id, NOON + HOUR)
+            assert not await tx.identities.unlink("none", NOON)
 
+        async with storage.transaction() as tx:
+            assert await tx.identities.find(FULL.issuer, FULL.subject) is None
+            assert not await tx.identities.note_use(FULL.id, None, NOON + HOUR)
             assert list(await tx.identities.of_user("user-1")) == [an_identity("another")]
             assert await tx.users.get("user-1") is not None
+
+    @pytest.mark.parametrize("key", OTHERS.values(), ids=OTHERS)
+    async def test_what_was_unlinked_is_remembered_letter_by_letter(
+        self, storage: Storage, key: tuple[str, str]
+    ) -> None:
+        async with storage.transaction() as tx:
+            for id_ in ("user-1", "other"):
+                await tx.users.add(a_user(id_))
+            await tx.identities.add(FULL)
+            assert not await tx.identities.was_linked(FULL.issuer, FULL.subject, "user-1")
+            await tx.identities.unlink(FULL.id, NOON)
+
+        async with storage.transaction(read_only=True) as tx:
+            assert await tx.identities.was_linked(FULL.issuer, FULL.subject, "user-1")
+            assert not await tx.identities.was_linked(FULL.issuer, FULL.subject, "other")
+            assert not await tx.identities.was_linked(*key, "user-1")
+
+    async def test_what_was_unlinked_is_remembered_for_each_of_its_users(
+        self, storage: Storage
+    ) -> None:
+        """It may be linked again, to another too; a mark goes when its own user has it again."""
+        users = ("user-1", "user-2")
+        async with storage.transaction() as tx:
+            for id_ in users:
+                await tx.users.add(a_user(id_))
+        for id_ in (*users, "user-1"):
+            link = an_identity(f"of-{id_}", user_id=id_, subject="the same")
+            async with storage.transaction() as tx:
+                await tx.identities.add(link)
+                assert not await tx.identities.was_linked(link.issuer, "the same", id_)
+                assert await tx.identities.find(link.issuer, "the same") == link
+                assert list(await tx.identities.of_user(id_)) == [link]
+            async with storage.transaction() as tx:
+                assert await tx.identities.unlink(link.id, NOON)
+
+        issuer = an_identity().issuer
+        async with storage.transaction() as tx:
+            for id_ in users:
+                assert await tx.identities.was_linked(issuer, "the same", id_)
+            await tx.identities.add(an_identity("new", user_id="user-2", subject="the same"))
+            assert await tx.identities.was_linked(issuer, "the same", "user-1")
+            assert not await tx.identities.was_linked(issuer, "the same", "user-2")
 
     async def test_deleting_a_user_takes_its_identities_along(self, storage: Storage) -> None:
         """And whoever is made anew, under the same id even, has none of them."""
@@ -106,3 +163,19 @@ class IdentityTests(StorageTests):
             assert list(await tx.identities.of_user("user-1")) == []
             assert len(await tx.identities.of_user("other")) == 1
             await tx.identities.add(an_identity("of-user-1", user_id="other"))
+
+    async def test_deleting_a_user_takes_along_what_was_unlinked(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            for id_ in ("user-1", "other"):
+                await tx.users.add(a_user(id_))
+                await tx.identities.add(an_identity(id_, user_id=id_))
+                await tx.identities.unlink(id_, NOON)
+
+        async with storage.transaction() as tx:
+            await tx.users.delete("user-1")
+            await tx.users.add(a_user())
+
+            for id_, remembered in (("user-1", False), ("other", True)):
+                gone = an_identity(id_)
+                was = await tx.identities.was_linked(gone.issuer, gone.subject, id_)
+                assert was is remembered

@@ -33,13 +33,24 @@ class SessionTests(StorageTests):
             assert await tx.sessions.get("plain") == a_session("plain", amr=())
             assert await tx.sessions.get("none") is None
 
-    async def test_login_flows_are_counted_up_to_a_limit(self, storage: Storage) -> None:
+    async def test_login_flows_give_way_to_newer_ones(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
-            assert await tx.login_flows.count(2) == 0
-            for number in range(3):
-                await tx.login_flows.add(a_login_flow(str(number), expires_at=NOON - HOUR))
-                assert await tx.login_flows.count(2) == min(number + 1, 2)
-            assert await tx.login_flows.count(9) == 3
+            assert await tx.login_flows.shorten("redirect", 0) == 0
+            for number in (2, 0, 3, 1):
+                ends = NOON + number * TICK
+                flow = a_login_flow(str(number), authenticator_id="redirect", expires_at=ends)
+                await tx.login_flows.add(flow)
+            await tx.login_flows.add(a_login_flow("another", expires_at=NOON - HOUR))
+
+            assert await tx.login_flows.shorten("redirect", 4) == 0
+            assert await tx.login_flows.shorten("redirect", 3) == 1
+            assert await tx.login_flows.shorten("redirect", 1) == 2
+
+            before = NOON - 2 * HOUR
+            left = [id_ for id_ in "0123" if await tx.login_flows.find(id_, before) is not None]
+            assert left == ["3"]
+            assert await tx.login_flows.shorten("redirect", 0) == 1
+            assert await tx.login_flows.find("another", before) is not None
 
     async def test_sessions_come_with_their_own_users(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
@@ -171,6 +182,21 @@ class SessionTests(StorageTests):
             await tx.login_flows.add(a_login_flow())
             assert await tx.login_flows.take("flow-1", NOON) == a_login_flow()
             assert await tx.login_flows.take("flow-1", NOON) is None
+
+    async def test_a_login_flow_is_found_as_often_as_it_is_looked_for(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.login_flows.add(a_login_flow())
+            await tx.login_flows.add(a_login_flow("other"))
+        for _ in range(2):
+            async with storage.transaction(read_only=True, single=True) as tx:
+                assert await tx.login_flows.find("flow-1", NOON) == a_login_flow()
+        async with storage.transaction() as tx:
+            assert await tx.login_flows.find("none", NOON) is None
+            assert await tx.login_flows.take("flow-1", NOON) == a_login_flow()
+            assert await tx.login_flows.find("flow-1", NOON) is None
+            assert await tx.login_flows.find("other", NOON) == a_login_flow("other")
 
     async def test_an_expired_login_flow_is_not_taken(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

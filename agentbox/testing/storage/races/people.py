@@ -114,14 +114,39 @@ class PeopleRaceTests(TwoInstances):
         assert linked is not None
         assert linked.id == str(got.index(None))
 
-    async def test_one_of_many_deletes_an_identity(self, both: list[Storage]) -> None:
+    async def test_one_of_many_unlinks_an_identity(self, both: list[Storage]) -> None:
         async with both[0].transaction() as tx:
             await tx.users.add(a_user())
             await tx.identities.add(an_identity())
 
-        got = await race(both, lambda tx, n: tx.identities.delete("identity-1"))
+        got = await race(both, lambda tx, n: tx.identities.unlink("identity-1", NOON))
 
         assert sorted(map(str, got)) == ["False"] * (RACERS - 1) + ["True"]
+
+    async def test_one_of_many_links_an_identity_again(self, both: list[Storage]) -> None:
+        gone = an_identity("gone", user_id="0", subject="the same")
+        async with both[0].transaction() as tx:
+            for number in range(RACERS):
+                await tx.users.add(a_user(str(number)))
+            await tx.identities.add(gone)
+            await tx.identities.unlink(gone.id, NOON)
+
+        got = await race(
+            both,
+            lambda tx, n: tx.identities.add(
+                an_identity(str(n), user_id=str(n), subject="the same")
+            ),
+        )
+
+        assert got.count(None) == 1
+        assert [type(answer) for answer in got].count(Conflict) == RACERS - 1
+        winner = str(got.index(None))
+        async with both[0].transaction(read_only=True) as tx:
+            linked = await tx.identities.find(gone.issuer, "the same")
+            assert linked is not None
+            assert linked.id == winner
+            remembered = await tx.identities.was_linked(gone.issuer, "the same", "0")
+        assert remembered is (winner != "0")
 
     async def test_one_of_many_takes_a_login_flow(self, both: list[Storage]) -> None:
         async with both[0].transaction() as tx:
@@ -131,6 +156,20 @@ class PeopleRaceTests(TwoInstances):
 
         assert got.count(a_login_flow()) == 1
         assert got.count(None) == RACERS - 1
+
+    async def test_many_who_make_room_for_a_login_flow_at_once_all_get_it(
+        self, both: list[Storage]
+    ) -> None:
+        async def begin(tx: Transaction, number: int) -> None:
+            await tx.login_flows.shorten("totp", 3)
+            ends = NOON + number * TICK
+            await tx.login_flows.add(a_login_flow(f"{turn}-{number}", expires_at=ends))
+
+        for turn in range(3):  # noqa: B007  # `begin` reads it
+            assert await race(both, begin) == [None] * RACERS
+            async with both[0].transaction() as tx:
+                # Those who are added at the same moment don't see each other.
+                assert await tx.login_flows.shorten("totp", 3 + RACERS) == 0
 
     async def test_one_of_many_upgrades_a_hash(self, both: list[Storage]) -> None:
         old = a_password()

@@ -29,10 +29,12 @@ class ProviderListOut(Struct, frozen=True, kw_only=True):
 
 
 class BeginQuery(Struct, frozen=True, kw_only=True):
-    """Where the browser goes in the end, and the S256 challenge of who will fetch the tokens."""
+    """Where the browser goes in the end, the S256 challenge of who will fetch the tokens, and
+    whether the provider is to ask again who it is, signed in there or not."""
 
     return_to: ReturnTo | None = None
     code_challenge: Parameter | None = None
+    fresh: bool = False
 
 
 class UrlOut(Struct, frozen=True, kw_only=True):
