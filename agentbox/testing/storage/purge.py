@@ -68,7 +68,7 @@ class PurgeTests(StorageTests):
 
         assert sum(gone) == over
         async with storage.transaction(read_only=True) as tx:
-            assert await tx.login_flows.count(over) == 1
+            assert await tx.login_flows.find("waiting", NOON - TICK) is not None
 
     async def test_login_flows_go_once_they_have_expired(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
