@@ -208,7 +208,7 @@ async def open_runtime(
     readings = ServerReadings(
         services.counters, requests, clock, settings.metrics.collection_interval, shared
     )
-    if serving:
+    if serving or sources:
         services = replace(services, own_readings=readings)
     storage = create_storage(assembly, services)
     secret = root_secret(settings.server.secret_key, storage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -36,6 +36,7 @@ MOUNT = "/api/v1/x/"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}(-[a-z0-9_]+)*")
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;|$)")
 _SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*|\{[a-z_]+\}")
 
 
@@ -166,6 +167,15 @@ def _is_other_status(value: object) -> bool:
     return isinstance(value, int) and 200 <= value < 400
 
 
+def _are_representations(value: object, response: object) -> bool:
+    if not isinstance(value, Mapping) or (value and response is None):
+        return False
+    return all(
+        isinstance(name, str) and name.isprintable() and _MEDIA_TYPE.match(name) and callable(make)
+        for name, make in value.items()
+    )
+
+
 def _is_struct(value: object) -> bool:
     return value is None or (isinstance(value, type) and issubclass(value, Struct))
 
@@ -205,6 +215,11 @@ _ROUTE_RULES: tuple[tuple[Callable[[Route], bool], str], ...] = (
     (
         lambda r: isinstance(r.also, tuple) and all(_is_other_status(each) for each in r.also),
         "has further statuses that are no success. Give them from 200 to 399.",
+    ),
+    (
+        lambda r: _are_representations(r.representations, r.response),
+        "has representations that are none. Give a callable for each media type, such as "
+        "`text/csv; charset=utf-8`, of the response that it states.",
     ),
     (lambda r: not r.probe, "is a probe. Only agentbox's own probes answer to any Host."),
 )

@@ -35,6 +35,14 @@ def test_hook_agentbox_routes_mounts_each_route_under_its_plugin(
     ]
 
 
+def test_a_route_may_offer_further_forms_of_its_answer(plugin: InstallPlugin, store: str) -> None:
+    plugin(
+        ROUTE.format("[route(response=NoOptions, representations={'text/csv; header=x': bytes})]")
+    )
+
+    assert len(loaded("ex").routes(services)) == 1
+
+
 def test_hook_agentbox_routes_is_given_the_services_of_its_plugin(
     plugin: InstallPlugin, store: str
 ) -> None:
@@ -69,6 +77,12 @@ def test_hook_agentbox_routes_is_given_the_services_of_its_plugin(
         ("also=204", "further statuses that are no success"),
         ("also=('302',)", "further statuses that are no success"),
         ("probe=True", "is a probe"),
+        ("representations={'text/csv': bytes}", "representations that are none"),  # of what?
+        ("response=NoOptions, representations=None", "representations that are none"),
+        ("response=NoOptions, representations={'text/csv': None}", "representations that are none"),
+        ("response=NoOptions, representations={'csv': bytes}", "representations that are none"),
+        ("response=NoOptions, representations={'*/*': bytes}", "representations that are none"),
+        ("response=NoOptions, representations={'a/b\\nc: d': bytes}", "representations that are"),
         (
             "access=Access(kind='any', environment=Permission.VIEWER)",
             "asks for a permission on an environment and names none",

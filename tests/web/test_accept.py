@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from agentbox.model.access.route import PUBLIC
 from agentbox.plugin.routes import Route, RouteRequest, RouteResponse
+from agentbox.web.openapi import document
 from agentbox.web.typed.accept import preferred
 from tests.web.live import Live, serving
 
@@ -92,12 +93,17 @@ def route(path: str, handler: object, **more: object) -> Route:
 FORMS = {"text/csv; charset=utf-8; header=absent": in_csv}
 
 
+def broken(answer: Words) -> bytes:
+    raise RuntimeError("canary-in-a-message")
+
+
 @pytest.fixture
 async def live() -> AsyncIterator[Live]:
     routes = [
         route("/api/v1/words", words, representations=FORMS),
         route("/api/v1/as-it-is", as_it_is, representations=FORMS),
         route("/api/v1/plain", words),
+        route("/api/v1/broken", words, representations={"text/csv": broken}),
     ]
     async with serving(routes=routes) as running:
         yield running
@@ -147,3 +153,19 @@ async def test_a_problem_stays_a_problem(live: Live) -> None:
 
     assert answer.status == 400
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_form_that_can_not_be_made_fails_that_request_alone(live: Live) -> None:
+    answer = await live.ask("GET", "/api/v1/broken", headers=[("Accept", "text/csv")])
+
+    assert (answer.status, answer.json["error"]) == (500, "internal")
+    assert b"canary" not in answer.body
+    assert (await live.ask("GET", "/api/v1/broken")).status == 200
+
+
+async def test_the_document_names_every_form() -> None:
+    routes = [route("/api/v1/words", words, representations=FORMS)]
+
+    content = document(routes)["paths"]["/api/v1/words"]["get"]["responses"]["200"]["content"]
+
+    assert set(content) == {"application/json", "text/csv"}
