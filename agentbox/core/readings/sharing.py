@@ -138,7 +138,10 @@ class SharedReadings:
         except FileNotFoundError:
             return None
         with open(file, "rb") as opened:
-            return _decode(opened.read())
+            try:
+                return _decode(opened.read())
+            except msgspec.MsgspecError:  # of another version, whose workers are being renewed
+                return None
 
     def _write(self, name: str, told: _Told) -> None:
         new = self._open(self._name + _NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)

@@ -180,3 +180,15 @@ def test_what_was_measured_last_is_what_counts_where_it_says_so() -> None:
     (told,) = added([measured(1, 30.0), measured(2, 60.0), measured(3, 0.0)])
 
     assert told.values[()] == 2
+
+
+def test_a_file_of_another_version_is_left_out(folder: int, tmp_path: Path) -> None:
+    one, other, reader = (SharedReadings(folder) for _ in range(3))
+    one.join()
+    one.tell([counter(5)])
+    (told,) = (path for path in tmp_path.iterdir() if path.suffix == ".told")
+    other.join()
+    other.tell([counter(1)])
+    told.write_bytes(b"\xc1 what nobody can read")
+
+    assert sums(reader) == {"done": 1}
