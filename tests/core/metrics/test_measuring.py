@@ -82,14 +82,18 @@ async def test_a_sink_may_be_a_page_or_both() -> None:
 
 
 # PL-01
-@pytest.mark.parametrize("thing", [None, "a source", Source, Sink()], ids=str)
+@pytest.mark.parametrize(
+    "thing", [None, "a source", Source, Sink()], ids=["none", "text", "class", "other"]
+)
 async def test_what_is_no_source_stops_the_start(thing: object) -> None:
     with pytest.raises(PluginError, match=r"source 'load' of plugin 'ex'.*MetricSource"):
         await opened(("ex", "load", inside(thing)))
 
 
 # PL-01
-@pytest.mark.parametrize("thing", [None, "a sink", Sink, Source()], ids=str)
+@pytest.mark.parametrize(
+    "thing", [None, "a sink", Sink, Source()], ids=["none", "text", "class", "other"]
+)
 async def test_what_is_no_sink_stops_the_start(thing: object) -> None:
     with pytest.raises(PluginError, match=r"sink 'out' of plugin 'ex'.*MetricSink"):
         await opened(sinks=(("ex", "out", inside(thing)),))
