@@ -82,7 +82,11 @@ async def test_a_source_that_fails_is_missing_logged_and_counted(
     assert [event for event, _ in log.lines] == ["metric_source_failed"]
 
 
-@pytest.mark.parametrize("given", [None, 7, {Sample("ex_load", 1.0)}, (x for x in ())], ids=str)
+@pytest.mark.parametrize(
+    "given",
+    [None, 7, {Sample("ex_load", 1.0)}, (x for x in ())],
+    ids=["none", "number", "set", "generator"],
+)
 async def test_a_source_that_gives_no_sequence_has_failed(
     given: Any, clock: ManualClock, counters: Counters, log: Recorder
 ) -> None:
