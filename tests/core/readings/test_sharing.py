@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agentbox.cli.serving.folder import folder_of_readings
+from agentbox.cli.serving.folder import PREFIX, folder_of_readings
 from agentbox.core.readings.adding import added
 from agentbox.core.readings.sharing import SharedReadings
 from agentbox.plugin.metrics import Family, Histogram
@@ -150,6 +150,28 @@ def test_the_folder_is_for_one_user_alone_and_goes_with_the_server() -> None:
         SharedReadings(opened).join()
 
     assert not path.exists()
+
+
+def test_folders_that_killed_servers_left_are_taken_away_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with folder_of_readings() as of_another:
+        assert of_another is not None
+        (held,) = tmp_path.iterdir()
+        left, fresh, foreign = (tmp_path / f"{PREFIX}{n}" for n in ("left", "fresh", "link"))
+        elsewhere = tmp_path / "elsewhere"
+        for folder in (left, fresh, elsewhere):
+            folder.mkdir()
+        (left / "turn").touch()
+        foreign.symlink_to(elsewhere)
+        for folder in (held, left, elsewhere):
+            os.utime(folder, (0, 0))
+        with folder_of_readings():
+            kept = {path.name for path in tmp_path.iterdir()}
+
+    assert kept >= {held.name, fresh.name, foreign.name, "elsewhere"}
+    assert left.name not in kept
 
 
 def test_without_a_place_to_write_to_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
