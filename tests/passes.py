@@ -36,6 +36,7 @@ NOT_AGAIN = {
     "loader": "how plugins are found",
     "model": "values and pure functions",
     "plugins/access_tokens": "signatures and claims",
+    "plugins/sinks": "what is sent elsewhere, without a database",
     "openid": "what providers answer; what becomes of it in the database, core/identities tries",
     "outages": "failures of a Postgres of its own already",
     "replicas": "several servers on a Postgres of their own already",
