@@ -49,6 +49,8 @@ class OtlpOptions(Options, frozen=True):
         for name, value in self.headers.items():
             if _HEADER.fullmatch(name) is None or name.lower() in _OURS:
                 faults.append(f"headers.{name} is no header that can be added")
+            elif not value.reveal().strip():
+                faults.append(f"headers.{name} is empty")
             elif not (value.reveal().isascii() and value.reveal().isprintable()):
                 faults.append(f"headers.{name} holds what no header can: use printable ASCII")
         faults += [

@@ -7,7 +7,13 @@ from importlib.metadata import distribution
 
 from agentbox.plugin import NoOptions, Options
 
-_HOOKS = ("agentbox_authenticator_types", "agentbox_storage_types", "agentbox_policy_types")
+_HOOKS = (
+    "agentbox_authenticator_types",
+    "agentbox_storage_types",
+    "agentbox_policy_types",
+    "agentbox_metric_source_types",
+    "agentbox_metric_sink_types",
+)
 
 
 @cache

@@ -215,6 +215,7 @@ async def test_an_endpoint_may_be_named_whole_or_as_far_as_it_is_common(
         ({"headers": {"a b": Secret("x")}}, "headers.a b"),
         ({"headers": {"Content-Type": Secret("x")}}, "headers.Content-Type"),
         ({"headers": {"a": Secret("x\r\nb: c")}}, "headers.a holds"),
+        ({"headers": {"a": Secret("")}}, "headers.a is empty"),
         ({"resource": {"service.instance.id": "1"}}, "resource.service.instance.id"),
     ],
 )
