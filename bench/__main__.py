@@ -1,6 +1,6 @@
 """`python -m bench`: all, as tables of ratios; `lists`, `logins` and `copy`: these alone.
 
-`postgres` is none of `all`: what a key check costs there.
+`postgres` and `metrics` are none of `all`: what a key check costs there, and what stored series do.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import argparse
 import platform
 from pathlib import Path
 
-from bench import copying, flood, lists, logins, postgres, refusals, requests, servers
+from bench import copying, flood, lists, logins, metrics, postgres, refusals, requests, servers
 from bench.load import require_wrk
 
 REFUSALS = 100
@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "what",
-        choices=("all", "lists", "logins", "copy", "postgres"),
+        choices=("all", "lists", "logins", "copy", "postgres", "metrics"),
         default="all",
         nargs="?",
     )
@@ -50,6 +50,8 @@ def main() -> None:
         lines += copying.lines(options.rows)
     if options.what == "postgres":
         lines += postgres.lines(options.rounds, options.seconds)
+    if options.what == "metrics":
+        lines += metrics.lines(environments=200, hours=24)
     text = "\n".join(lines) + "\n"
     print(text, end="")
     if options.write:

@@ -161,6 +161,7 @@ def make_signing_in(on: Foundation) -> SigningIn:
         changes=on.changes,
         refresh_tokens=on.refresh_tokens,
         refusals=on.audit.refusals,
+        counters=on.services.counters,
     )
 
 
@@ -300,4 +301,5 @@ def make_signing_keys(on: Foundation) -> SigningKeys:
         changes=on.changes,
         scopes=on.scopes,
         dispatcher=on.dispatcher,
+        clock=on.services.clock,
     )

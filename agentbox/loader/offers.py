@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from agentbox.loader.inspection import is_options
 from agentbox.loader.isolation import shown
+from agentbox.loader.retention import retention_faults
 from agentbox.loader.schedules import schedule_faults
 from agentbox.model.access.route import ENVIRONMENT_ID, Access
 from agentbox.model.access.scopes import SCOPES, is_plugin_scope
@@ -88,6 +89,7 @@ def folder_faults(plugin: str, folder: MigrationFolder) -> Iterator[str]:
             f"there is no migration in {folder.path}. Check the path, and that the files are "
             f"part of the wheel."
         )
+    yield from retention_faults(folder)
 
 
 def job_faults(plugin: str, job: Job) -> Iterator[str]:

@@ -55,6 +55,12 @@ def signer(keys: Sequence[SigningKey], now: datetime, until: datetime) -> Signin
     return max(able, key=_begun, default=None)
 
 
+def has_signed_for(age: timedelta, keys: Sequence[SigningKey], now: datetime) -> bool:
+    """Whether the newest key that verifies began to sign so long ago; false while one waits."""
+    newest = max((_begun(key)[0] for key in keys if key.verifies(now)), default=None)
+    return newest is not None and newest + age <= now
+
+
 def state_of(key: SigningKey, keys: Sequence[SigningKey], now: datetime) -> KeyState:
     """What `key`, one of `keys`, does now."""
     if not key.verifies(now):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
@@ -279,6 +279,12 @@ class TokenIssuer(ABC):
         Raises `Conflict` where they can't be told.
         """
         raise Conflict("The keys of this token issuer can't be listed.")
+
+    @property
+    def rotate_every(self) -> timedelta | None:
+        """How long a key signs before the core puts a new one in its place, as by command; None
+        for only by command."""
+        return None
 
     async def make_key(self) -> SigningKey:
         """A new key that nothing knows yet; the core stores it, and thereby rotates.

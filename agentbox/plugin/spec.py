@@ -124,8 +124,10 @@ def agentbox_migration_folders(backend: str) -> Sequence[MigrationFolder]:  # ty
     When: before the database is migrated, and whenever its schema is looked at.
     With what: the name of the backend, `sqlite` or `postgres` or another storage's.
     Return: a list of your folders of migrations for that backend, each naming your entry point as
-    its `plugin`; `[]` if you have none for it.
-    If you get it wrong: the start stops; a folder that is not there, or empty, is wrong.
+    its `plugin`, and in `retention` how long rows of its tables are kept; `[]` if you have none for
+    it.
+    If you get it wrong: the start stops; a folder that is not there, or empty, is wrong, and so is
+    the retention of a table that its migrations don't make.
     Order: folders are applied in configuration order, each in the order of its file names.
     Since: 1.
     """
@@ -153,9 +155,11 @@ def agentbox_jobs(services: Services) -> Sequence[Job]:  # type: ignore[empty-bo
 
     When: once, the storage open.
     With what: your services.
-    Return: a list of jobs, named `<entry point>-<word>`; each is run on its interval by one process
-    at a time.
-    If you get it wrong: the start stops; a name that is there already is wrong.
+    Return: a list of jobs, named `<entry point>-<word>`; each is run on its interval, or at the
+    times that its `cron` names, by one process at a time; by every process if it says
+    `everywhere`.
+    If you get it wrong: the start stops; a name that is there already is wrong, and a schedule that
+    can't be kept. A run that raises or takes too long fails alone, logged and counted.
     Order: of no consequence.
     Since: 1.
     """

@@ -10,7 +10,12 @@ import msgspec
 from agentbox.model.access.roles import Permission, Role
 from agentbox.model.api_keys import ApiKey, KeyPermission
 from agentbox.model.audit import AuditEvent
-from agentbox.model.environments import Environment, EnvironmentStatus, Grant
+from agentbox.model.environments import (
+    Environment,
+    EnvironmentReport,
+    EnvironmentStatus,
+    Grant,
+)
 from agentbox.model.sessions import LoginFlow, Session
 from agentbox.model.signing_keys import SigningKey
 from agentbox.model.users import LinkedIdentity, PasswordRecord, PasswordReset, Status, User
@@ -161,6 +166,18 @@ def an_environment(id_: str = "environment-1", **fields: Any) -> Environment:
         created_at=NOON,
     )
     return _replaced(environment, fields)
+
+
+def a_report(environment_id: str = "environment-1", **fields: Any) -> EnvironmentReport:
+    """What an environment that does a little says of itself at noon."""
+    report = EnvironmentReport(
+        environment_id=environment_id,
+        reported_at=NOON,
+        cpu_millicores=250.5,
+        memory_bytes=3 * 1024**3 + 1,
+        sandboxes=2,
+    )
+    return _replaced(report, fields)
 
 
 def a_grant(id_: str = "grant-1", **fields: Any) -> Grant:

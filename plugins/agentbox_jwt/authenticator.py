@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import jwt
 
@@ -53,6 +54,8 @@ class JwtAuthenticator(RequestAuthenticator, TokenIssuer):
         self._issuer = services.public_url
         self._id = services.instance_id
         self._keys = keys
+        shared = services.options.secret is not None
+        self._rotate_every: timedelta | None = None if shared else services.options.rotate_every
 
     def recognises(self, credential: Credential) -> bool:
         """Anything of a compact JWS's shape in the Authorization header."""
@@ -108,6 +111,11 @@ class JwtAuthenticator(RequestAuthenticator, TokenIssuer):
     async def keys(self) -> Sequence[IssuerKey]:
         """The key pairs, and the shared secret where one is set."""
         return await self._keys.told()
+
+    @property
+    def rotate_every(self) -> timedelta | None:
+        """As configured; never where a shared secret signs."""
+        return self._rotate_every
 
     async def make_key(self) -> SigningKey:
         """A key pair for ES256. Raises `Conflict` where a shared secret signs."""

@@ -44,6 +44,7 @@ def signing_keys(world: World, issuer: TokenIssuer | None) -> SigningKeys:
         changes=world.changes,
         scopes=ScopeTable(),
         dispatcher=Dispatcher(world.clock, Counters()),
+        clock=world.clock,
     )
 
 

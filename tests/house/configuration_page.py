@@ -62,6 +62,8 @@ _MEANINGS = {
     "plugins.password.strength": "The least zxcvbn score of a password.",
     "plugins.jwt.secret": "Sign with HS256 and this secret, at least 32 bytes. Unset: ES256 with "
     "keys made on the first start.",
+    "plugins.jwt.rotate_every": "Put a new key in the place of one that has signed for so long, at "
+    "least `1d`. Unset: only by command.",
 }
 
 

@@ -163,6 +163,63 @@ def test_a_folder_in_the_name_of_another_plugin_is_refused(
     assert any("says plugin='sqlite'" in fault for fault in found)
 
 
+MADE = """
+import pathlib
+from datetime import timedelta
+DAY = timedelta(days=1)
+pathlib.Path(__file__).with_name("ex-0001-first.sql").write_text(
+    "-- CREATE TABLE said ()\\n"
+    "CREATE TABLE visits (\\n id text PRIMARY KEY, seen_at integer);\\n"
+    "create table if not exists old_calls (made integer);\\n"
+    "ALTER TABLE old_calls RENAME TO calls;"
+)
+pathlib.Path(__file__).with_name("ex-0001-first.rollback.sql").write_text(
+    "CREATE TABLE back (made integer)"
+)
+"""
+
+
+@pytest.mark.parametrize("table", ["'visits': ('seen_at', DAY)", "'calls': ('made', DAY)"])
+def test_a_plugin_says_how_long_rows_of_its_tables_are_kept(
+    plugin: InstallPlugin, store: str, table: str
+) -> None:
+    folder = f"MigrationFolder(plugin='ex', path=HERE, retention={{{table}}})"
+    plugin(MADE + FOLDERS.format(folder))
+
+    (folder,) = loaded("ex").migration_folders("sqlite")
+
+    assert len(folder.retention) == 1
+
+
+@pytest.mark.parametrize(
+    ("retention", "told"),
+    [
+        ("{'users': ('created_at', DAY)}", "a table that its migrations don't make"),
+        ("{'said': ('made', DAY)}", "a table that its migrations don't make"),
+        ("{'back': ('made', DAY)}", "a table that its migrations don't make"),
+        ("{'visit': ('seen_at', DAY)}", "a table that its migrations don't make"),
+        ("{'visits': ('seen', DAY)}", "about a column 'seen'"),
+        ("{'visits': ('seen_at; DROP', DAY)}", "names no plain table and column"),
+        ("{'a\"b': ('seen_at', DAY)}", "names no plain table and column"),
+        ("{7: ('seen_at', DAY)}", "names no plain table and column"),
+        ("{'visits': ('seen_at', 30)}", "is 30. Give a positive timedelta"),
+        ("{'visits': ('seen_at', -DAY)}", "Give a positive timedelta"),
+        ("{'visits': DAY}", "Give the name of a column and a timedelta"),
+        ("['visits']", "Give a mapping"),
+    ],
+)
+def test_a_wrong_retention_is_refused(
+    plugin: InstallPlugin, store: str, retention: str, told: str
+) -> None:
+    folder = f"MigrationFolder(plugin='ex', path=HERE, retention={retention})"
+    plugin(MADE + FOLDERS.format(folder))
+
+    (fault,) = faults_of(lambda: loaded("ex").migration_folders("sqlite"))
+
+    assert "Plugin 'ex' of agentbox-ex 1.0, hook agentbox_migration_folders" in fault
+    assert told in fault
+
+
 COMMANDS = """
 import click
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agentbox.core.background.expiry import PurgeExpired, expiring
 from agentbox.core.background.jobs import Jobs
 from agentbox.core.background.scheduler import Scheduler
-from agentbox.core.background.upkeep import FlushLastUsed, PurgeExpired, WriteRefusals
-from agentbox.core.foundation import Foundation
+from agentbox.core.background.upkeep import FlushLastUsed, WriteRefusals
+from agentbox.core.foundation import Foundation, make_signing_keys
+from agentbox.core.signing import RotateKeys
 from agentbox.plugin.job import Job
+from agentbox.plugin.migrations import MigrationFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +23,20 @@ class Scheduling:
     jobs: Jobs
 
 
-def make_scheduling(on: Foundation, further: Sequence[Job]) -> Scheduling:
-    """Our own jobs and `further` ones; nothing runs before the scheduler is started."""
+def make_scheduling(
+    on: Foundation, further: Sequence[Job], folders: Sequence[MigrationFolder]
+) -> Scheduling:
+    """Our own jobs and `further` ones; nothing runs before the scheduler is started.
+
+    Rows of plugins' tables are deleted as the `folders` of their migrations say.
+    """
     services, place = on.services, on.settings.public_url
     jobs: list[Job] = [
-        PurgeExpired(services.clock),
+        PurgeExpired(services.clock, expiring(folders)),
         FlushLastUsed(on.last_used),
         WriteRefusals(on.audit.refusals),
         *on.audit.jobs(),
+        *_rotation(on),
         *further,
     ]
     scheduler = Scheduler(jobs, services.storage, services.clock, services.counters, place=place)
@@ -43,3 +52,11 @@ def make_scheduling(on: Foundation, further: Sequence[Job]) -> Scheduling:
             scopes=on.scopes,
         ),
     )
+
+
+def _rotation(on: Foundation) -> Sequence[Job]:
+    issuer = on.abilities.issuer
+    every = None if issuer is None else issuer.opened.rotate_every
+    if every is None:
+        return []
+    return [RotateKeys(make_signing_keys(on), every, on.services.storage)]

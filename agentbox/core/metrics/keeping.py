@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,11 +13,12 @@ from agentbox.model.metrics import STEPS, Level
 from agentbox.model.times import EPOCH
 from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.services import Clock
+from agentbox.plugin.storage import Transaction
 
-ROLLED_UP_AT_ONCE: Final = 500
+ROLLED_UP_AT_ONCE: Final = 100
 PURGED_AT_ONCE: Final = 50
-"""Series of one transaction, so that no other writer waits long: an hour later there are 120 raw
-rows of each to delete."""
+"""Series of one transaction, so that no other writer waits long: each hour there are 60 rows of
+each to roll up, and 120 to delete."""
 
 WINDOWS: Final = {
     Level.MINUTE: timedelta(hours=1),
@@ -73,14 +75,13 @@ class RollUpMetrics(Job):
             ready = start
 
     async def _make(self, run: JobRun, level: Level, start: datetime, end: datetime) -> None:
-        after: int | None = 0
-        while after is not None:
-            async with run.transaction() as tx:
-                after = await tx.metrics.roll_up(
-                    level, start, end, after=after, limit=ROLLED_UP_AT_ONCE
-                )
-                if after is None:
-                    await tx.metrics.note_rolled_up(level, end)
+        async def make(tx: Transaction, after: int) -> int | None:
+            last = await tx.metrics.roll_up(level, start, end, after=after, limit=ROLLED_UP_AT_ONCE)
+            if last is None:
+                await tx.metrics.note_rolled_up(level, end)
+            return last
+
+        await _all_series(run, self._clock, make)
 
 
 class PurgeMetrics(Job):
@@ -106,10 +107,25 @@ class PurgeMetrics(Job):
             before = now - kept
             if (coarser := _coarser(level)) is not None:
                 before = min(before, made.get(coarser, EPOCH))
-            after: int | None = 0
-            while after is not None:
-                async with run.transaction() as tx:
-                    after = await tx.metrics.purge(level, before, after=after, limit=PURGED_AT_ONCE)
+            await self._delete(run, level, before)
+
+    async def _delete(self, run: JobRun, level: Level, before: datetime) -> None:
+        async def delete(tx: Transaction, after: int) -> int | None:
+            return await tx.metrics.purge(level, before, after=after, limit=PURGED_AT_ONCE)
+
+        await _all_series(run, self._clock, delete)
+
+
+async def _all_series(
+    run: JobRun, clock: Clock, step: Callable[[Transaction, int], Awaitable[int | None]]
+) -> None:
+    """Some series in each transaction; half of the time is left to whoever else waits to write."""
+    after: int | None = 0
+    while after is not None:
+        began = clock.monotonic()
+        async with run.transaction() as tx:
+            after = await step(tx, after)
+        await asyncio.sleep(clock.monotonic() - began)
 
 
 def _finer(level: Level) -> Level:

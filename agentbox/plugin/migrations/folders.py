@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from msgspec import Struct
@@ -20,10 +21,16 @@ class MigrationFolder(Struct, frozen=True, kw_only=True):
     Stems carry the distribution (`agentbox-sqlite-0001-initial`), because they are compared
     across all plugins of a database. One that ends in `-additive` says that a version before it may
     run on its schema: it only adds tables, indexes, and columns that need not be given.
+
+    `retention` says of tables that these migrations make how long their rows are kept, by the name
+    of the column that says since when: `{"visits": ("seen_at", timedelta(days=30))}`. Older ones
+    are deleted within an hour or so, some at a time. The column is a time (Postgres: timestamptz;
+    SQLite: an integer, microseconds since 1970) and has an index.
     """
 
     plugin: str
     path: Path
+    retention: Mapping[str, tuple[str, timedelta]] = {}
 
 
 class Migration(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,10 @@ Row = Sequence[Any]
 T = TypeVar("T")
 
 
+PURGED_AT_ONCE = 500
+"""Rows that one statement deletes because they are over: some milliseconds."""
+
+
 class Connection(Protocol):
     """One transaction's connection. Only errors of `agentbox.errors` leave it.
 

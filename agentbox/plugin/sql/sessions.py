@@ -8,7 +8,14 @@ from datetime import datetime
 from agentbox.model.sessions import LoginFlow, Session
 from agentbox.model.users import User
 from agentbox.plugin.sql.conditions import filled, with_places
-from agentbox.plugin.sql.driver import Connection, Row, from_json, optional_instant, to_json
+from agentbox.plugin.sql.driver import (
+    PURGED_AT_ONCE,
+    Connection,
+    Row,
+    from_json,
+    optional_instant,
+    to_json,
+)
 from agentbox.plugin.sql.users import OF_USERS, user_of
 from agentbox.plugin.storage import LoginFlowStore, Page, SessionStore
 
@@ -54,7 +61,12 @@ LIST_AFTER = (
     f"SELECT {COLUMNS} FROM sessions WHERE {LIVE} AND (created_at, id) < ($5, $6) {NEWEST_FIRST}"
 )
 COUNT = f"SELECT count(*) FROM sessions WHERE {LIVE}"
-PURGE = "DELETE FROM sessions WHERE expires_at < $1 RETURNING id"
+PURGE = (
+    "DELETE FROM sessions WHERE id IN"
+    " (SELECT id FROM sessions WHERE expires_at < $1"
+    f" ORDER BY expires_at LIMIT {PURGED_AT_ONCE})"
+    " RETURNING id"
+)
 
 INSERT_FLOW = (
     "INSERT INTO login_flows (id, authenticator_id, sealed_state, expires_at)"
@@ -68,7 +80,12 @@ COUNT_FLOWS = (
     "SELECT count(*) FROM"
     " (SELECT expires_at FROM login_flows ORDER BY expires_at LIMIT $1) AS counted_flows"
 )
-PURGE_FLOWS = "DELETE FROM login_flows WHERE expires_at < $1 RETURNING id"
+PURGE_FLOWS = (
+    "DELETE FROM login_flows WHERE id IN"
+    " (SELECT id FROM login_flows WHERE expires_at < $1"
+    f" ORDER BY expires_at LIMIT {PURGED_AT_ONCE})"
+    " RETURNING id"
+)
 
 
 class SqlSessionStore(SessionStore):

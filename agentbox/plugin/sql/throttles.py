@@ -6,7 +6,7 @@ from datetime import datetime
 
 from agentbox.errors import StorageError
 from agentbox.model.throttles import Counter, Penalty, Tally
-from agentbox.plugin.sql.driver import Connection, Row
+from agentbox.plugin.sql.driver import PURGED_AT_ONCE, Connection, Row
 from agentbox.plugin.storage.throttles import ThrottleStore
 
 THIS = "tier = $1 AND account = $2 AND address = $3"
@@ -49,8 +49,10 @@ LIFT = (
 )
 FORGET = "DELETE FROM throttles WHERE tier IN ('pair', 'account') AND account = $1 RETURNING tier"
 PURGE = (
-    "DELETE FROM throttles WHERE ends_at < $1 AND (blocks = 0 OR ends_at < $2)"
-    " AND (running = 0 OR running_until < $1) RETURNING tier"
+    "DELETE FROM throttles WHERE (tier, account, address) IN"
+    " (SELECT tier, account, address FROM throttles WHERE ends_at < $1"
+    " AND (blocks = 0 OR ends_at < $2) AND (running = 0 OR running_until < $1)"
+    f" ORDER BY ends_at LIMIT {PURGED_AT_ONCE}) RETURNING tier"
 )
 
 SELECT_KNOWN = (
@@ -63,7 +65,12 @@ NOTE = (
     " WHERE known_addresses.last_success < excluded.last_success"
 )
 FORGET_KNOWN = "DELETE FROM known_addresses WHERE account = $1 RETURNING account"
-PURGE_KNOWN = "DELETE FROM known_addresses WHERE last_success < $1 RETURNING account"
+PURGE_KNOWN = (
+    "DELETE FROM known_addresses WHERE (account, address) IN"
+    " (SELECT account, address FROM known_addresses WHERE last_success < $1"
+    f" ORDER BY last_success LIMIT {PURGED_AT_ONCE})"
+    " RETURNING account"
+)
 
 
 class SqlThrottleStore(ThrottleStore):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any
 
 from agentbox.errors import StorageError
@@ -29,6 +31,8 @@ from agentbox.plugin.sql.users import (
     SqlUserStore,
 )
 from agentbox.plugin.storage import Change, Transaction
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 class SqlTransaction(Transaction):
@@ -61,6 +65,23 @@ class SqlTransaction(Transaction):
 
     async def lock(self, name: str) -> None:
         await self._db.lock(name)
+
+    async def delete_older(self, table: str, column: str, before: datetime, limit: int) -> int:
+        for name in (table, column):
+            if _NAME.fullmatch(name) is None:
+                raise StorageError(f"{name!r} is no name of a table or a column")
+        # No key is known of the table, and not every table has row ids: a time is what can be told.
+        found = await self._db.fetch(
+            f'SELECT "{column}" FROM "{table}" WHERE "{column}" < $1'
+            f' ORDER BY "{column}" LIMIT 1 OFFSET $2',
+            before,
+            limit - 1,
+        )
+        if found:
+            delete = f'DELETE FROM "{table}" WHERE "{column}" <= $1 RETURNING 1'
+            return len(await self._db.fetch(delete, self._db.instant(found[0][0])))
+        delete = f'DELETE FROM "{table}" WHERE "{column}" < $1 RETURNING 1'
+        return len(await self._db.fetch(delete, before))
 
     def changed(self, change: Change) -> None:
         self.changes.append(change)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from agentbox.errors import StorageError
 from agentbox.model.api_keys import ApiKeyUsage, RateMark
 from agentbox.model.times import EPOCH
-from agentbox.plugin.sql.driver import Connection, from_json, to_json
+from agentbox.plugin.sql.driver import PURGED_AT_ONCE, Connection, from_json, to_json
 from agentbox.plugin.storage import ApiKeyRateStore, ApiKeyUsageStore
 
 # From the key's own row, so that nothing is counted for a key that is gone meanwhile.
@@ -21,7 +21,12 @@ LIST = (
     "SELECT hour, uses FROM api_key_usage"
     " WHERE api_key_id = $1 AND hour >= $2 AND hour < $3 ORDER BY hour"
 )
-PURGE = "DELETE FROM api_key_usage WHERE hour < $1 RETURNING api_key_id"
+PURGE = (
+    "DELETE FROM api_key_usage WHERE (api_key_id, hour) IN"
+    " (SELECT api_key_id, hour FROM api_key_usage WHERE hour < $1"
+    f" ORDER BY hour LIMIT {PURGED_AT_ONCE})"
+    " RETURNING api_key_id"
+)
 
 SELECT_MARKS = "SELECT marks FROM api_key_rates WHERE api_key_id = $1"
 PUT_MARKS = (
@@ -30,7 +35,12 @@ PUT_MARKS = (
     " ON CONFLICT (api_key_id) DO UPDATE SET"
     " last_mark = excluded.last_mark, marks = excluded.marks RETURNING api_key_id"
 )
-PURGE_MARKS = "DELETE FROM api_key_rates WHERE last_mark < $1 RETURNING api_key_id"
+PURGE_MARKS = (
+    "DELETE FROM api_key_rates WHERE api_key_id IN"
+    " (SELECT api_key_id FROM api_key_rates WHERE last_mark < $1"
+    f" ORDER BY last_mark LIMIT {PURGED_AT_ONCE})"
+    " RETURNING api_key_id"
+)
 
 _MICROSECOND = timedelta(microseconds=1)
 

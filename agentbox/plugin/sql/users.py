@@ -15,7 +15,7 @@ from agentbox.model.users import (
     UserFilter,
 )
 from agentbox.plugin.sql.conditions import Conditions, contains
-from agentbox.plugin.sql.driver import Connection, Row, Value, optional_instant
+from agentbox.plugin.sql.driver import PURGED_AT_ONCE, Connection, Row, Value, optional_instant
 from agentbox.plugin.storage import (
     IdentityStore,
     Page,
@@ -82,7 +82,12 @@ TAKE_RESET = (
     " RETURNING user_id"
 )
 DELETE_RESET = "DELETE FROM password_resets WHERE user_id = $1 RETURNING user_id"
-PURGE_RESETS = "DELETE FROM password_resets WHERE expires_at < $1 RETURNING user_id"
+PURGE_RESETS = (
+    "DELETE FROM password_resets WHERE user_id IN"
+    " (SELECT user_id FROM password_resets WHERE expires_at < $1"
+    f" ORDER BY expires_at LIMIT {PURGED_AT_ONCE})"
+    " RETURNING user_id"
+)
 
 IDENTITY_COLUMNS = "id, user_id, issuer, subject, provider, email, linked_at, last_used"
 INSERT_IDENTITY = (

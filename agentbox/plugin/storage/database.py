@@ -94,6 +94,15 @@ class Transaction(ABC):
     async def lock(self, name: str) -> None:
         """Be alone with `name` until the end of the transaction; the first thing in it."""
 
+    async def delete_older(self, table: str, column: str, before: datetime, limit: int) -> int:
+        """Delete rows of a plugin's table whose time in `column` is before `before`, the oldest
+        `limit` of them and those of the same time as the last; how many.
+
+        Names are lower-case letters, digits and `_`. Raises `StorageError`, also where a backend
+        can't.
+        """
+        raise StorageError("This storage deletes no rows of plugins' tables.")
+
     @abstractmethod
     def changed(self, change: Change) -> None:
         """Tell every process, after the commit, that something rights depend on has changed."""

@@ -82,7 +82,8 @@ class ApiKeyUsageStore(ABC):
 
     @abstractmethod
     async def purge(self, before: datetime) -> int:
-        """Delete the counts of earlier hours; how many."""
+        """Delete some of the counts of earlier hours, as many as take milliseconds; how many, and 0
+        once there are none."""
 
 
 class ApiKeyRateStore(ABC):
@@ -102,4 +103,5 @@ class ApiKeyRateStore(ABC):
 
     @abstractmethod
     async def purge(self, before: datetime) -> int:
-        """Delete the marks of keys whose last mark is before `before`; of how many keys."""
+        """Delete the marks of some keys whose last mark is before `before`, as many as take
+        milliseconds; of how many keys, and 0 once there are none."""

@@ -17,7 +17,8 @@ class ReportStore(ABC):
     async def put(self, report: EnvironmentReport) -> bool:
         """Write it over the one before; what it leaves out (None) stays as it was.
 
-        One statement. False if there is no such environment. `reported_at` never goes back.
+        One statement. False if there is no such environment. `reported_at` never goes back: one
+        that comes late only fills in what nobody has said.
         """
 
     @abstractmethod
@@ -57,7 +58,7 @@ class MetricStore(ABC):
         """Make the rows of `level` that begin in `start` <= at < `end`, anew if they are there,
         from the next finer level: for the first `limit` series whose number is above `after`.
 
-        The number of the last one; None once there are no more.
+        The number of the last of them; None if there is none above `after`.
         """
 
     @abstractmethod
@@ -93,6 +94,6 @@ class MetricStore(ABC):
         a series without any row left is deleted.
 
         The number of the last one that is done, which is `after` itself if the next one has more
-        rows than are deleted in one call; None once there are no more. So that no transaction is
-        long.
+        rows than are deleted in one call, so that no transaction is long; None if there is none
+        above `after`.
         """

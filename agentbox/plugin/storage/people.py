@@ -89,7 +89,8 @@ class PasswordResetStore(ABC):
 
     @abstractmethod
     async def purge(self, before: datetime) -> int:
-        """Delete those that expired before then; how many."""
+        """Delete some of those that expired before then, as many as take milliseconds; how many,
+        and 0 once there are none."""
 
 
 class IdentityStore(ABC):
@@ -169,7 +170,8 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def purge(self, before: datetime) -> int:
-        """Delete those that expired before then; how many."""
+        """Delete some of those that expired before then, as many as take milliseconds; how many,
+        and 0 once there are none."""
 
 
 class LoginFlowStore(ABC):
@@ -187,4 +189,5 @@ class LoginFlowStore(ABC):
         """How many there are, expired or not; counted no further than to `at_most`."""
 
     @abstractmethod
-    async def purge(self, before: datetime) -> int: ...
+    async def purge(self, before: datetime) -> int:
+        """As of sessions."""

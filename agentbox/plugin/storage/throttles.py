@@ -54,6 +54,7 @@ class ThrottleStore(ABC):
 
     @abstractmethod
     async def purge(self, before: datetime, blocks_before: datetime, known_before: datetime) -> int:
-        """Delete counters whose time ended before `before`, those that remember blocks only before
-        `blocks_before`, and addresses last signed in from before `known_before`; how many. A
-        counter with a guess that may still run stays."""
+        """Delete some of the counters whose time ended before `before`, those that remember blocks
+        only before `blocks_before`, and of the addresses last signed in from before `known_before`,
+        as many as take milliseconds; how many, and 0 once there are none. A counter with a guess
+        that may still run stays."""

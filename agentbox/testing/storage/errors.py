@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from math import inf, nan
 
 import pytest
 
 from agentbox.errors import AgentboxError, StorageError
 from agentbox.model.environments import EnvironmentFilter
+from agentbox.model.metrics import Level, Sample
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
+    HOUR,
+    NOON,
     a_digest,
     a_grant,
     a_password,
@@ -82,9 +86,28 @@ class ErrorTests(StorageTests):
             lambda tx: tx.users.add(a_user("naive", created_at=datetime(2026, 3, 1))),
             lambda tx: tx.environments.count(EnvironmentFilter(search="\ud800")),
             lambda tx: tx.environments.granted(["\udfff"], "user-1"),
+            lambda tx: tx.reports.get(["\udfff"]),
+            lambda tx: tx.reports.running(datetime(2026, 3, 1)),
+            lambda tx: tx.metrics.put(NOON, [Sample("\ud800", 1.0)]),
+            lambda tx: tx.metrics.put(datetime(2026, 3, 1), [Sample("cpu_usage", 1.0)]),
+            lambda tx: tx.metrics.note_rolled_up(Level.HOUR, datetime(2026, 3, 1)),
         ):
             with pytest.raises(AgentboxError):
                 await in_transaction(storage, add)
+
+    @pytest.mark.parametrize("value", [nan, inf, -inf, 1e300, -1e300], ids=str)
+    async def test_a_sample_that_can_t_be_added_up_is_refused(
+        self, storage: Storage, value: float
+    ) -> None:
+        for write in (
+            lambda tx: tx.metrics.put(NOON, [Sample("cpu_usage", 1.0), Sample("users", value)]),
+            lambda tx: tx.metrics.add(NOON, [Sample("users", value)]),
+        ):
+            with pytest.raises(StorageError):
+                await in_transaction(storage, write)
+
+        async with storage.transaction(read_only=True) as tx:
+            assert list(await tx.metrics.latest(NOON - HOUR)) == []
 
     async def test_an_error_leaves_the_storage_usable(self, storage: Storage) -> None:
         with pytest.raises(AgentboxError):

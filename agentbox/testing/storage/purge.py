@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from agentbox.model.api_keys import RateMark
+from agentbox.model.metrics import Level, Sample
 from agentbox.model.throttles import Counter
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
@@ -15,6 +18,18 @@ from agentbox.testing.samples import (
     a_session,
     a_user,
     an_api_key,
+)
+from agentbox.testing.storage.charts import (
+    ENVIRONMENT,
+    SECOND,
+    START,
+    USERS,
+    add_environment,
+    chart,
+    purge,
+    put_values,
+    roll_up,
+    series,
 )
 from agentbox.testing.storage.crud.throttles import guess_wrong
 from agentbox.testing.storage.harness import StorageTests
@@ -39,6 +54,21 @@ class PurgeTests(StorageTests):
             assert await tx.sessions.get("now") is not None
             assert await tx.sessions.get("ended") is not None
             assert await tx.users.get("user-1") is not None
+
+    async def test_what_is_over_goes_however_much_it_is(self, storage: Storage) -> None:
+        over = 1_201
+        async with storage.transaction() as tx:
+            for number in range(over):
+                await tx.login_flows.add(a_login_flow(f"old-{number}", expires_at=NOON - TICK))
+            await tx.login_flows.add(a_login_flow("waiting", expires_at=NOON))
+        gone: list[int] = []
+        while not gone or gone[-1]:
+            async with storage.transaction() as tx:
+                gone.append(await tx.login_flows.purge(NOON))
+
+        assert sum(gone) == over
+        async with storage.transaction(read_only=True) as tx:
+            assert await tx.login_flows.count(over) == 1
 
     async def test_login_flows_go_once_they_have_expired(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
@@ -115,3 +145,84 @@ class PurgeTests(StorageTests):
             left = {id_: len(await tx.api_key_rates.get(id_)) for id_ in lasts}
             assert left == {"old": 0, "now": 2, "new": 2}
             assert await tx.api_keys.get("old") is not None
+
+    async def test_samples_go_level_by_level_once_they_are_old(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await add_environment(tx)
+            for id_ in (ENVIRONMENT, None):
+                await put_values(tx, 1.0, 2.0, 3.0, every=HOUR, environment_id=id_)
+            await roll_up(tx, Level.MINUTE, note=False)
+            await roll_up(tx, Level.HOUR, note=False)
+
+            await purge(tx, Level.RAW, START + 2 * HOUR)
+            await purge(tx, Level.MINUTE, START + HOUR)
+            for id_ in (ENVIRONMENT, None):
+                left = await chart(tx, step=HOUR, environment_id=id_)
+                assert left == [(START + 2 * HOUR, 3.0)]
+
+            await tx.metrics.note_rolled_up(Level.MINUTE, START + 9 * HOUR)
+            left = await chart(tx, level=Level.MINUTE, step=HOUR)
+            assert left == [(START + HOUR, 2.0), (START + 2 * HOUR, 3.0)]
+            await tx.metrics.note_rolled_up(Level.HOUR, START + 9 * HOUR)
+            assert len(await chart(tx, level=Level.HOUR, step=HOUR)) == 3
+
+    async def test_however_many_rows_of_a_series_are_old_they_all_go(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            for type_, ticks in (("few", 3), ("many", 2100), ("fewer", 2)):
+                for number in range(ticks):
+                    await tx.metrics.put(START + number * SECOND, [Sample(type_, 1.0)])
+
+            await purge(tx, Level.RAW, START + SECOND)
+            left = {
+                type_: len(await chart(tx, step=SECOND, type_=type_, environment_id=None))
+                for type_ in ("few", "many", "fewer")
+            }
+            assert left == {"few": 2, "many": 2099, "fewer": 1}
+
+            await purge(tx, Level.RAW, START + 2000 * SECOND)
+            assert await chart(tx, step=SECOND, type_="few", environment_id=None) == []
+            many = await chart(tx, step=SECOND, type_="many", environment_id=None)
+            assert [at for at, _ in many] == [START + n * SECOND for n in range(2000, 2100)]
+            assert len(await series(tx)) == 1
+
+    async def test_a_series_without_any_row_goes_too(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await put_values(tx, 1.0, environment_id=None)
+            await tx.metrics.put(START + HOUR, [Sample(USERS, 1.0)])
+            await roll_up(tx, Level.MINUTE)
+            await roll_up(tx, Level.HOUR)
+            await roll_up(tx, Level.DAY)
+
+            for level in (Level.RAW, Level.HOUR, Level.DAY):
+                await purge(tx, level, START + TICK + HOUR)
+                assert len(await series(tx)) == 2, level
+            await purge(tx, Level.MINUTE, START + HOUR)
+            assert len(await series(tx)) == 1
+
+            # Made anew, with nothing of what was there.
+            await put_values(tx, 9.0, start=START + HOUR, environment_id=None)
+            assert await chart(tx, environment_id=None) == [(START + HOUR, 9.0)]
+
+    async def test_series_of_an_environment_that_is_gone_go_whatever_their_age(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            for id_ in (ENVIRONMENT, "stays"):
+                await add_environment(tx, id_)
+                await put_values(tx, *[1.0] * 900, environment_id=id_)
+            for level in (Level.MINUTE, Level.HOUR, Level.DAY):
+                await roll_up(tx, level)
+            await tx.environments.delete(ENVIRONMENT)
+            assert await chart(tx) != []
+
+            for level in Level:
+                await purge(tx, level, START)
+
+            assert len(await series(tx)) == 1
+            for level in Level:
+                step = timedelta(days=1)
+                assert await chart(tx, level=level, step=step) == []
+                stays = await chart(tx, level=level, step=step, environment_id="stays")
+                assert stays == [(START, 1.0)]

@@ -11,6 +11,7 @@ from agentbox.model.access.roles import Permission
 from agentbox.model.api_keys import RateMark
 from agentbox.model.environments import EnvironmentFilter
 from agentbox.model.jobs import Lease
+from agentbox.model.metrics import Level
 from agentbox.model.throttles import Counter
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Storage
@@ -21,12 +22,21 @@ from agentbox.testing.samples import (
     a_grant,
     a_password,
     a_password_reset,
+    a_report,
     a_session,
     a_user,
     an_api_key,
     an_environment,
     an_event,
     an_identity,
+)
+from agentbox.testing.storage.charts import (
+    ENVIRONMENT,
+    add_environment,
+    chart,
+    put_values,
+    roll_up,
+    series,
 )
 from agentbox.testing.storage.harness import StorageTests
 
@@ -149,6 +159,25 @@ class RollbackTests(StorageTests):
         async with storage.transaction(read_only=True) as tx:
             assert list(await tx.api_key_rates.get("used")) == marks
             assert list(await tx.api_key_rates.get("unused")) == []
+
+    async def test_samples_and_reports_of_a_transaction_that_failed_are_not_there(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await add_environment(tx)
+
+        with pytest.raises(Refused):
+            async with storage.transaction() as tx:
+                await put_values(tx, 1.0)
+                await roll_up(tx, Level.MINUTE)
+                await tx.reports.put(a_report())
+                raise Refused
+
+        async with storage.transaction() as tx:
+            assert await tx.reports.get([ENVIRONMENT]) == {}
+            assert await tx.metrics.rolled_up() == {}
+            assert await chart(tx) == []
+            assert list(await series(tx)) == []
 
     async def test_a_conflict_undoes_what_came_before_it(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

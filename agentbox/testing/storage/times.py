@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from agentbox.model.access.roles import Permission
+from agentbox.model.metrics import Level
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import (
     HOUR,
@@ -16,10 +17,19 @@ from agentbox.testing.samples import (
     a_grant,
     a_login_flow,
     a_password_reset,
+    a_report,
     a_session,
     a_user,
     an_api_key,
     an_environment,
+)
+from agentbox.testing.storage.charts import (
+    ENVIRONMENT,
+    SECOND,
+    START,
+    add_environment,
+    chart,
+    put_values,
 )
 from agentbox.testing.storage.harness import StorageTests
 
@@ -71,6 +81,38 @@ class TimeTests(StorageTests):
             assert await tx.password_resets.get("user-1") == reset
             usage = await tx.api_key_usage.list("key-1", instant, instant + TICK)
             assert list(usage) == [(instant, 1)]
+
+    async def test_samples_are_told_by_whole_seconds(self, storage: Storage) -> None:
+        east = timezone(timedelta(hours=5, minutes=45))
+        far = datetime(2100, 1, 1, tzinfo=UTC)
+        async with storage.transaction() as tx:
+            await put_values(tx, 1.0, start=START.astimezone(east), environment_id=None)
+            await put_values(tx, 2.0, start=START + SECOND - TICK, environment_id=None)
+            await put_values(tx, 3.0, start=far + TICK, environment_id=None)
+            await tx.metrics.note_rolled_up(Level.HOUR, far)
+
+            assert await chart(tx, environment_id=None) == [(START, 1.0)]
+            points = await chart(
+                tx, environment_id=None, start=far.astimezone(east), end=far + HOUR
+            )
+            assert points == [(far, 3.0)]
+            ((_, latest),) = await tx.metrics.latest(START)
+            assert latest.utcoffset() == timedelta(0)
+            assert await tx.metrics.rolled_up() == {Level.HOUR: far}
+
+    @pytest.mark.parametrize("instant", FAR, ids=str)
+    async def test_the_time_of_a_report_comes_back_exactly(
+        self, storage: Storage, instant: datetime
+    ) -> None:
+        async with storage.transaction() as tx:
+            await add_environment(tx)
+            await tx.reports.put(a_report(reported_at=instant))
+
+            assert len(await tx.reports.running(instant)) == 1
+            assert len(await tx.reports.running(instant + TICK)) == 0
+            reports = await tx.reports.get([ENVIRONMENT])
+            assert reports[ENVIRONMENT].reported_at == instant
+            assert reports[ENVIRONMENT].reported_at.utcoffset() == timedelta(0)
 
     async def test_another_offset_is_the_same_instant(self, storage: Storage) -> None:
         east = NOON.astimezone(timezone(timedelta(hours=5, minutes=45)))

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_bytes
 
+from agentbox.core.background.expiry import PurgeExpired
 from agentbox.core.background.scheduler import ClaimedRun
-from agentbox.core.background.upkeep import PurgeExpired
 from tests.backend import database_in
 from tests.e2e.refresh.families import Tokens, begin, go_on, is_dead, refresh
 from tests.e2e.test_process import API, call, given

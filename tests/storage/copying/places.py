@@ -15,6 +15,7 @@ from agentbox.core.copying import copying
 from agentbox.core.copying.report import Report
 from agentbox.model.api_keys import RateMark
 from agentbox.model.audit import AuditPoint, AuditSeal
+from agentbox.model.metrics import Level, Sample
 from agentbox.model.throttles import Counter
 from agentbox.plugin import MigrationFolder
 from agentbox.plugin.storage import Storage
@@ -27,13 +28,16 @@ from agentbox.testing.samples import (
     a_login_flow,
     a_password,
     a_password_reset,
+    a_report,
     a_session,
     a_signing_key,
     a_user,
     an_api_key,
     an_environment,
     an_event,
+    an_identity,
 )
+from agentbox.testing.storage.charts import CPU, START, USERS, roll_up
 from agentbox.testing.storage.text import NASTY
 from agentbox_postgres import descriptor as postgres
 from agentbox_postgres.storage import PostgresStorage
@@ -103,6 +107,7 @@ async def fill(storage: Storage) -> None:
         await tx.sessions.add(a_session(user_agent=NASTY["astral"]))
         await tx.sessions.add(a_session("session-2", nonce=None, generation=2**63 - 1))
         await tx.login_flows.add(a_login_flow())
+        await tx.identities.add(an_identity(email=None))
         for number, text in enumerate(NASTY.values()):
             key = an_api_key(f"key-{number}", name=text, scopes=(text, "b"), last_used=NOON)
             await tx.api_keys.add(key, a_digest(f"{number}") + bytes([number]))
@@ -111,6 +116,11 @@ async def fill(storage: Storage) -> None:
         environment = an_environment(labels={"a": NASTY["json"], NASTY["emoji"]: "b"})
         await tx.environments.add(environment)
         await tx.grants.add(a_grant())
+        await tx.reports.put(a_report(sandboxes=None))
+        await tx.metrics.put(START, [Sample(CPU, 0.1, environment.id), Sample(USERS, 2.0)])
+        await tx.metrics.add(START, [Sample("host_cpu", 7.0), Sample("host_cpu", 1e-200)])
+        for level in (Level.MINUTE, Level.HOUR, Level.DAY):
+            await roll_up(tx, level)
         await tx.signing_keys.add(a_signing_key())
         for number, text in enumerate(NASTY.values()):
             await tx.audit.add(an_event(f"event-{number}", details={"value": text, text: True}))

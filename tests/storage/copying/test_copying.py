@@ -9,9 +9,11 @@ import pytest
 
 from agentbox.core.copying import copying
 from agentbox.errors import StorageError
+from agentbox.model.metrics import Sample
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Page, Storage
 from agentbox.testing.samples import NOON, a_user, an_event
+from agentbox.testing.storage.charts import CPU, START, chart, series
 from tests.storage.copying.places import Place, changes, copied, silently
 
 EVERY_PAIR = pytest.mark.parametrize(
@@ -80,6 +82,7 @@ async def test_the_next_copy_writes_what_has_changed_and_deletes_what_is_gone(
         "api_keys": (0, 1),
         "environments": (0, 1),
         "environment_labels": (0, 2),
+        "environment_reports": (0, 1),
         "grants": (0, 1),
         "audit": (1, 0),
     }
@@ -251,3 +254,18 @@ async def test_a_storage_that_can_t_be_copied_says_so(source: Place) -> None:
         Storage.tables(source.storage)
     with pytest.raises(StorageError, match="can't be copied to"):
         Storage.writable_tables(source.storage)
+
+
+async def test_series_go_on_where_they_were_copied_to(source: Place, target: Place) -> None:
+    await copied(source, target)
+
+    later = START + timedelta(days=2)
+    samples = [Sample(CPU, 0.3, "environment-1"), Sample("requests", 4.0)]
+    async with target.storage.open(brief=True), target.storage.transaction() as tx:
+        before = await series(tx)
+        await tx.metrics.put(later, samples)
+
+        assert await chart(tx, end=later + timedelta(hours=1)) == [(START, 0.1), (later, 0.3)]
+        assert len(await series(tx)) == len(before) + 1
+        new = await chart(tx, type_="requests", environment_id=None, end=later + timedelta(hours=1))
+        assert new == [(later, 4.0)]

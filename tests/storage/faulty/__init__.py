@@ -11,9 +11,12 @@ from tests.storage.faulty import (
     identities,
     jobs,
     keys,
+    levels,
     lists,
+    metrics,
     people,
     rates,
+    reports,
     sessions,
     throttles,
 )
@@ -29,5 +32,8 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     **throttles.FAULTS,
     **rates.FAULTS,
     **jobs.FAULTS,
+    **reports.FAULTS,
+    **metrics.FAULTS,
+    **levels.FAULTS,
 }
 """Each fault, the group that must notice it, and the test by which it does."""

@@ -1,4 +1,4 @@
-"""Faults around the rows of jobs."""
+"""Faults around the rows of jobs, and in what a job deletes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from agentbox.model.jobs import JobState, Lease
-from agentbox.testing.storage import CrudTests
+from agentbox.testing.storage import CrudTests, PurgeTests
 from agentbox_sqlite.storage import SqliteStorage
 from tests.storage.faulty.spoilt import Spoilt
 
@@ -91,6 +91,23 @@ class PutsOffWhatIsAskedFor(Spoilt):
         tx.jobs.skip = skip
 
 
+class PurgesOneBatch(Spoilt):
+    """Says that all is gone after it has deleted some."""
+
+    done = False
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.login_flows.purge
+
+        async def purge(before: datetime) -> int:
+            if self.done:
+                return 0
+            self.done = True
+            return int(await right(before))
+
+        tx.login_flows.purge = purge
+
+
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ForgetsWhoRan: (CrudTests, "test_of_the_last_run_is_kept_when_and_how_and_by_whom"),
     SaysThatAllWentWell: (CrudTests, "test_of_the_last_run_is_kept_when_and_how_and_by_whom"),
@@ -99,6 +116,7 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
         CrudTests,
         "test_a_run_that_is_asked_for_is_claimed_before_it_is_due",
     ),
+    PurgesOneBatch: (PurgeTests, "test_what_is_over_goes_however_much_it_is"),
     PutsOffAnyDate: (CrudTests, "test_a_run_that_nobody_began_is_put_off"),
     PutsOffWhatIsAskedFor: (
         CrudTests,

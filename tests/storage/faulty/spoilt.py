@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,3 +35,25 @@ class NoForeignKeys(Spoilt):
         async with super().open(brief=brief):
             await self._writer._connection.execute_fetchall("PRAGMA foreign_keys = OFF")
             yield
+
+
+class MeasuresOtherwise(Spoilt):
+    """Sends another text wherever a statement about reports or samples has `right`."""
+
+    right = ""
+    wrong = ""
+
+    def spoil(self, tx: Any) -> None:
+        fetch, run_many = tx._db.fetch, tx._db.run_many
+
+        async def rewritten(sql: str, *values: Any) -> Any:
+            return await fetch(self._wrong(sql), *values)
+
+        async def many_rewritten(sql: str, rows: Iterable[Sequence[Any]]) -> None:
+            await run_many(self._wrong(sql), rows)
+
+        tx._db.fetch, tx._db.run_many = rewritten, many_rewritten
+
+    def _wrong(self, sql: str) -> str:
+        about = "metric_" in sql or "environment_reports" in sql
+        return sql.replace(self.right, self.wrong) if about else sql

@@ -94,7 +94,7 @@ async def roll_up(
     await db.lock(LOCK)
     numbers = [row[0] for row in await db.fetch(NEXT_SERIES, after, limit)]
     await db.run_many(ROLL_UP[level], [(number, first, stop) for number in numbers])
-    return numbers[-1] if len(numbers) == limit else None
+    return numbers[-1] if numbers else None
 
 
 async def rolled_up(db: Connection) -> Mapping[Level, datetime]:
@@ -117,19 +117,19 @@ async def purge(
         rows = [(number, bound, MOST_ROWS) for number, bound in old.bounds.items()]
         await db.run_many(DELETE_OLD[level], rows)
         left = await _old(db, level, before, after, limit)
+    if old.last is None:
+        return None
     # A series with more rows than are deleted at once is the first of the next call.
     done = min(left.bounds, default=old.last + 1) - 1
     await db.fetch(DELETE_SERIES, after, done)
-    return None if old.ends and not left.bounds else done
+    return done
 
 
 class _Old(NamedTuple):
-    """Series with rows to delete, and before when; the last that was looked at; whether there are
-    no more."""
+    """Series with rows to delete, and before when; the last that was looked at, if any was."""
 
     bounds: Mapping[int, int]
-    last: int
-    ends: bool
+    last: int | None
 
 
 async def _old(db: Connection, level: Level, before: datetime, after: int, limit: int) -> _Old:
@@ -140,4 +140,4 @@ async def _old(db: Connection, level: Level, before: datetime, after: int, limit
         bound = ALL_TIMES if is_gone else seconds(before)
         if oldest is not None and oldest < bound:
             bounds[number] = bound
-    return _Old(bounds, found[-1][0] if found else after, len(found) < limit)
+    return _Old(bounds, found[-1][0] if found else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agentbox.errors import StorageError
@@ -46,8 +46,8 @@ def seconds(at: datetime) -> int:
 def instant(at: int) -> datetime:
     """What `seconds` made."""
     try:
-        return EPOCH + timedelta(seconds=at)
-    except OverflowError:
+        return datetime.fromtimestamp(at, UTC)
+    except (OverflowError, OSError, ValueError):
         raise StorageError("a time in the database is out of range") from None
 
 

@@ -7,8 +7,10 @@ from agentbox.testing.storage.crud.environments import EnvironmentTests
 from agentbox.testing.storage.crud.grants import GrantTests
 from agentbox.testing.storage.crud.identities import IdentityTests
 from agentbox.testing.storage.crud.keys import KeyTests
+from agentbox.testing.storage.crud.metrics import MetricTests
 from agentbox.testing.storage.crud.people import PersonTests
 from agentbox.testing.storage.crud.records import RecordTests
+from agentbox.testing.storage.crud.reports import ReportTests
 from agentbox.testing.storage.crud.sessions import SessionTests
 from agentbox.testing.storage.crud.throttles import ThrottleTests
 
@@ -21,6 +23,8 @@ class CrudTests(
     KeyTests,
     EnvironmentTests,
     GrantTests,
+    ReportTests,
+    MetricTests,
     AuditTests,
     RecordTests,
 ):

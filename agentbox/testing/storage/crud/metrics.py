@@ -1,0 +1,251 @@
+"""Series of samples: put, combined, rolled up, charted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from agentbox.model.metrics import Aggregate, Level, Sample
+from agentbox.plugin.storage import Storage
+from agentbox.testing.samples import HOUR
+from agentbox.testing.storage.charts import (
+    CPU,
+    ENVIRONMENT,
+    MINUTE,
+    SECOND,
+    START,
+    USERS,
+    add_environment,
+    chart,
+    put_values,
+    roll_up,
+    series,
+)
+from agentbox.testing.storage.harness import StorageTests
+
+DAY = timedelta(days=1)
+
+AS_COMBINED = {
+    Aggregate.AVG: 2.5,
+    Aggregate.MIN: -1.0,
+    Aggregate.MAX: 8.0,
+    Aggregate.SUM: 10.0,
+    Aggregate.LAST: 3.0,
+}
+"""What becomes of 0, 8, -1, 3."""
+
+
+class MetricTests(StorageTests):
+    """Samples and charts."""
+
+    async def test_a_sample_is_a_point_of_its_own_series(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await add_environment(tx)
+            await add_environment(tx, "environment-2")
+            await put_values(tx, 1.0, 2.0)
+            await put_values(tx, 3.0, environment_id="environment-2")
+            await put_values(tx, 4.0, environment_id=None)
+            await tx.metrics.put(START, [Sample(USERS, 5.0)])
+
+            assert await chart(tx) == [(START, 1.0), (START + 30 * SECOND, 2.0)]
+            assert await chart(tx, environment_id="environment-2") == [(START, 3.0)]
+            assert await chart(tx, environment_id=None) == [(START, 4.0)]
+            assert await chart(tx, environment_id=None, type_=USERS) == [(START, 5.0)]
+            assert await chart(tx, type_=USERS) == []
+
+    @pytest.mark.parametrize("value", [0.1, -1.5, 123_456_789.123_456_7, 1e-200, 1e200, 7])
+    async def test_a_value_comes_back_exactly(self, storage: Storage, value: float) -> None:
+        async with storage.transaction() as tx:
+            await put_values(tx, value, environment_id=None)
+
+            for aggregate in Aggregate:
+                assert await chart(tx, aggregate, environment_id=None) == [(START, value)]
+
+    async def test_a_tick_that_is_put_twice_is_there_once(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await add_environment(tx)
+            await put_values(tx, 1.0)
+            await put_values(tx, 5.0, 2.0)
+
+            for aggregate in Aggregate:
+                points = [(START, 1.0), (START + 30 * SECOND, 2.0)]
+                assert await chart(tx, aggregate) == points
+
+    async def test_what_is_added_to_a_tick_is_combined(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            for value in (0.0, 8.0, -1.0, 3.0):
+                await tx.metrics.add(START, [Sample(CPU, value)])
+            for value in (4.0, 4.0):
+                await tx.metrics.add(START + MINUTE, [Sample(CPU, value)])
+
+            for aggregate, value in AS_COMBINED.items():
+                later = 8.0 if aggregate is Aggregate.SUM else 4.0
+                points = await chart(tx, aggregate, environment_id=None)
+                assert points == [(START, value), (START + MINUTE, later)]
+
+    async def test_a_step_combines_its_samples(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await add_environment(tx)
+            await put_values(tx, 0.0, 8.0, -1.0, 3.0, 7.0, every=MINUTE)
+
+            for aggregate, value in AS_COMBINED.items():
+                points = await chart(tx, aggregate, step=4 * MINUTE)
+                assert points == [(START, value), (START + 4 * MINUTE, 7.0)]
+
+    async def test_a_chart_has_whole_steps_that_begin_in_its_span(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await add_environment(tx)
+            await put_values(tx, *map(float, range(12)), every=MINUTE)
+            await put_values(tx, 90.0, start=START + HOUR)
+
+            for start, end, expected in (
+                (0, 12, {0: 1.0, 3: 4.0, 6: 7.0, 9: 10.0}),
+                (0, 9, {0: 1.0, 3: 4.0, 6: 7.0}),
+                (1, 8, {3: 4.0, 6: 7.0}),
+                (3, 4, {3: 4.0}),
+                (4, 5, {}),
+                (7, 90, {9: 10.0, 60: 90.0}),
+            ):
+                points = await chart(
+                    tx,
+                    step=3 * MINUTE,
+                    start=START + start * MINUTE,
+                    end=START + end * MINUTE,
+                )
+                assert points == [(START + at * MINUTE, value) for at, value in expected.items()]
+
+    async def test_a_level_is_made_of_the_finer_one(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await add_environment(tx)
+            await put_values(tx, 4.0, 6.0, 0.0, 12.0, start=START + HOUR)
+            await put_values(tx, -2.0, start=START + HOUR + 9 * MINUTE)
+            await put_values(tx, 5.0, 5.0, start=START + 3 * HOUR)
+            before = {aggregate: await chart(tx, aggregate, step=HOUR) for aggregate in Aggregate}
+
+            for level, step in ((Level.MINUTE, MINUTE), (Level.HOUR, HOUR), (Level.DAY, DAY)):
+                assert await chart(tx, level=level, step=DAY) == [(START, 30 / 7)]
+                await roll_up(tx, level)
+                for aggregate, points in before.items():
+                    if step <= HOUR:
+                        assert await chart(tx, aggregate, level=level, step=HOUR) == points
+            assert await chart(tx, Aggregate.MIN, level=Level.DAY, step=DAY) == [(START, -2.0)]
+            assert await chart(tx, Aggregate.LAST, level=Level.DAY, step=DAY) == [(START, 5.0)]
+            assert await chart(tx, Aggregate.SUM, level=Level.DAY, step=DAY) == [(START, 30.0)]
+
+    async def test_a_level_is_made_anew_in_its_span_alone(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await put_values(tx, 1.0, 2.0, 3.0, every=MINUTE, environment_id=None)
+            await roll_up(tx, Level.MINUTE)
+            for number in range(3):
+                await tx.metrics.add(START + number * MINUTE, [Sample(CPU, 7.0)])
+
+            last = await tx.metrics.roll_up(
+                Level.MINUTE, START + MINUTE, START + 2 * MINUTE, after=0, limit=9
+            )
+            assert last is not None
+
+            points = await chart(tx, level=Level.MINUTE, step=MINUTE, environment_id=None)
+            assert [value for _, value in points] == [1.0, 4.5, 3.0]
+
+    async def test_a_level_is_made_a_few_series_at_a_time(self, storage: Storage) -> None:
+        types = [f"type-{number}" for number in range(5)]
+        async with storage.transaction() as tx:
+            await tx.metrics.put(START, [Sample(type_, 1.0) for type_ in types])
+            numbers = await series(tx)
+            assert len(numbers) == 5
+            assert sorted(numbers) == numbers
+
+            span = (Level.MINUTE, START, START + HOUR)
+            assert await tx.metrics.roll_up(*span, after=0, limit=2) == numbers[1]
+            assert await tx.metrics.roll_up(*span, after=numbers[1], limit=2) == numbers[3]
+            await tx.metrics.note_rolled_up(Level.MINUTE, START + HOUR)
+            made = [
+                type_
+                for type_ in types
+                if await chart(
+                    tx, level=Level.MINUTE, step=MINUTE, type_=type_, environment_id=None
+                )
+            ]
+            assert len(made) == 4
+
+            assert await tx.metrics.roll_up(*span, after=numbers[3], limit=2) == numbers[4]
+            assert await tx.metrics.roll_up(*span, after=numbers[4], limit=2) is None
+
+    async def test_a_chart_reads_finer_levels_from_where_its_own_ends(
+        self, storage: Storage
+    ) -> None:
+        """Every value is counted once, although finer rows of what is made are still there."""
+        async with storage.transaction() as tx:
+            await put_values(tx, *[1.0] * 360, every=MINUTE, environment_id=None)
+            await roll_up(tx, Level.MINUTE, until=START + 5 * HOUR)
+            await roll_up(tx, Level.HOUR, until=START + 2 * HOUR)
+            # Not where a chart looks, if it goes by how far levels are made.
+            await tx.metrics.add(START + HOUR, [Sample(CPU, 9.0)])
+            await tx.metrics.add(START + 4 * HOUR, [Sample(CPU, 9.0)])
+
+            for level, sixth in ((Level.DAY, 60.0), (Level.HOUR, 60.0), (Level.MINUTE, 60.0)):
+                points = await chart(tx, Aggregate.SUM, level=level, step=HOUR, environment_id=None)
+                assert points == [(START + n * HOUR, sixth) for n in range(6)]
+            points = await chart(tx, Aggregate.SUM, step=HOUR, environment_id=None)
+            assert [value for _, value in points] == [60.0, 69.0, 60.0, 60.0, 69.0, 60.0]
+
+    async def test_how_far_a_level_is_made_never_goes_back(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            assert await tx.metrics.rolled_up() == {}
+
+            await tx.metrics.note_rolled_up(Level.HOUR, START + HOUR)
+            await tx.metrics.note_rolled_up(Level.DAY, START)
+            await tx.metrics.note_rolled_up(Level.HOUR, START)
+            assert await tx.metrics.rolled_up() == {Level.HOUR: START + HOUR, Level.DAY: START}
+
+            await tx.metrics.note_rolled_up(Level.HOUR, START + 2 * HOUR)
+            assert await tx.metrics.rolled_up() == {Level.HOUR: START + 2 * HOUR, Level.DAY: START}
+
+    async def test_the_latest_samples_are_those_of_everything_together(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            assert list(await tx.metrics.latest(START)) == []
+
+            await add_environment(tx)
+            await put_values(tx, 1.0)
+            await put_values(tx, 1.0, 2.0, environment_id=None)
+            await tx.metrics.put(START, [Sample(USERS, 3.0)])
+            for value in (4.0, 8.0, 0.0):
+                await tx.metrics.add(START, [Sample("host_cpu", value), Sample("logins", value)])
+
+            latest = list(await tx.metrics.latest(START, added_up={"logins", CPU}))
+            assert latest == [
+                (Sample(CPU, 2.0), START + 30 * SECOND),
+                (Sample("host_cpu", 4.0), START),
+                (Sample("logins", 12.0), START),
+                (Sample(USERS, 3.0), START),
+            ]
+            assert list(await tx.metrics.latest(START + SECOND)) == latest[:1]
+
+    async def test_samples_of_no_environment_make_no_series(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await add_environment(tx)
+            await tx.metrics.put(START, [])
+            samples = [Sample(CPU, 1.0, "no-such"), Sample(CPU, 2.0, ENVIRONMENT)]
+            await tx.metrics.put(START, samples)
+            await tx.metrics.add(START + MINUTE, samples)
+
+            assert await chart(tx, environment_id="no-such") == []
+            assert await chart(tx) == [(START, 2.0), (START + MINUTE, 2.0)]
+            assert len(await series(tx)) == 1
+
+    async def test_many_samples_come_at_once(self, storage: Storage) -> None:
+        ids = [f"environment-{number:04}" for number in range(600)]
+        async with storage.transaction() as tx:
+            for id_ in ids:
+                await add_environment(tx, id_)
+            for at in (START, START + MINUTE):
+                samples = [Sample(type_, 1.0, id_) for id_ in ids for type_ in (CPU, "memory")]
+                await tx.metrics.put(at, [*samples, Sample(CPU, 600.0)])
+
+            assert len(await series(tx)) == 1201
+            for id_ in (ids[0], ids[-1]):
+                points = await chart(tx, type_="memory", environment_id=id_)
+                assert points == [(START, 1.0), (START + MINUTE, 1.0)]

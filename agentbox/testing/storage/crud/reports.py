@@ -1,0 +1,111 @@
+"""What environments reported last."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agentbox.model.environments import EnvironmentStatus, RunningEnvironment
+from agentbox.plugin.storage import Storage
+from agentbox.testing.samples import HOUR, NOON, TICK, a_report, a_user, an_environment
+from agentbox.testing.storage.harness import StorageTests
+
+
+class ReportTests(StorageTests):
+    """Reports."""
+
+    async def test_a_report_is_written_over_the_one_before(self, storage: Storage) -> None:
+        nothing = a_report(cpu_millicores=None, memory_bytes=None, sandboxes=None)
+        later = a_report(reported_at=NOON + 2 * TICK, memory_bytes=0, cpu_millicores=0.125)
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(an_environment())
+            assert await tx.reports.get(["environment-1"]) == {}
+
+            assert await tx.reports.put(nothing)
+            assert await tx.reports.get(["environment-1"]) == {"environment-1": nothing}
+
+            assert await tx.reports.put(a_report(reported_at=NOON + TICK))
+            assert await tx.reports.put(later)
+            assert await tx.reports.get(["environment-1"]) == {"environment-1": later}
+
+    async def test_what_a_report_leaves_out_stays_as_it_was(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(an_environment())
+            assert await tx.reports.put(a_report())
+
+            later = a_report(reported_at=NOON + TICK)
+            for partial in (
+                msgspec.structs.replace(later, cpu_millicores=None),
+                msgspec.structs.replace(later, memory_bytes=None),
+                msgspec.structs.replace(later, sandboxes=None),
+            ):
+                assert await tx.reports.put(partial)
+
+            assert await tx.reports.get(["environment-1"]) == {"environment-1": later}
+
+    async def test_a_report_that_comes_late_fills_in_what_nobody_has_said(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(an_environment())
+            assert await tx.reports.put(a_report(sandboxes=None))
+
+            late = a_report(
+                reported_at=NOON - TICK, cpu_millicores=1.0, memory_bytes=1, sandboxes=7
+            )
+            assert await tx.reports.put(late)
+
+            assert await tx.reports.get(["environment-1"]) == {
+                "environment-1": a_report(sandboxes=7)
+            }
+
+    async def test_a_report_of_no_environment_is_not_kept(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            assert not await tx.reports.put(a_report())
+            assert await tx.reports.get(["environment-1"]) == {}
+
+    async def test_a_report_goes_with_its_environment(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            await tx.environments.add(an_environment())
+            await tx.reports.put(a_report())
+            await tx.environments.delete("environment-1")
+
+            assert await tx.reports.get(["environment-1"]) == {}
+
+    async def test_reports_of_many_are_looked_up_at_once(self, storage: Storage) -> None:
+        ids = [f"environment-{number}" for number in range(1000)]
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for id_ in ids[:3]:
+                await tx.environments.add(an_environment(id_))
+                await tx.reports.put(a_report(id_))
+
+            assert await tx.reports.get([]) == {}
+            assert await tx.reports.get(ids) == {id_: a_report(id_) for id_ in ids[:3]}
+            assert await tx.reports.get(ids[1:2]) == {ids[1]: a_report(ids[1])}
+
+    async def test_an_environment_runs_unless_it_has_fallen_silent(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for status in EnvironmentStatus:
+                environment = an_environment(f"is-{status}", status=status)
+                await tx.environments.add(environment)
+                await tx.reports.put(a_report(environment.id))
+            for id_ in ("never", "exactly", "silent"):
+                await tx.environments.add(an_environment(id_, started_at=NOON + HOUR))
+            await tx.reports.put(a_report("exactly", reported_at=NOON - HOUR, sandboxes=None))
+            await tx.reports.put(a_report("silent", reported_at=NOON - HOUR - TICK))
+
+            assert list(await tx.reports.running(NOON - HOUR)) == [
+                RunningEnvironment(
+                    "exactly",
+                    NOON,
+                    NOON + HOUR,
+                    a_report("exactly", reported_at=NOON - HOUR, sandboxes=None),
+                ),
+                RunningEnvironment("is-running", NOON, None, a_report("is-running")),
+                RunningEnvironment("never", NOON, NOON + HOUR, None),
+            ]

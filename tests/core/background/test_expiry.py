@@ -1,0 +1,152 @@
+"""What is over goes some rows at a time; rows of plugins' tables as the plugins say."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agentbox.core.background.expiry import AT_ONCE, Expiring, PurgeExpired, expiring
+from agentbox.core.background.scheduler import Scheduler
+from agentbox.errors import StorageError
+from agentbox.model.sessions import LoginFlow
+from agentbox.plugin.migrations import MigrationFolder
+from agentbox.plugin.storage import Storage
+from tests.backend import Database
+from tests.core.background.jobs import row, settle
+from tests.core.world import START, World
+from tests.scale import scaled
+
+DAY = timedelta(days=1)
+SEEN = {"sqlite": "INTEGER", "postgres": "timestamptz"}
+VISITS = Expiring(plugin="ex", table="visits", column="seen_at", kept=30 * DAY)
+
+
+@pytest.fixture
+def visits(database: Database) -> None:
+    """A table of a plugin, with an index."""
+    kind = SEEN[database.name]
+    database.run(f"CREATE TABLE visits (id TEXT PRIMARY KEY, seen_at {kind})")
+    database.run("CREATE INDEX visits_by_time ON visits (seen_at)")
+
+
+def add_visits(database: Database, number: int, age: timedelta, *, apart: bool = True) -> None:
+    """So many visits of about that age, a microsecond apart or all at once."""
+    begin = int((START - age).timestamp()) * 1_000_000
+    step = 1 if apart else 0
+    if database.name == "sqlite":
+        database.run(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            f" INSERT INTO visits SELECT hex(randomblob(16)), {begin} + i * {step} FROM n",
+            number - 1,
+        )
+    else:
+        database.run(
+            "INSERT INTO visits SELECT gen_random_uuid()::text, to_timestamp(0)"
+            f" + ({begin} + i * {step}) * interval '1 microsecond'"
+            f" FROM generate_series(1, {number}) AS i"
+        )
+
+
+def left(database: Database) -> int:
+    return int(database.run("SELECT count(*) FROM visits")[0][0])
+
+
+async def run(world: World, storage: Storage, *tables: Expiring) -> str | None:
+    """One run of the job, now; how it ended."""
+    job = PurgeExpired(world.clock, tables)
+    scheduler = Scheduler([job], storage, world.clock, world.counters)
+    async with storage.transaction() as tx:
+        await tx.jobs.ensure(job.name, world.clock.now())
+        await tx.jobs.run_now(job.name, world.clock.now())
+    await scheduler.look()
+    await settle(scheduler)
+    return (await row(storage, job.name)).last_outcome
+
+
+@pytest.mark.usefixtures("visits")
+async def test_rows_of_a_plugin_go_when_they_are_older_than_it_says(
+    world: World, storage: Storage, database: Database
+) -> None:
+    add_visits(database, 2 * AT_ONCE + 7, 31 * DAY)
+    add_visits(database, 5, 29 * DAY)
+
+    assert await run(world, storage, VISITS) == "ok"
+    assert left(database) == 5
+
+
+@pytest.mark.usefixtures("visits")
+async def test_some_go_at_a_time_and_those_of_one_moment_together(
+    world: World, storage: Storage, database: Database
+) -> None:
+    add_visits(database, 25, 40 * DAY)
+    add_visits(database, 20, 35 * DAY, apart=False)
+    gone = []
+    while not gone or gone[-1]:
+        async with storage.transaction() as tx:
+            gone.append(await tx.delete_older("visits", "seen_at", START - 30 * DAY, 10))
+
+    assert gone == [10, 10, 25, 0]
+
+
+@pytest.mark.usefixtures("visits")
+async def test_the_bound_itself_stays(storage: Storage, database: Database) -> None:
+    add_visits(database, 1, 30 * DAY, apart=False)
+    async with storage.transaction() as tx:
+        assert await tx.delete_older("visits", "seen_at", START - 30 * DAY, 10) == 0
+        after = START - 30 * DAY + timedelta(microseconds=1)
+        assert await tx.delete_older("visits", "seen_at", after, 10) == 1
+
+
+@pytest.mark.usefixtures("visits")
+async def test_a_table_that_can_not_be_purged_stops_no_other_and_fails_the_run(
+    world: World, storage: Storage, database: Database
+) -> None:
+    add_visits(database, 3, 31 * DAY)
+    absent = Expiring(plugin="ex", table="absent", column="seen_at", kept=DAY)
+
+    assert await run(world, storage, absent, VISITS) == "failed"
+    assert left(database) == 0
+
+
+@pytest.mark.parametrize("name", ['a"b', "a b", "A", "", "users; --"])
+async def test_no_other_name_reaches_the_database(storage: Storage, name: str) -> None:
+    async with storage.transaction() as tx:
+        for table, column in ((name, "seen_at"), ("visits", name)):
+            with pytest.raises(StorageError, match="no name of a table or a column"):
+                await tx.delete_older(table, column, START, 10)
+
+
+def test_every_table_that_plugins_declare_is_known() -> None:
+    folder = MigrationFolder(plugin="ex", path=Path(), retention={"visits": ("seen_at", 30 * DAY)})
+
+    assert expiring([folder, MigrationFolder(plugin="other", path=Path())]) == [VISITS]
+
+
+# A request that writes waits for one small transaction, not for all of it.
+async def test_writers_go_between_while_much_is_deleted(world: World, storage: Storage) -> None:
+    number = scaled(5_000)
+    async with storage.transaction() as tx:
+        for n in range(number):
+            await tx.login_flows.add(
+                LoginFlow(
+                    id=f"flow-{n}",
+                    authenticator_id="ex",
+                    sealed_state=b"x" * 100,
+                    expires_at=START - 2 * DAY,
+                )
+            )
+    waits: list[float] = []
+    running = asyncio.create_task(run(world, storage))
+    while not running.done():
+        began = time.perf_counter()
+        async with storage.transaction() as tx:
+            await tx.markers.claim(f"m{len(waits)}", "x")
+        waits.append(time.perf_counter() - began)
+        await asyncio.sleep(0)
+
+    assert await running == "ok"
+    assert len(waits) >= number // AT_ONCE

@@ -1,0 +1,120 @@
+"""Faults around reports of environments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from agentbox.testing.storage import (
+    CrudTests,
+    RaceTests,
+    TimeTests,
+)
+from agentbox_sqlite.storage import SqliteStorage
+from tests.storage.faulty.spoilt import MeasuresOtherwise, NoForeignKeys, Spoilt
+
+
+class ForgetsWhatIsLeftOut(MeasuresOtherwise):
+    """Writes nothing over something."""
+
+    right = "ELSE COALESCE(excluded.sandboxes, environment_reports.sandboxes) END"
+    wrong = "ELSE excluded.sandboxes END"
+
+
+class KeepsTheFirstReport(MeasuresOtherwise):
+    """Takes what an environment said first for what it says."""
+
+    right = "COALESCE(excluded.memory_bytes, environment_reports.memory_bytes)"
+    wrong = "COALESCE(environment_reports.memory_bytes, excluded.memory_bytes)"
+
+
+class BelievesTheLate(MeasuresOtherwise):
+    """Writes what comes late over what came since."""
+
+    right = "excluded.reported_at < environment_reports.reported_at"
+    wrong = "false"
+
+
+class BelievesTheLateInRaces(BelievesTheLate):
+    """The same, seen where many report at once."""
+
+
+class HearsOfTheGone(Spoilt):
+    """Says that a report was kept for an environment that is not there."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.reports.put
+
+        async def put(report: Any) -> bool:
+            await right(report)
+            return True
+
+        tx.reports.put = put
+
+
+class KeepsReportsOfTheGone(NoForeignKeys):
+    """Deletes an environment and leaves its report."""
+
+
+class LooksUpOneByOne(Spoilt):
+    """Gives the report of the first that is asked for."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.reports.get
+
+        async def get(environment_ids: Sequence[str]) -> Any:
+            return await right(environment_ids[:1])
+
+        tx.reports.get = get
+
+
+class WaitsForTheFirstReport(MeasuresOtherwise):
+    """Takes an environment that has never reported for one that does not run."""
+
+    right = "environment_reports.reported_at IS NULL OR"
+    wrong = "false OR"
+
+
+class RunsWhateverItsStatus(MeasuresOtherwise):
+    """Asks for the reports alone."""
+
+    right = "environments.status = 'running'"
+    wrong = "true"
+
+
+class ReportsInSeconds(Spoilt):
+    """Forgets the fraction of a second at which something was reported."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.reports.put
+
+        async def put(report: Any) -> bool:
+            at = report.reported_at.replace(microsecond=0)
+            return bool(await right(msgspec.structs.replace(report, reported_at=at)))
+
+        tx.reports.put = put
+
+
+FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
+    KeepsTheFirstReport: (CrudTests, "test_a_report_is_written_over_the_one_before"),
+    ForgetsWhatIsLeftOut: (CrudTests, "test_what_a_report_leaves_out_stays_as_it_was"),
+    BelievesTheLate: (
+        CrudTests,
+        "test_a_report_that_comes_late_fills_in_what_nobody_has_said",
+    ),
+    HearsOfTheGone: (CrudTests, "test_a_report_of_no_environment_is_not_kept"),
+    KeepsReportsOfTheGone: (CrudTests, "test_a_report_goes_with_its_environment"),
+    LooksUpOneByOne: (CrudTests, "test_reports_of_many_are_looked_up_at_once"),
+    WaitsForTheFirstReport: (
+        CrudTests,
+        "test_an_environment_runs_unless_it_has_fallen_silent",
+    ),
+    RunsWhateverItsStatus: (
+        CrudTests,
+        "test_an_environment_runs_unless_it_has_fallen_silent",
+    ),
+    BelievesTheLateInRaces: (RaceTests, "test_of_reports_at_once_the_newest_stays"),
+    ReportsInSeconds: (TimeTests, "test_the_time_of_a_report_comes_back_exactly"),
+}
