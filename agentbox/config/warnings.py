@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agentbox.config.addresses import host_of
+from agentbox.config.addresses import host_of, listen_address
 from agentbox.config.raw.tree import Table, at, origin_of
 from agentbox.config.schema import SECTIONS, Settings
 from agentbox.config.sections import is_loopback
@@ -15,7 +15,7 @@ from agentbox.plugin.options import Options
 
 
 def find_warnings(settings: Settings, sources: Sources) -> tuple[str, ...]:
-    """Files with secrets that others may read, settings without effect, plain http."""
+    """Files with secrets that others may read, settings without effect, plain http, open pages."""
     warnings = [*_exposed(settings, sources), *_at_rest(sources)]
     url = settings.public_url
     if url.startswith("http://") and not is_loopback(host_of(url)):
@@ -23,6 +23,14 @@ def find_warnings(settings: Settings, sources: Sources) -> tuple[str, ...]:
         warnings.append(
             f"{at(origin, 'server.public_url')}: passwords and tokens cross the network in clear; "
             "put TLS in front and say https://."
+        )
+    listen = settings.metrics.listen
+    address = None if listen is None else listen_address(listen)
+    if address is not None and not is_loopback(address[0]):
+        origin = origin_of(sources.root.table("metrics"), "listen")
+        warnings.append(
+            f"{at(origin, 'metrics.listen')}: whoever reaches {listen} reads /metrics without a "
+            "credential; listen on loopback, or let a firewall see to it."
         )
     return tuple(dict.fromkeys(warnings))
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from agentbox.core.readings.requests import OTHER
+from agentbox.core.readings.requests import OTHER, RequestCounts
 from agentbox.errors import PluginError
 from agentbox.plugin.routes import Route
 from agentbox.web.context import Runtime
@@ -31,6 +31,7 @@ _PARAMETER_PATTERN: Final = r"{\1:(?!\\.{1,2}$)[A-Za-z0-9._~-]{1,128}}"
 HEADERS: Final = web.AppKey("HEADERS", Headers)
 IN_FLIGHT: Final = web.AppKey("IN_FLIGHT", InFlight)
 REQUEST_IDS: Final = web.AppKey("REQUEST_IDS", RequestIds)
+REQUESTS: Final = web.AppKey("REQUESTS", RequestCounts)
 
 
 def create_app(
@@ -73,6 +74,7 @@ def create_app(
         ]
     )
     app[HEADERS], app[REQUEST_IDS], app[IN_FLIGHT] = headers, ids, in_flight
+    app[REQUESTS] = requests
     _add_routes(app, endpoints)
     return app
 

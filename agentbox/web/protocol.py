@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
+from agentbox.core.readings.requests import OTHER, RequestCounts
 from agentbox.errors import HeadersTooLarge, Internal, InvalidRequest, Problem
 from agentbox.web.context import CONTEXT
 from agentbox.web.errors import problem_answer, problem_of_aiohttp
@@ -30,14 +31,21 @@ class Connection(web.RequestHandler):
     the connection closes, and the log has the exception's class alone.
     """
 
-    __slots__ = ("_headers", "_ids", "_unfed", "_unheard")
+    __slots__ = ("_headers", "_ids", "_requests", "_unfed", "_unheard")
 
     def __init__(
-        self, manager: Connections, *, headers: Headers, ids: RequestIds, **options: Any
+        self,
+        manager: Connections,
+        *,
+        headers: Headers,
+        ids: RequestIds,
+        requests: RequestCounts,
+        **options: Any,
     ) -> None:
         super().__init__(manager, **options)
         self._headers = headers
         self._ids = ids
+        self._requests = requests
         self._unfed = bytearray()
         self._unheard = manager.unheard
 
@@ -130,7 +138,9 @@ class Connection(web.RequestHandler):
     def _answer(self, request: web.BaseRequest, problem: Problem) -> Answer:
         context = request.get(CONTEXT)
         request_id = self._ids.take(None) if context is None else context.request_id
-        return problem_answer(problem, headers=self._headers, request_id=request_id, public=True)
+        answer = problem_answer(problem, headers=self._headers, request_id=request_id, public=True)
+        self._requests.unrouted(OTHER).note(answer.status, 0.0)
+        return answer
 
 
 class Unheard:

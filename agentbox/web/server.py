@@ -18,7 +18,7 @@ from agentbox.core.logs import LogHandle
 from agentbox.plugin.routes import Route
 from agentbox.web.access_log import AccessLogger
 from agentbox.web.address import Address
-from agentbox.web.app import HEADERS, IN_FLIGHT, REQUEST_IDS, create_app
+from agentbox.web.app import HEADERS, IN_FLIGHT, REQUEST_IDS, REQUESTS, create_app
 from agentbox.web.context import Runtime
 from agentbox.web.crowd import Shared
 from agentbox.web.protocol import Connection, Connections
@@ -188,7 +188,12 @@ class _Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         # What aiohttp calls for its own server; it has no setting for the class of connections.
-        make = partial(Connection, headers=self.app[HEADERS], ids=self.app[REQUEST_IDS])
+        make = partial(
+            Connection,
+            headers=self.app[HEADERS],
+            ids=self.app[REQUEST_IDS],
+            requests=self.app[REQUESTS],
+        )
         options: dict[str, Any] = {"access_log": None}
         if self._access_log is not None:
             options = {

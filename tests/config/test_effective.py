@@ -149,3 +149,16 @@ def test_options_of_a_plugin_that_is_not_enabled_give_a_warning(place) -> None:
         "settings.toml:1 (plugins.something-else): has no effect, because something-else is not "
         "enabled."
     ]
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9464", "metrics.internal:9464", "[::]:9464"])
+def test_metrics_for_anybody_beyond_loopback_give_a_warning(place, listen: str) -> None:  # OB-05
+    assert warnings(place, {"AGENTBOX_METRICS__LISTEN": listen}) == [
+        f"AGENTBOX_METRICS__LISTEN (metrics.listen): whoever reaches {listen} reads /metrics "
+        "without a credential; listen on loopback, or let a firewall see to it."
+    ]
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9464", "localhost:9464", "[::1]:0"])
+def test_metrics_on_loopback_give_none(place, listen: str) -> None:
+    assert warnings(place, {"AGENTBOX_METRICS__LISTEN": listen}) == []

@@ -57,8 +57,7 @@ COUNTERS: Final[Mapping[str, _Kind]] = {
     "plugin_failures": _Kind("Failures of plugins that were asked something.", ("plugin",)),
     "event_failures": _Kind("Plugins that raised when they were told of an event.", (), ((),)),
     "queue_dropped": _Kind(
-        "What did not fit into a queue: events, refusals for the audit, lines of the log, batches "
-        "for a sink.",
+        "What did not fit into a queue: events, refusals for the audit, batches for a sink.",
         ("queue",),
         _each("events", "audit_refusals"),
     ),

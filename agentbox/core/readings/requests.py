@@ -18,7 +18,8 @@ BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 """Seconds that are told apart."""
 
 NO_ROUTE: Final = "none"
-"""What names no route, asks it by another method, or is refused before it is looked for."""
+"""What names no route, asks it by another method, or is refused before it is looked for. What is no
+valid HTTP is counted there too, by the method `other` and with no duration."""
 
 OTHER: Final = "other"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -55,6 +56,8 @@ def test_prometheus_reads_both_workers_by_an_api_key(servers: Servers, tmp_path:
         assert reader.value("agentbox_processes") == 2
         assert reader.until("agentbox_users", 1) == 1
         assert reader.value("agentbox_info") == 1
+        assert call(f"{server.url}{API}/auth/logout", "POST", **sign_in(server.url))[0] == 204
+        reader.until("agentbox_revocation_lag_seconds_count", 1)  # by the other worker
         # Each scrape is a check of the key, and a request of its own.
         reader.until("agentbox_credential_checks_total{kind='api_key'}", 2)
 
@@ -96,6 +99,9 @@ def test_what_was_counted_never_goes_back_when_workers_are_killed(
             wait_until(
                 lambda: value(scrape(), "agentbox_processes") == 2, "two processes are told", 10
             )
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: events(server, "renewed"), "nobody is renewed", 60)
+        scrape()
         assert seen[-1] == answered
         assert seen == sorted(seen)
         assert reader.until(COUNTED, answered) == answered

@@ -1,0 +1,105 @@
+"""What a process tells of itself, and what plugins offer to be told besides."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from agentbox.core.counters import Counters
+from agentbox.core.readings.readings import ServerReadings
+from agentbox.core.readings.requests import RequestCounts
+from agentbox.core.readings.sharing import SharedReadings
+from agentbox.plugin.metrics import Family
+from tests.live import ShiftedClock
+
+INTERVAL = timedelta(seconds=30)
+
+
+def readings(
+    counters: Counters | None = None,
+    clock: ShiftedClock | None = None,
+    shared: SharedReadings | None = None,
+) -> ServerReadings:
+    return ServerReadings(
+        counters or Counters(), RequestCounts(), clock or ShiftedClock(), INTERVAL, shared
+    )
+
+
+def named(families: Sequence[Family]) -> dict[str, Family]:
+    return {family.name: family for family in families}
+
+
+def offering(name: str, value: float, at: float | None = None) -> Callable[[], list[Family]]:
+    def offer() -> list[Family]:
+        return [Family(name=name, kind="gauge", description="", values={(): value}, at=at)]
+
+    return offer
+
+
+def test_what_is_offered_is_told_but_not_in_the_place_of_ours() -> None:
+    told = readings()
+    told.offer(offering("mine", 1.0))
+    told.offer(offering("mine", 2.0))
+    told.offer(offering("refresh_reuse", 99.0))
+
+    assert named(told.of_process())["mine"].values[()] == 1.0
+    assert named(told.of_process())["refresh_reuse"].values[()] == 0
+
+
+def test_what_was_measured_three_intervals_ago_is_told_no_more() -> None:
+    clock = ShiftedClock()
+    told = readings(clock=clock)
+    told.offer(offering("mine", 1.0, clock.now().timestamp()))
+    fresh = "mine" in named(told.of_process())
+    clock.advance(3 * 30 + 1)
+
+    assert fresh
+    assert "mine" not in named(told.of_process())
+
+
+async def test_one_process_alone_is_its_server() -> None:
+    counters = Counters()
+    counters.add("refresh_reuse", 4)
+
+    assert named(await readings(counters).of_server())["refresh_reuse"].values[()] == 4
+
+
+async def test_who_is_asked_next_never_tells_less(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    counters = [Counters(), Counters()]
+    processes = [readings(each, shared=SharedReadings(folder)) for each in counters]
+    for process in processes:
+        await process.open()
+    seen = []
+    for number in range(50):
+        counters[number % 2].add("refresh_reuse")
+        asked = processes[(number // 2) % 2]
+        seen.append(named(await asked.of_server())["refresh_reuse"].values[()])
+        if number == 25:
+            await asked.publish()
+    for process in processes:
+        await process.close()
+    os.close(folder)
+
+    assert seen == sorted(seen)
+    assert seen[-1] in {49, 50}
+
+
+async def test_a_folder_that_is_gone_leaves_a_process_with_its_own(tmp_path: Path) -> None:
+    place = tmp_path / "gone"
+    place.mkdir()
+    folder = os.open(place, os.O_RDONLY)
+    counters = Counters()
+    counters.add("refresh_reuse", 3)
+    told = readings(counters, shared=SharedReadings(folder))
+    await told.open()
+    for file in place.iterdir():
+        file.unlink()
+    place.rmdir()
+
+    assert named(await told.of_server())["refresh_reuse"].values[()] == 3
+    await told.publish()
+    await told.close()
+    os.close(folder)
