@@ -60,7 +60,7 @@ def samples(installation: Installation) -> Iterator[list[list[str]]]:
     finally:
         process.terminate()
         process.wait(timeout=30)
-    yield _read(file)
+    return _read(file)
 
 
 def _read(file: Path) -> list[list[str]]:
@@ -107,4 +107,3 @@ def test_the_tests_of_the_authors_pass(name: str, installation: Installation) ->
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-

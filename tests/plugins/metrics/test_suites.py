@@ -1,4 +1,4 @@
-"""The bundled sources and the sink `database` keep the contract, as the suites for authors have it."""
+"""The bundled sources and the sink `database` keep the contract, by the suites for authors."""
 
 from __future__ import annotations
 
