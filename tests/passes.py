@@ -41,6 +41,7 @@ NOT_AGAIN = {
     "outages": "failures of a Postgres of its own already",
     "replicas": "several servers on a Postgres of their own already",
     "storage": "the contract, which names its backends itself",
+    "testing": "suites for authors, on plugins without a database",
     "thirdparty": "wheels in an environment of their own",
     "web": "requests and answers of a server without storage",
 }

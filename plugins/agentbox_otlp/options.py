@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -37,8 +38,7 @@ class OtlpOptions(Options, frozen=True):
         return f"{parts.scheme}://{parts.netloc}"
 
     def check(self) -> list[str]:
-        """Refuses addresses and headers that could not be sent. That plain http stays on this
-        machine is seen to when the sink is opened."""
+        """Refuses addresses and headers that could not be sent, and secrets in the clear."""
         faults = []
         if (fault := _url_fault(self.endpoint)) is not None:
             faults.append(fault)
@@ -72,4 +72,13 @@ def _url_fault(text: str) -> str | None:
         return "endpoint is no URL such as https://otlp.example.org:4318"
     if parts.username or parts.password or parts.query or parts.fragment or "#" in text:
         return "endpoint must hold no user, query or fragment; a secret belongs into headers"
+    if parts.scheme == "http" and not _is_loopback(host):
+        return "endpoint is plain http, which is for a collector on this machine alone"
     return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

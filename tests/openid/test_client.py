@@ -313,7 +313,9 @@ async def test_a_json_text_whose_answer_is_no_answer_has_failed(
     assert failure.value.reason == word
 
 
-async def test_a_json_text_goes_to_no_other_origin(client: HttpClient, origin: Origin) -> None:
+async def test_a_json_text_goes_to_no_other_origin(
+    client: HttpClient, origin: Origin
+) -> None:  # OP-07
     with pytest.raises(OutboundFailed, match="origin"):
         await client.post_json("http://127.0.0.1:9/v1", b"{}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 import subprocess
@@ -17,6 +18,7 @@ from agentbox.testing import (
     OfferedSource,
     PlainServices,
 )
+from agentbox.testing.metrics import offered
 from tests.testing.faulty import SINK_FAULTS, SOURCE_FAULTS, Good, Takes, sink_type, source_type
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--tb=line", "-rA")
@@ -100,6 +102,45 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_suite_fails_one_that(fault: type, test: str, report: str) -> None:
     assert re.search(rf"^FAILED \S+::Test{fault.__name__}::{test}\b", report, re.MULTILINE), report
     assert not re.search(rf"^ERROR \S+::Test{fault.__name__}::", report, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "the start would stop: The metric source 'acme' of plugin 'acme' measures 'load'",
+        "has str among its types. Give MetricType.",
+        "which is measured already",
+        "has of_process='yes'. Give True or False.",
+        "its types change",
+        "1 samples are refused: its type was not declared",
+        "1 samples are refused: acme_load is no finite number",
+        "1 samples are refused: acme_hits counts and is negative",
+        "1 samples are refused: there are two of one series",
+        "1 samples are refused: acme_load is of no environment",
+        "1 samples are refused: acme_size is of something that is no environment's id",
+        "1 samples are refused: dict is no Sample",
+        "RuntimeError: one at a time",
+        "generator is no sequence of samples",
+        "nothing was measured in 3 ticks",
+        "collect held the loop for 0.3",
+        "collect goes on although it was cancelled",
+        "ValueError: unexpected batch",
+        "deliver held the loop for",
+        "deliver goes on although it was cancelled",
+        "RuntimeError: the port is taken",
+        "DID NOT RAISE",
+    ],
+)
+def test_a_suite_says_what_is_wrong(words: str, report: str) -> None:
+    assert words in report
+
+
+async def test_what_takes_longer_than_a_server_waits_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(offered, "PATIENCE", 0.05)
+    with pytest.raises(AssertionError, match=r"deliver took longer than 0\.05 s"):
+        await offered.in_time(asyncio.Event().wait(), "deliver")
 
 
 @pytest.mark.parametrize(

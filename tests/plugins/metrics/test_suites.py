@@ -19,12 +19,16 @@ from agentbox.testing import (
     PlainServices,
 )
 from agentbox_metrics.descriptor import SINKS, SOURCES
+from agentbox_prometheus.descriptor import PROMETHEUS, PrometheusOptions
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class Requests:
     """Readings of a process that answered some."""
+
+    def offer(self, families: object) -> None:
+        """Takes whatever a sink wants to show."""
 
     async def of_server(self) -> list[Family]:
         return self.of_process()
@@ -66,3 +70,15 @@ class TestDatabase(MetricSinkSuite):
     @pytest.fixture
     def offered(self, services: HostServices) -> OfferedSink:
         return OfferedSink(type=SINKS[0], services=lambda: services)
+
+
+class TestPrometheus(MetricSinkSuite):
+    """What the page shows of it, the page's own tests say."""
+
+    @pytest.fixture(params=[False, True])
+    def offered(self, request: pytest.FixtureRequest) -> OfferedSink:
+        options = PrometheusOptions(per_environment=request.param)
+        return OfferedSink(
+            type=PROMETHEUS,
+            services=lambda: PlainServices("prometheus", options, readings=Requests()),
+        )

@@ -208,6 +208,9 @@ async def test_an_endpoint_may_be_named_whole_or_as_far_as_it_is_common(
         ({"endpoint": "ftp://127.0.0.1"}, "endpoint is no URL"),
         ({"endpoint": "http://[::1"}, "endpoint is no URL"),
         ({"endpoint": "http://a:99999"}, "endpoint is no URL"),
+        ({"endpoint": "http://collector:4318"}, "endpoint is plain http"),
+        ({"endpoint": "http://10.0.0.1:4318"}, "endpoint is plain http"),
+        ({"endpoint": "http://localhost.example:4318"}, "endpoint is plain http"),
         ({"endpoint": "https://a:b@c"}, "endpoint must hold no user"),
         ({"endpoint": "https://c/?key=1"}, "endpoint must hold no user, query"),
         ({"prefix": "a b"}, "prefix"),
@@ -223,6 +226,13 @@ def test_what_could_not_be_sent_is_refused(options: Any, fault: str) -> None:
     (found,) = OtlpOptions(**options).check()
     assert found.startswith(fault)
     assert "c: " not in found
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://otlp.example", "http://localhost:4318", "http://[::1]:4318/a"]
+)
+def test_a_collector_may_be_anywhere_by_https_and_here_by_http(endpoint: str) -> None:
+    assert OtlpOptions(endpoint=endpoint).check() == []
 
 
 def test_what_is_set_by_default_is_right() -> None:
