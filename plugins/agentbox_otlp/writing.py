@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -42,7 +42,16 @@ UNITS: Final = {
 }
 """Ours as UCUM has them; others are annotations, in braces."""
 
+Series = tuple[str, str | None]
+
 _encode = msgspec.json.Encoder().encode
+
+
+class Counted(NamedTuple):
+    """What a counter has reached, and since when."""
+
+    start: datetime
+    total: float
 
 
 class Writer:
@@ -57,39 +66,45 @@ class Writer:
         self._resources = resources
         self._opened_at = opened_at
         self._before: dict[bool, datetime] = {}
-        self._totals: dict[tuple[str, str | None], float] = {}
+        self._counted: dict[Series, Counted] = {}
 
     def requests(self, batch: Batch, types: Mapping[str, MetricType]) -> Iterator[bytes]:
         """The bodies to post, one after the other."""
-        start = self._start(batch)
-        samples = self._added_up(batch.samples, types) if self._cumulative else batch.samples
-        for first in range(0, len(samples), AT_ONCE):
-            some = samples[first : first + AT_ONCE]
-            yield _encode(self._request(batch, some, types, start))
+        counted = self._count(batch, types)
+        for first in range(0, len(batch.samples), AT_ONCE):
+            some = batch.samples[first : first + AT_ONCE]
+            yield _encode(self._request(batch, some, types, counted))
 
-    def _start(self, batch: Batch) -> datetime:
-        start = self._opened_at
-        if not self._cumulative:
-            start = self._before.get(batch.of_process, start)
-            self._before[batch.of_process] = batch.at
-        return min(start, batch.at)
+    def _count(self, batch: Batch, types: Mapping[str, MetricType]) -> Mapping[Series, Counted]:
+        """What is to be said of each counter of the batch.
 
-    def _added_up(
-        self, samples: Sequence[Sample], types: Mapping[str, MetricType]
-    ) -> Sequence[Sample]:
-        return [self._total(s) if _counts(types[s.type]) else s for s in samples]
-
-    def _total(self, sample: Sample) -> Sample:
-        series = (sample.type, sample.environment_id)
-        self._totals[series] = self._totals.get(series, 0.0) + sample.value
-        return Sample(sample.type, self._totals[series], sample.environment_id)
+        One whose environment is missing from a batch is forgotten, so that memory does not grow
+        with the environments that there have ever been; if it comes again, its sum begins anew.
+        """
+        start = min(self._before.get(batch.of_process, self._opened_at), batch.at)
+        self._before[batch.of_process] = batch.at
+        kinds = {name for name, kind in types.items() if _counts(kind)}
+        found: dict[Series, Counted] = {}
+        for sample in batch.samples:
+            if sample.type in kinds:
+                series = sample.type, sample.environment_id
+                since = self._counted.get(series, Counted(start, 0.0))
+                found[series] = Counted(since.start, since.total + sample.value)
+        if self._cumulative:
+            kept = {
+                series: counted
+                for series, counted in self._counted.items()
+                if series[0] not in kinds or series[1] is None
+            }
+            self._counted = kept | found
+        return found
 
     def _request(
         self,
         batch: Batch,
         samples: Sequence[Sample],
         types: Mapping[str, MetricType],
-        start: datetime,
+        counted: Mapping[Series, Counted],
     ) -> ExportMetricsServiceRequest:
         by_type: dict[str, list[Sample]] = {}
         for sample in samples:
@@ -98,8 +113,9 @@ class Writer:
         own: list[Metric] = []
         for name, found in by_type.items():
             kind = types[name]
+            points = [_point(sample, batch.at, counted) for sample in found]
             is_own = batch.of_process or _counts(kind)
-            (own if is_own else shared).append(self._metric(kind, found, batch.at, start))
+            (own if is_own else shared).append(self._metric(kind, points))
         said = [(self._resources.shared, shared), (self._resources.own, own)]
         return ExportMetricsServiceRequest(
             [
@@ -109,20 +125,8 @@ class Writer:
             ]
         )
 
-    def _metric(
-        self, kind: MetricType, samples: Sequence[Sample], at: datetime, start: datetime
-    ) -> Metric:
+    def _metric(self, kind: MetricType, points: list[NumberDataPoint]) -> Metric:
         counts = _counts(kind)
-        began = _nanoseconds(start) if counts else ""
-        points = [
-            NumberDataPoint(
-                start_time_unix_nano=began,
-                time_unix_nano=_nanoseconds(at),
-                as_double=sample.value,
-                attributes=_attributes(sample),
-            )
-            for sample in samples
-        ]
         temporality = CUMULATIVE if self._cumulative else DELTA
         return Metric(
             name=f"{self._prefix}{kind.name}",
@@ -131,6 +135,16 @@ class Writer:
             gauge=None if counts else Gauge(points),
             sum=Sum(points, temporality, is_monotonic=True) if counts else None,
         )
+
+
+def _point(sample: Sample, at: datetime, counted: Mapping[Series, Counted]) -> NumberDataPoint:
+    said = counted.get((sample.type, sample.environment_id))
+    return NumberDataPoint(
+        start_time_unix_nano="" if said is None else _nanoseconds(min(said.start, at)),
+        time_unix_nano=_nanoseconds(at),
+        as_double=sample.value if said is None else said.total,
+        attributes=_attributes(sample),
+    )
 
 
 def _counts(kind: MetricType) -> bool:

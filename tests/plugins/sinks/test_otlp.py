@@ -137,6 +137,26 @@ async def test_counters_of_environments_add_up_by_themselves(
     assert [each.point.as_double for each in receiver.points()] == [1.0, 10.0, 3.0, 30.0]
 
 
+async def test_a_counter_of_an_environment_that_was_away_begins_anew(
+    make: Making, receiver: OtlpReceiver
+) -> None:
+    kind = MetricType(
+        name="n", unit="count", description="", kind=MetricKind.COUNTER, per_environment=True
+    )
+    total, mine = Sample("n", 1.0), Sample("n", 1.0, ENVIRONMENT)
+    sink = make()
+    for number, samples in enumerate([(total, mine), (total, mine), (total,), (total, mine)]):
+        at = START + number * STEP
+        await sink.deliver(Batch(at=at, samples=samples), {"n": kind})
+
+    found = [each for each in receiver.points() if each.attributes]
+    assert [each.point.as_double for each in found] == [1.0, 2.0, 1.0]
+    starts = [each.point.start_time_unix_nano for each in found]
+    assert starts == [*map(nanoseconds, (OPENED, OPENED, START + 2 * STEP))]
+    everything = [each.point.as_double for each in receiver.points() if not each.attributes]
+    assert everything == [1.0, 2.0, 3.0, 4.0]
+
+
 async def test_what_one_process_measures_for_all_has_the_same_resource_in_each(
     make: Making, receiver: OtlpReceiver
 ) -> None:
