@@ -18,6 +18,7 @@ FORMS = {
     "a password": "|".join(map(re.escape, (ADMIN_PASSWORD, USER_PASSWORD, DSN_PASSWORD))),
     "a password hash": r"\$argon2id\$v=",
     "a private key": r"PRIVATE KEY-----",
+    "a header of a collector": r"canary-of-otlp-[0-9]+",
     "a secret of a provider": r"canary-(?:code|access)-[0-9A-Za-z_-]{16,}|canary\+client/secret",
 }
 _ANY = re.compile("|".join(f"(?P<f{at}>{form})" for at, form in enumerate(FORMS.values())))

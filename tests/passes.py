@@ -37,11 +37,13 @@ NOT_AGAIN = {
     "loader": "how plugins are found",
     "model": "values and pure functions",
     "plugins/access_tokens": "signatures and claims",
+    "plugins/sinks": "what is sent elsewhere, without a database",
     "openid": "what providers answer; what becomes of it in the database, core/identities tries",
     "outages": "failures of a Postgres of its own already",
     "real_provider": "a provider and a browser of others; core/identities tries the database",
     "replicas": "several servers on a Postgres of their own already",
     "storage": "the contract, which names its backends itself",
+    "testing": "suites for authors, on plugins without a database",
     "thirdparty": "wheels in an environment of their own",
     "web": "requests and answers of a server without storage",
 }

@@ -53,6 +53,20 @@ class HttpClient(Protocol):
     ) -> JsonAnswer:
         """POST of a form; `basic` is a client's id and secret (RFC 6749 section 2.3.1)."""
 
+    async def post_json(
+        self,
+        url: str,
+        text: bytes,
+        *,
+        headers: Mapping[str, str | Secret] = {},
+        deadline: float = DEADLINE,
+    ) -> JsonAnswer:
+        """POST of a JSON text, to what need not answer with one.
+
+        An answer without a body is an empty object, and so is whatever comes with a status of 400
+        and above and is no JSON object: an error may be told by something that stands in between.
+        """
+
 
 class Outgoing(Protocol):
     """Where clients come from."""

@@ -8,9 +8,25 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("agentbox.testing.storage")
+pytest.register_assert_rewrite("agentbox.testing.storage", "agentbox.testing.metrics")
 
 from agentbox.testing.hooks import pytest_runtest_makereport  # noqa: E402
+from agentbox.testing.metrics import (  # noqa: E402
+    MetricSinkSuite,
+    MetricSourceSuite,
+    OfferedSink,
+    OfferedSource,
+)
+from agentbox.testing.services import PlainServices  # noqa: E402
 from agentbox.testing.storage import StorageFactory, StorageSuite  # noqa: E402
 
-__all__ = ["StorageFactory", "StorageSuite", "pytest_runtest_makereport"]
+__all__ = [
+    "MetricSinkSuite",
+    "MetricSourceSuite",
+    "OfferedSink",
+    "OfferedSource",
+    "PlainServices",
+    "StorageFactory",
+    "StorageSuite",
+    "pytest_runtest_makereport",
+]

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from agentbox.testing.metrics.suite import MetricSuite
 from agentbox.testing.storage import StorageSuite
+
+SUITES = (StorageSuite, MetricSuite)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -16,6 +19,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     outcome = yield
     report = outcome.get_result()
     cls = getattr(item, "cls", None)
-    if report.skipped and cls is not None and issubclass(cls, StorageSuite):
+    if report.skipped and cls is not None and issubclass(cls, SUITES):
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped; a backend passes all of the suite or none."
+        what = "backend" if issubclass(cls, StorageSuite) else "plugin"
+        report.longrepr = f"{item.nodeid} was skipped; a {what} passes all of the suite or none."

@@ -11,6 +11,7 @@ _HOOKS = (
     "agentbox_authenticator_types",
     "agentbox_storage_types",
     "agentbox_policy_types",
+    "agentbox_metric_source_types",
     "agentbox_metric_sink_types",
 )
 

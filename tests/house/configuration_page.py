@@ -41,6 +41,19 @@ _MEANINGS = {
     "are verified and the user is no admin. Password, keys and sessions of that user end.",
     "plugins.oidc.providers": "Tables `[plugins.oidc.providers.<id>]`, one for each "
     "provider; [sign-in-elsewhere.md](sign-in-elsewhere.md#settings) has their keys.",
+    "plugins.log.environments": "A line for each environment as well.",
+    "plugins.statsd.host": "Name or address of the StatsD server.",
+    "plugins.statsd.port": "Its port, over UDP.",
+    "plugins.statsd.prefix": "Stands before each name.",
+    "plugins.statsd.dialect": "`statsd` has names alone; `dogstatsd` has tags, and says with one "
+    "which environment a value is of.",
+    "plugins.statsd.tags": "Tags on everything, at most 4; `dogstatsd` alone.",
+    "plugins.otlp.endpoint": "The collector, over HTTP; `/v1/metrics` is added. Plain http is for "
+    "this machine alone.",
+    "plugins.otlp.headers": "Headers of each request, such as one that says who sends it.",
+    "plugins.otlp.resource": "Attributes of the resource beside ours, or in their place.",
+    "plugins.otlp.prefix": "Stands before each name.",
+    "plugins.otlp.temporality": "Whether counters add up since the start or are told tick by tick.",
     "plugins.password.memory_kib": "argon2id: KiB of memory of each hash.",
     "plugins.password.iterations": "argon2id: passes of each hash.",
     "plugins.password.parallelism": "argon2id: lanes of each hash.",

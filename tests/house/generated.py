@@ -11,6 +11,7 @@ from agentbox.errors import problems as every
 from agentbox.loader import HOOKS
 from agentbox.plugin import spec
 from tests.house.access_page import access_page
+from tests.house.metrics_page import metrics_page
 from tests.house.public_surface import public_surface
 from tests.house.routes_page import routes_page
 from tests.house.security_page import security_page
@@ -102,6 +103,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/access.md": access_page,
     "docs/audit.md": audit_page,
     "docs/errors.md": errors_page,
+    "docs/metrics.md": metrics_page,
     "docs/plugins/hooks.md": hooks_page,
     "docs/routes.md": routes_page,
     "docs/security.md": security_page,

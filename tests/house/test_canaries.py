@@ -22,6 +22,7 @@ SAMPLES = {
     "a password": USER_PASSWORD,
     "a password hash": "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA",
     "a private key": "-----BEGIN " + "PRIVATE KEY-----",
+    "a header of a collector": "canary-of-otlp-4711",
     "a secret of a provider": "canary-code-" + "aB-_" * 5,
 }
 

@@ -90,7 +90,7 @@ def test_all_commented_blocks_together_are_valid(tmp_path: Path) -> None:
 def test_the_example_leaves_secrets_empty_and_empty_ones_are_refused(tmp_path: Path) -> None:
     lines = [number for block in _blocks() for number in block]
     everything = _uncommented(*lines).replace(
-        '["sqlite", ', '["sqlite", "postgres", "google", "oidc", '
+        '["sqlite", ', '["sqlite", "postgres", "google", "oidc", "otlp", '
     )
     sources = read_sources(_file(tmp_path, everything), {}, {})
     faults = find_faults(sources, bundled_options(), bundled_authenticators())

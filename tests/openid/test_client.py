@@ -12,7 +12,7 @@ from agentbox.errors import OutboundFailed
 from agentbox.model.secret import Secret
 from agentbox.plugin.http import MOST_BYTES, HttpClient
 from agentbox.web.outgoing.client import OutgoingHttp
-from tests.openid.answers import body, silent
+from tests.openid.answers import Answerer, body, silent
 from tests.openid.fake_provider import listening
 
 
@@ -250,3 +250,80 @@ async def test_what_a_failure_says_holds_nothing_of_the_request(
     assert failure.value.reason == "connection"
     assert "canary" not in f"{failure.value!r} {failure.value.__cause__!r}"
     assert failure.value.__suppress_context__
+
+
+async def test_a_json_text_is_posted_as_it_is_with_the_headers_that_it_is_given(
+    client: HttpClient, origin: Origin
+) -> None:
+    await client.post_json(f"{origin.url}/v1", b'{"a": 1}', headers={"X-Key": Secret("s3cret")})
+    ((path, headers, text),) = origin.requests
+
+    assert (path, text) == ("/v1", '{"a": 1}')
+    assert headers["content-type"] == "application/json"
+    assert headers["x-key"] == "s3cret"
+    assert set(headers) == {
+        "host",
+        "accept",
+        "accept-encoding",
+        "content-type",
+        "content-length",
+        "x-key",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind", "found"),
+    [
+        (200, b'{"a": 1}', "application/json", {"a": 1}),
+        (200, b"", "text/plain", {}),
+        (503, b"<h1>Down</h1>", "text/html", {}),
+        (503, b'{"a": 1}', "application/json", {"a": 1}),
+        (500, b"[1]", "application/json", {}),
+        (500, b"[" * 100, "application/json", {}),
+        (502, b"x" * (MOST_BYTES + 1), "text/html", {}),
+    ],
+)
+async def test_what_answers_a_json_text_may_be_nothing_or_an_error_in_other_words(
+    client: HttpClient, origin: Origin, status: int, text: bytes, kind: str, found: object
+) -> None:
+    origin.answer = body(text, status, Content_Type=kind)
+    answer = await client.post_json(f"{origin.url}/v1", b"{}")
+
+    assert (answer.status, answer.body) == (status, found)
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (body(b"<h1>Welcome</h1>", Content_Type="text/html"), "content"),
+        (body(b"[]"), "content"),
+        (body(b"{"), "content"),
+        (body(b"x" * (MOST_BYTES + 1)), "size"),
+        (body(b"", 302, Location="http://127.0.0.1:1/"), "redirect"),
+        (silent, "timeout"),
+    ],
+)
+async def test_a_json_text_whose_answer_is_no_answer_has_failed(
+    client: HttpClient, origin: Origin, answer: Answerer, word: str
+) -> None:
+    origin.answer = answer
+    with pytest.raises(OutboundFailed) as failure:
+        await client.post_json(f"{origin.url}/v1", b"{}", deadline=0.5)
+
+    assert failure.value.reason == word
+
+
+async def test_a_json_text_goes_to_no_other_origin(
+    client: HttpClient, origin: Origin
+) -> None:  # OP-07
+    with pytest.raises(OutboundFailed, match="origin"):
+        await client.post_json("http://127.0.0.1:9/v1", b"{}")
+
+
+async def test_a_header_that_would_begin_another_is_not_sent(
+    client: HttpClient, origin: Origin
+) -> None:
+    with pytest.raises(OutboundFailed):
+        await client.post_json(f"{origin.url}/v1", b"{}", headers={"X-Key": "a\r\nX-Other: b"})
+
+    assert origin.requests == []

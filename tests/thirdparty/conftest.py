@@ -44,7 +44,7 @@ ROGUE_MODULE = "import os\n\nopen(os.environ['CANARY'], 'w').close()\n"
 
 
 class Installation(NamedTuple):
-    """A new environment with three wheels in it, and where its server keeps its things."""
+    """A new environment with some wheels in it, and where its server keeps its things."""
 
     bin: Path
     folder: Path
@@ -121,6 +121,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     (rogue / "pyproject.toml").write_text(ROGUE_PROJECT)
     (rogue / "agentbox_rogue.py").write_text(ROGUE_MODULE)
     sources = {"agentbox": ROOT, "example": EXAMPLE, "rogue": rogue}
+    sources |= {name: EXAMPLE.with_name(f"agentbox-{name}") for name in ("csv", "spool")}
     wheels = [build_wheel(source, folder / f"{name}-wheel") for name, source in sources.items()]
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     scripts = folder / "venv" / "bin"

@@ -35,10 +35,14 @@ def test_nothing_is_imported_before_somebody_asks() -> None:
 async def test_it_asks_nobody() -> None:
     async with OfflineWhenAsked() as outgoing:
         client = outgoing.to(["http://127.0.0.1:9"])
-        with pytest.raises(OutboundFailed) as failed:
-            await client.get("http://127.0.0.1:9/")
-
-    assert failed.value.reason == "offline"
+        for request in (
+            client.get("http://127.0.0.1:9/"),
+            client.post_form("http://127.0.0.1:9/", {}),
+            client.post_json("http://127.0.0.1:9/", b"{}"),
+        ):
+            with pytest.raises(OutboundFailed) as failed:
+                await request
+            assert failed.value.reason == "offline"
 
 
 async def test_what_is_no_origin_is_refused() -> None:

@@ -84,6 +84,9 @@ class _Offline:
     ) -> JsonAnswer:
         raise OutboundFailed("offline")
 
+    async def post_json(self, url: str, text: bytes, **options: object) -> JsonAnswer:
+        raise OutboundFailed("offline")
+
 
 class _Client:
     """`HttpClient` for a set of origins."""
@@ -117,7 +120,25 @@ class _Client:
             headers[hdrs.AUTHORIZATION] = f"Basic {b64encode(pair.encode()).decode()}"
         return await self._ask("POST", url, deadline, headers=headers, data=form)
 
-    async def _ask(self, method: str, url: str, deadline: float, **options: Any) -> JsonAnswer:
+    async def post_json(
+        self,
+        url: str,
+        text: bytes,
+        *,
+        headers: Mapping[str, str | Secret] = {},
+        deadline: float = DEADLINE,
+    ) -> JsonAnswer:
+        revealed = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in headers.items()
+        }
+        revealed[hdrs.CONTENT_TYPE] = "application/json"
+        return await self._ask("POST", url, deadline, lenient=True, headers=revealed, data=text)
+
+    async def _ask(
+        self, method: str, url: str, deadline: float, *, lenient: bool = False, **options: Any
+    ) -> JsonAnswer:
+        read = _read_leniently if lenient else _read
         address = self._permitted(url)
         try:
             async with asyncio.timeout(deadline):
@@ -128,7 +149,7 @@ class _Client:
                     timeout=aiohttp.ClientTimeout(total=None),
                     **options,
                 ) as response:
-                    return await _read(response)
+                    return await read(response)
         except TimeoutError:
             raise OutboundFailed("timeout") from None
         except (aiohttp.ClientSSLError, ssl.SSLError):
@@ -150,19 +171,48 @@ class _Client:
 
 
 async def _read(response: aiohttp.ClientResponse) -> JsonAnswer:
-    if 300 <= response.status < 400:
-        raise OutboundFailed("redirect")
-    if response.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
-        raise OutboundFailed("content", "packed")
+    _refuse_redirect(response)
+    _refuse_packed(response)
     if not (response.content_type == "application/json" or response.content_type.endswith("+json")):
         raise OutboundFailed("content", "not JSON")
-    text = await _limited(response)
+    return _answer(response, _object(await _limited(response)))
+
+
+async def _read_leniently(response: aiohttp.ClientResponse) -> JsonAnswer:
+    """Takes no body for `{}`, and what comes with an error and is no JSON object likewise; what
+    that calls itself is of no consequence."""
+    _refuse_redirect(response)
+    try:
+        _refuse_packed(response)
+        text = await _limited(response)
+        return _answer(response, _object(text) if text else {})
+    except OutboundFailed:
+        if response.status < 400:
+            raise
+        return _answer(response, {})
+
+
+def _refuse_redirect(response: aiohttp.ClientResponse) -> None:
+    if 300 <= response.status < 400:
+        raise OutboundFailed("redirect")
+
+
+def _refuse_packed(response: aiohttp.ClientResponse) -> None:
+    if response.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+        raise OutboundFailed("content", "packed")
+
+
+def _object(text: bytes) -> dict[str, object]:
     try:
         body = strict_json.loads(text)
     except (strict_json.MalformedJson, strict_json.NulInText):
         raise OutboundFailed("content", "malformed JSON") from None
     if not isinstance(body, dict):
         raise OutboundFailed("content", "no JSON object")
+    return body
+
+
+def _answer(response: aiohttp.ClientResponse, body: dict[str, object]) -> JsonAnswer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     return JsonAnswer(response.status, body, headers)
 
