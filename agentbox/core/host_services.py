@@ -37,6 +37,7 @@ class HostServices:
     root_secret: Sealer | None = None
     outgoing_http: Outgoing | None = None
     read_subjects: Subjects | None = None
+    own_readings: Readings | None = None
 
     @property
     def storage(self) -> Storage:
@@ -69,7 +70,9 @@ class HostServices:
     @property
     def readings(self) -> Readings:
         """What agentbox measures of itself; raises `StartError` where nothing is served."""
-        raise StartError("This process measures nothing of itself.")
+        if self.own_readings is None:
+            raise StartError("This process measures nothing of itself.")
+        return self.own_readings
 
     @property
     def log(self) -> Logger:

@@ -52,6 +52,9 @@ from agentbox.core.people.recovery import Recovery
 from agentbox.core.people.refreshing import Refreshing
 from agentbox.core.people.sessions import Sessions
 from agentbox.core.people.users import Users
+from agentbox.core.readings.readings import ServerReadings
+from agentbox.core.readings.requests import RequestCounts
+from agentbox.core.readings.sharing import SharedReadings
 from agentbox.core.recognition.dispatch import Dispatcher
 from agentbox.core.recognition.last_used import LastUsed
 from agentbox.core.recognition.recognition import Recognition
@@ -110,6 +113,8 @@ class Runtime:
     events: EventQueue
     scheduling: Scheduling
     pipeline: Pipeline
+    requests: RequestCounts
+    readings: ServerReadings
     plugin_routes: Sequence[Route] = ()
     draining: bool = False
 
@@ -186,16 +191,24 @@ async def open_runtime(
     serving: bool,
     clock: DatabaseClock | None = None,
     outgoing: AbstractAsyncContextManager[Outgoing] | None = None,
+    shared: SharedReadings | None = None,
 ) -> AsyncIterator[Runtime]:
     """Everything open, and closed again at the end, last opened first.
 
     With `serving` the jobs and loops of a server run too; without, it is a command beside one.
-    `outgoing` is where plugins get their clients for other servers from.
+    `outgoing` is where plugins get their clients for other servers from; `shared` what the
+    processes of one server tell each other of their readings.
     Raises `StartError` and its kinds, with what to do about it.
     """
     settings = assembly.settings
     clock = clock or DatabaseClock()
     services = _services(settings, clock, Counters())
+    requests = RequestCounts()
+    readings = ServerReadings(
+        services.counters, requests, clock, settings.metrics.collection_interval, shared
+    )
+    if serving:
+        services = replace(services, own_readings=readings)
     storage = create_storage(assembly, services)
     secret = root_secret(settings.server.secret_key, storage)
     await asyncio.to_thread(migrate, assembly, storage)
@@ -214,7 +227,7 @@ async def open_runtime(
             outgoing_http=http,
         )
         abilities = await open_abilities(settings, assembly.plugins, services.for_plugin, stack)
-        runtime = _assemble(assembly, services, clock, secret, abilities)
+        runtime = _assemble(assembly, services, clock, secret, abilities, requests, readings)
         await _first_start(runtime, settings, storage)
         if serving:
             await runtime.pipeline.open(settings, assembly.plugins, services.for_plugin, stack)
@@ -245,6 +258,8 @@ def _assemble(
     clock: DatabaseClock,
     secret: RootSecret,
     abilities: Abilities,
+    requests: RequestCounts,
+    readings: ServerReadings,
 ) -> Runtime:
     settings, plugins, storage = assembly.settings, assembly.plugins, services.storage
 
@@ -293,6 +308,8 @@ def _assemble(
             plugins.migration_folders(storage.name),
         ),
         pipeline=pipeline,
+        requests=requests,
+        readings=readings,
         plugin_routes=[permitted(route, environments.require) for route in routes],
     )
 

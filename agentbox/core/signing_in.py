@@ -11,6 +11,7 @@ import structlog
 
 from agentbox.core.audit.refusals import Refusals
 from agentbox.core.changes import Changes, Writing
+from agentbox.core.counters import Counters
 from agentbox.core.people.refresh_tokens import RefreshTokens
 from agentbox.core.recognition.dispatch import Dispatcher, Named
 from agentbox.core.tokens import AccessTokens
@@ -59,7 +60,9 @@ class SigningIn:
         changes: Changes,
         refresh_tokens: RefreshTokens,
         refusals: Refusals,
+        counters: Counters,
     ) -> None:
+        self._counters = counters
         self._policies = policies
         self._tokens = tokens
         self._session_max_age = session_max_age
@@ -89,6 +92,7 @@ class SigningIn:
         request = await self._tokens.prepare(user, session, session.created_at)
         await self._begin(session, judged, context.origin, still_holds)
         token = await self._tokens.mint(request)
+        self._counters.add("logins.ok")
         signed_in = msgspec.structs.replace(user, last_login=session.created_at)
         refresh_token = self._refresh_tokens.current(session)
         return handed_out(request, token, session, refresh_token, signed_in)
@@ -98,6 +102,7 @@ class SigningIn:
     ) -> InvalidCredentials:
         """What to raise for a login that does not hold, once it is on its way into the audit."""
         self._refusals.login(origin, reason, user_id)
+        self._counters.add("logins.refused")
         return InvalidCredentials()
 
     async def _judge(

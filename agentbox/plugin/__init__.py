@@ -32,6 +32,7 @@ from agentbox.plugin.metrics import (
     MetricSource,
     MetricSourceType,
     MetricsPage,
+    Page,
     Readings,
 )
 from agentbox.plugin.migrations import MigrationFolder
@@ -80,6 +81,7 @@ __all__ = [
     "NotMine",
     "Options",
     "Outgoing",
+    "Page",
     "PasswordAuthenticator",
     "PasswordContext",
     "PasswordHasher",

@@ -54,10 +54,10 @@ class MetricSource(ABC):
 
     @abstractmethod
     async def collect(self, now: datetime) -> Sequence[Sample]:
-        """The samples of this tick, of declared types alone, within 10 s.
+        """The samples of this tick, of declared types alone, within 10 s and before the next tick.
 
-        What can't be measured now is left out. One that raises is logged and counted; the samples
-        of all others are delivered.
+        What can't be measured now is left out. One that raises is logged and counted, and left
+        alone for a minute after the third time in a row; the samples of all others are delivered.
         """
 
 
@@ -68,19 +68,25 @@ class MetricSink(ABC):
     async def deliver(self, batch: Batch, types: Mapping[str, MetricType]) -> None:
         """Take these; `types` describes those that occur. Called with one batch at a time.
 
-        One that raises or takes more than 10 s has lost the batch; after several of them it is left
-        alone for a while.
+        One that raises or takes more than 10 s has lost the batch; after three in a row it is left
+        alone for a minute, while up to 16 batches wait for it.
         """
+
+
+class Page(Struct, frozen=True):
+    """A page as it is sent."""
+
+    body: bytes
+    content_type: str
 
 
 class MetricsPage(ABC):
     """Shows what is measured to those who come for it, as `GET /metrics`."""
 
-    content_type: ClassVar[str]
-
     @abstractmethod
-    async def page(self) -> bytes:
-        """The page as it is now, of all processes of this server."""
+    async def page(self, accept: str) -> Page:
+        """The page as it is now, of all processes of this server, in the form that the `Accept`
+        header of the request asks for; empty where there was none. Made within 10 s."""
 
 
 class Histogram(Struct, frozen=True):
@@ -95,8 +101,12 @@ class Histogram(Struct, frozen=True):
 class Family(Struct, frozen=True, kw_only=True):
     """A family of readings (in the sense of OpenMetrics): one value for each set of label values.
 
-    `name` has no prefix and no suffix. Label values come from fixed sets: routes, methods,
-    statuses, names of plugins and jobs.
+    `name` has no prefix, and no suffix but the unit (`_seconds`, `_bytes`). Label values come from
+    fixed sets: routes, methods, statuses, names of plugins and jobs.
+
+    `together` says what several processes of one server make of a gauge: its sum, its average, the
+    largest, or what the process says that measured `at` (seconds since 1970) last. Counters and
+    histograms are always added up.
     """
 
     name: str
@@ -104,6 +114,8 @@ class Family(Struct, frozen=True, kw_only=True):
     description: str
     labels: tuple[str, ...] = ()
     values: Mapping[tuple[str, ...], float | Histogram] = {}
+    together: Literal["sum", "average", "largest", "last"] = "sum"
+    at: float | None = None
 
 
 class Readings(Protocol):
@@ -111,7 +123,12 @@ class Readings(Protocol):
 
     async def of_server(self) -> Sequence[Family]:
         """Of all processes of this server together: counters since each of them began, added up and
-        never going back while the server runs; gauges added up."""
+        never going back while the server runs; gauges as their families say."""
 
     def of_process(self) -> Sequence[Family]:
         """Of this process alone."""
+
+    def offer(self, measured: Callable[[], Sequence[Family]]) -> None:
+        """Tell what this gives, too, of this process and of the server. It is called each second,
+        and does no I/O. A family of a name that is there already is left out, and so is one that
+        was measured more than three collection intervals ago."""

@@ -30,6 +30,9 @@ class RouteRequest(Struct, Generic[BodyT, QueryT], kw_only=True):
     cookie: str | None = None
     """The value of the cookie that the route names, if it was sent; never a credential."""
 
+    accept: str = ""
+    """The `Accept` header, of a route that `negotiates`."""
+
     @property
     def principal(self) -> Principal:
         """The caller of a route that is not public."""
@@ -87,6 +90,9 @@ class Route(Struct, frozen=True, kw_only=True):
 
     cookie: str | None = None
     """The name of the one cookie that the handler reads; two of that name are refused."""
+
+    negotiates: bool = False
+    """True if the handler chooses the form of its bytes by the `Accept` header."""
 
     probe: bool = False
     """True for probes, which answer to any Host."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+from agentbox.core.readings.requests import OTHER
 from agentbox.errors import PluginError
 from agentbox.plugin.routes import Route
 from agentbox.web.context import Runtime
@@ -37,23 +38,29 @@ def create_app(
     routes: Sequence[Route],
     *,
     body_deadline: float = DEADLINE,
+    documents: bool = True,
 ) -> web.Application:
     """The aiohttp application that serves `routes`, each with the access it states.
 
     Middlewares, outermost first: observe, cors (only where origins are
     configured), errors, forwarded, authenticate, authorise. `body_deadline` is the
-    total time in seconds for a body to come. Raises `PluginError` if two routes have one method
+    total time in seconds for a body to come; `documents` False leaves those out that are made
+    from the routes. Raises `PluginError` if two routes have one method
     and path.
     """
     server = runtime.settings.server
     headers = Headers(https=runtime.settings.public_url.startswith("https:"))
     bodies = BodyReader(deadline=body_deadline)
-    served = served_routes(runtime, routes)
-    endpoints = [Endpoint(route, headers, bodies) for route in served]
+    served = served_routes(runtime, routes) if documents else routes
+    requests = runtime.requests
+    endpoints = [
+        Endpoint(route, headers, bodies, requests.of(route.path, route.method, route.tag or OTHER))
+        for route in served
+    ]
     ids, in_flight = RequestIds(), InFlight()
     app = web.Application(
         middlewares=[
-            observe(ids, in_flight),
+            observe(ids, in_flight, requests),
             *([cors(server.cors_origins, headers)] if server.cors_origins else []),
             errors(headers, runtime.refusals),
             forwarded(server.trusted_proxies),

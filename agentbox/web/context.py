@@ -12,6 +12,7 @@ from agentbox.model.principal import Origin, Principal
 
 if TYPE_CHECKING:
     from agentbox.config.schema import Settings
+    from agentbox.core.readings.requests import RequestCounts
     from agentbox.model.access.scopes import ScopeTable
     from agentbox.web.typed.endpoint import Endpoint
 
@@ -59,6 +60,9 @@ class Runtime(Protocol):
 
     @property
     def refusals(self) -> Refusals: ...
+
+    @property
+    def requests(self) -> RequestCounts: ...
 
 
 class RequestContext:

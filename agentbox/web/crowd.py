@@ -47,8 +47,11 @@ class Crowd:
 
 
 class Shared(NamedTuple):
-    """Bound sockets that several processes listen on, and which of these this one is."""
+    """Bound sockets that several processes listen on, and which of these this one is.
+
+    Without a `crowd` nobody looks at how many connections the others hold.
+    """
 
     sockets: Sequence[socket.socket]
-    crowd: Crowd
+    crowd: Crowd | None
     place: int

@@ -46,6 +46,8 @@ class _Seat:
         self._connections = connections
 
     def is_ahead(self) -> bool:
+        if self._crowd is None:
+            return False
         self._crowd.note(self._place, len(self._connections.connections))
         return self._crowd.is_ahead(self._place)
 
@@ -69,6 +71,7 @@ class Server:
         access_log: LogHandle | None = None,
         on_bound: Callable[[Address], None] | None = None,
         body_deadline: float = DEADLINE,
+        documents: bool = True,
         grace: float = GRACE,
     ) -> None:
         settings = runtime.settings.server
@@ -77,7 +80,7 @@ class Server:
         self._shared = shared
         self._on_bound = on_bound
         self._runtime = runtime
-        app = create_app(runtime, routes, body_deadline=body_deadline)
+        app = create_app(runtime, routes, body_deadline=body_deadline, documents=documents)
         self._in_flight = app[IN_FLIGHT]
         self._grace = grace
         self._site: web.TCPSite | None = None

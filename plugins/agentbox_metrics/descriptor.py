@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from agentbox.errors import StartError
 from agentbox.plugin import MetricSinkType, MetricSourceType, Services
 
 
@@ -35,11 +34,7 @@ async def _host(services: Services) -> AsyncIterator[object]:
 async def _self(services: Services) -> AsyncIterator[object]:
     from agentbox_metrics.own import Own
 
-    try:
-        readings = services.readings
-    except StartError:
-        readings = None  # nothing to read; what can't be measured is left out
-    yield Own(readings)
+    yield Own(services.readings)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -37,6 +38,9 @@ BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 Announce = Callable[[Sequence[Change]], str]
 Tell = Callable[[Sequence[Change]], None]
 
+A_WAIT: Final = 0.001
+"""Seconds; to be given a free connection takes less."""
+
 CLOSED_FOR: Final = 0.1
 """Seconds after a failure to connect in which nobody else tries."""
 
@@ -68,10 +72,11 @@ class Pool:
     """At most `size` connections, made when they are needed and thrown away when they fail.
 
     `announce` gives the statement that tells other processes of changes, sent with the commit;
-    `tell` hears of them after it. `doubt` is called where nobody knows whether a commit took
-    place, or will. With `pooled` there is a pooler between here and the database: then nothing is
-    kept on a connection, and everything runs in a transaction. `hurried`: a
-    transaction without a lease has the patience of a request.
+    `tell` hears of them after it. `waited` hears of the seconds that somebody waited for a
+    connection. `doubt` is called where nobody knows whether a commit took place, or will. With
+    `pooled` there is a pooler between here and the database: then nothing is kept on a connection,
+    and everything runs in a transaction. `hurried`: a transaction without a lease has the patience
+    of a request.
     """
 
     def __init__(
@@ -84,8 +89,10 @@ class Pool:
         announce: Announce,
         tell: Tell,
         doubt: Callable[[], None],
+        waited: Callable[[float], None],
     ) -> None:
         self._doubt = doubt
+        self._waited = waited
         self._pooled = pooled
         self._hurried = hurried
         self._announce = announce
@@ -170,11 +177,15 @@ class Pool:
         return Patience() if self._hurried else Patience.long()
 
     async def _acquire(self, patience: Patience) -> Any:
+        began = time.monotonic()
         with translated(), patience.spent(free=0) as seconds:
             try:
                 return await self._pool.acquire(timeout=seconds)
             except TimeoutError:
                 raise StorageError("no connection to Postgres became free in time") from None
+            finally:
+                if (spent := time.monotonic() - began) > A_WAIT:
+                    self._waited(spent)
 
     async def _begin(self, statement: str, patience: Patience) -> Any:
         """A connection with a transaction."""

@@ -73,6 +73,7 @@ class PostgresStorage(Storage):
             announce=notices.announcement,
             tell=self._tell,
             doubt=notices.doubt,
+            waited=self._waited,
         )
         try:
             await pool.open()
@@ -127,6 +128,10 @@ class PostgresStorage(Storage):
         if self._pool is None:
             raise StorageError("the database is not open")
         return self._pool
+
+    def _waited(self, seconds: float) -> None:
+        if self._services is not None:
+            self._services.observe("pool_wait_seconds", seconds)
 
     def _tell(self, changes: Sequence[Change]) -> None:
         for change in changes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,21 +34,31 @@ PAUSE = 0.005
 """Seconds between two attempts to begin writing; each of them waits inside SQLite as well."""
 
 
+Waited = Callable[[float], None]
+
+
 class Writer:
-    """The one connection that writes. `tell` hears of each commit's changes."""
+    """The one connection that writes. `tell` hears of each commit's changes, `waited` of the
+    seconds that a transaction waited for its turn."""
 
     def __init__(
-        self, connection: aiosqlite.Connection, tell: Callable[[Iterable[Change]], None]
+        self,
+        connection: aiosqlite.Connection,
+        tell: Callable[[Iterable[Change]], None],
+        waited: Waited,
     ) -> None:
+        self._waited = waited
         self._connection = connection
         self._tell = tell
         self._turn = asyncio.Lock()
         self._endings = Endings()
 
     @classmethod
-    async def open(cls, path: Path, tell: Callable[[Iterable[Change]], None]) -> Writer:
+    async def open(
+        cls, path: Path, tell: Callable[[Iterable[Change]], None], waited: Waited
+    ) -> Writer:
         """Connect. Raises `StorageError`."""
-        return cls(await open_writer(path), tell)
+        return cls(await open_writer(path), tell, waited)
 
     @asynccontextmanager
     async def transaction(self, lease: Lease | None) -> AsyncIterator[SqlTransaction]:
@@ -89,7 +100,10 @@ class Writer:
     async def _begin(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE
-        await _in_time(self._turn.acquire(), deadline)
+        if self._turn.locked():
+            await _in_time(self._turn.acquire(), deadline, self._waited)
+        else:
+            await self._turn.acquire()
         try:
             while not await self._try_begin():
                 if loop.time() >= deadline:
@@ -143,14 +157,17 @@ class Writer:
 class Readers:
     """A few connections that read."""
 
-    def __init__(self, connections: list[tuple[aiosqlite.Connection, RawReader]]) -> None:
+    def __init__(
+        self, connections: list[tuple[aiosqlite.Connection, RawReader]], waited: Waited
+    ) -> None:
+        self._waited = waited
         self._all = list(connections)
         self._idle = list(connections)
         self._turns = asyncio.Semaphore(len(connections))
         self._endings = Endings()
 
     @classmethod
-    async def open(cls, path: Path, number: int) -> Readers:
+    async def open(cls, path: Path, number: int, waited: Waited) -> Readers:
         """Connect. Raises `StorageError`."""
         connections: list[tuple[aiosqlite.Connection, RawReader]] = []
         try:
@@ -160,7 +177,7 @@ class Readers:
             for connection, _ in connections:
                 await connection.close()
             raise
-        return cls(connections)
+        return cls(connections, waited)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlTransaction]:
@@ -172,7 +189,8 @@ class Readers:
     async def connection(self) -> AsyncIterator[SqliteConnection]:
         """A connection in a transaction that begins with its first statement."""
         if self._turns.locked():
-            await _in_time(self._turns.acquire(), asyncio.get_running_loop().time() + PATIENCE)
+            deadline = asyncio.get_running_loop().time() + PATIENCE
+            await _in_time(self._turns.acquire(), deadline, self._waited)
         else:
             await self._turns.acquire()
         reader = self._idle.pop()
@@ -210,9 +228,12 @@ class Readers:
             self._turns.release()
 
 
-async def _in_time(turn: Coroutine[Any, Any, object], deadline: float) -> None:
+async def _in_time(turn: Coroutine[Any, Any, object], deadline: float, waited: Waited) -> None:
+    began = time.monotonic()
     try:
         async with asyncio.timeout_at(deadline):
             await turn
     except TimeoutError:
         raise StorageError("too many transactions wait for the database") from None
+    finally:
+        waited(time.monotonic() - began)

@@ -37,7 +37,6 @@ from agentbox.plugin.migrations import (
     read_folders,
     schema_status,
 )
-from agentbox.plugin.services import Logger
 from agentbox.plugin.storage import Change, Tables, WritableTables
 from agentbox_sqlite.backup import restore_backup, write_backup
 from agentbox_sqlite.connection import require_version
@@ -68,11 +67,12 @@ class SqliteStorage(Storage):
 
     name = "sqlite"
 
-    def __init__(self, path: Path, log: Logger | None = None) -> None:
+    def __init__(self, path: Path, services: Services | None = None) -> None:
+        self._services = services
         self.path = path.absolute()
         self.default_secret_path = self.path.with_name(self.path.name + ".key")
         self.initial_password_path = self.path.with_name(self.path.name + ".initial-password")
-        self._log = log
+        self._log = None if services is None else services.log
         self._listeners: list[Callable[[Change], None]] = []
         self._writer: Writer | None = None
         self._readers: Readers | None = None
@@ -165,9 +165,9 @@ class SqliteStorage(Storage):
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[Writer, Readers]]:
         found = self.path.stat()
-        writer = await Writer.open(self.path, self._tell)
+        writer = await Writer.open(self.path, self._tell, self._waited)
         try:
-            readers = await Readers.open(self.path, READERS)
+            readers = await Readers.open(self.path, READERS, self._waited)
         except BaseException:
             await writer.close()
             raise
@@ -208,6 +208,10 @@ class SqliteStorage(Storage):
             raise StorageError(f"There is no database {self.path}; `agentbox migrate up` makes it.")
         make_private(self.path)
 
+    def _waited(self, seconds: float) -> None:
+        if self._services is not None:
+            self._services.observe("pool_wait_seconds", seconds)
+
     def _tell(self, changes: Iterable[Change]) -> None:
         for change in changes:
             for listener in self._listeners:
@@ -215,7 +219,7 @@ class SqliteStorage(Storage):
 
 
 def _create(services: Services) -> SqliteStorage:
-    return SqliteStorage(services.options.path, services.log)
+    return SqliteStorage(services.options.path, services)
 
 
 def _from_dsn(dsn: str) -> SqliteOptions:

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from agentbox.config.schema import Settings
 from agentbox.config.sections import AdminSettings, ApiKeySettings, ServerSettings, TokenSettings
+from agentbox.core.readings.requests import RequestCounts
 from agentbox.errors import Conflict, InvalidToken, StorageError
 from agentbox.model.access.roles import Role
 from agentbox.model.access.route import ANY, PUBLIC, SESSION, Access, scoped
@@ -84,6 +85,7 @@ class StubRuntime:
             }
         )
         self.refusals = StubRefusals()
+        self.requests = RequestCounts()
         self.draining = False
 
 

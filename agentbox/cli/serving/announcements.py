@@ -24,6 +24,18 @@ def announce_listening(url: str, **more: object) -> None:
     _log.info("listening", url=url, **more)
 
 
+def announce_page(url: str) -> None:
+    """Log that /metrics, and nothing else, is answered at `url` to anybody."""
+    _log.info("metrics_listening", url=url)
+
+
+def cant_listen_for_metrics(settings: Settings, error: OSError) -> StartError:
+    """The reason for the operator."""
+    return StartError(
+        f"Can't listen on {settings.metrics.listen} ([metrics] listen): {error.strerror}."
+    )
+
+
 def cant_listen(settings: Settings, error: OSError) -> StartError:
     """The reason for the operator."""
     return StartError(

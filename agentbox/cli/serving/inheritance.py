@@ -13,11 +13,14 @@ from enum import Enum
 from typing import NamedTuple
 
 from agentbox.cli.serving.orders import Stop
+from agentbox.core.readings.sharing import SharedReadings
 from agentbox.errors import StartError
 from agentbox.web.crowd import Crowd, Shared
 
 READY = b"ready\n"
 OPTION = "--inherited"
+
+_NO_FOLDER = -1
 
 
 class Order(Enum):
@@ -45,33 +48,56 @@ def new_common() -> int:
         return os.dup(file.fileno())
 
 
+class Common(NamedTuple):
+    """What a worker shares with the others: what it listens on, what /metrics alone is served on,
+    and where they tell each other what they have counted."""
+
+    listening: Shared
+    page: Shared | None
+    readings: SharedReadings | None
+
+
 class Inheritance(NamedTuple):
     """The worker's number, counted from 1, of how many, and its descriptors.
 
-    `common` is a file that is the lock of the log and counts connections; `sockets` are bound, and
-    shared with all other workers.
+    `common` is a file that is the lock of the log and counts connections; `readings` the folder in
+    which workers tell each other what they have counted, if there is one; `sockets` are bound, and
+    shared with all other workers, as are those of `page`, which serve /metrics alone.
     """
 
     number: int
     workers: int
     channel: int
     common: int
+    readings: int | None
     sockets: tuple[int, ...]
+    page: tuple[int, ...] = ()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """All of them."""
-        return (self.channel, self.common, *self.sockets)
+        folder = () if self.readings is None else (self.readings,)
+        return (self.channel, self.common, *folder, *self.sockets, *self.page)
 
     def __str__(self) -> str:
-        return ",".join(map(str, (self.number, self.workers, *self.descriptors)))
+        folder = _NO_FOLDER if self.readings is None else self.readings
+        ours = (self.number, self.workers, self.channel, self.common, folder, len(self.page))
+        return ",".join(map(str, (*ours, *self.page, *self.sockets)))
 
     @classmethod
     def parse(cls, text: str) -> Inheritance:
         """The opposite of `str`. Raises `StartError` unless all are open."""
         try:
-            number, workers, channel, common, *sockets = map(int, text.split(","))
-            made = cls(number, workers, channel, common, tuple(sockets))
+            number, workers, channel, common, folder, pages, *sockets = map(int, text.split(","))
+            made = cls(
+                number,
+                workers,
+                channel,
+                common,
+                None if folder == _NO_FOLDER else folder,
+                tuple(sockets[pages:]),
+                tuple(sockets[:pages]),
+            )
             for descriptor in made.descriptors:
                 # Passing them on to programs that plugins start would keep the address taken.
                 os.set_inheritable(descriptor, False)
@@ -79,8 +105,13 @@ class Inheritance(NamedTuple):
             raise StartError(f"{OPTION} is for workers, which the supervisor starts.") from None
         return made
 
-    def opened(self) -> tuple[socket.socket, Shared]:
-        """The channel, and what to listen on."""
+    def opened(self) -> tuple[socket.socket, Common]:
+        """The channel, and what is shared with the other workers."""
         sockets = [socket.socket(fileno=number) for number in self.sockets]
+        page = [socket.socket(fileno=number) for number in self.page]
         crowd = Crowd(self.common, self.workers)
-        return socket.socket(fileno=self.channel), Shared(sockets, crowd, self.number)
+        return socket.socket(fileno=self.channel), Common(
+            Shared(sockets, crowd, self.number),
+            Shared(page, None, self.number) if page else None,
+            None if self.readings is None else SharedReadings(self.readings),
+        )

@@ -59,7 +59,13 @@ class WorkerProcess:
 
 
 def launcher(
-    command: Sequence[str], sockets: Sequence[socket.socket], *, count: int, common: int
+    command: Sequence[str],
+    sockets: Sequence[socket.socket],
+    *,
+    count: int,
+    common: int,
+    readings: int | None = None,
+    page: Sequence[socket.socket] = (),
 ) -> Launch:
     """Starts one of `count` workers by `command` and the option for what they inherit.
 
@@ -75,7 +81,9 @@ def launcher(
                 count,
                 channel=theirs.fileno(),
                 common=common,
+                readings=readings,
                 sockets=tuple(each.fileno() for each in sockets),
+                page=tuple(each.fileno() for each in page),
             )
             with theirs:
                 process = await asyncio.create_subprocess_exec(

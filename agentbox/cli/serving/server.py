@@ -9,13 +9,21 @@ from typing import Any, Final
 
 import structlog
 
-from agentbox.cli.serving.announcements import announce_listening, announce_start, cant_listen
+from agentbox.cli.serving.announcements import (
+    announce_listening,
+    announce_page,
+    announce_start,
+    cant_listen,
+    cant_listen_for_metrics,
+)
+from agentbox.cli.serving.inheritance import Common
 from agentbox.cli.serving.orders import Orders, Stop, on_signals
+from agentbox.cli.serving.sockets import page_address
 from agentbox.core.logs import LogHandle, configure
-from agentbox.core.runtime import open_runtime
+from agentbox.core.runtime import Runtime, open_runtime
 from agentbox.core.startup import Assembly
 from agentbox.web.address import Address
-from agentbox.web.crowd import Shared
+from agentbox.web.exposition.page import open_page
 from agentbox.web.outgoing.client import OutgoingHttp
 from agentbox.web.routes import route_table
 from agentbox.web.server import Server
@@ -66,34 +74,60 @@ async def serve_until_told(
     log: LogHandle,
     orders: Orders,
     *,
-    shared: Shared | None = None,
+    common: Common | None = None,
     on_bound: Callable[[Address], None],
 ) -> None:
     """Open everything, serve until there is an order to stop, stop that way, close everything.
 
-    Listens at the configured address unless it is given `shared` sockets. Raises `StartError`.
+    Listens at the configured addresses unless it has sockets in `common`. Raises `StartError`.
     """
     settings = assembly.settings
-    async with open_runtime(assembly, serving=True, outgoing=OutgoingHttp.opened()) as runtime:
+    shared = None if common is None else common.readings
+    async with open_runtime(
+        assembly, serving=True, outgoing=OutgoingHttp.opened(), shared=shared
+    ) as runtime:
         server = Server(
             runtime,
             route_table(runtime),
-            shared=shared,
+            shared=None if common is None else common.listening,
             access_log=log if settings.server.access_log else None,
             on_bound=on_bound,
         )
+        page = _page(runtime, common)
+        if page is not None:
+            try:
+                address = await page.start()
+            except OSError as error:
+                raise cant_listen_for_metrics(settings, error) from error
+            if common is None:
+                announce_page(address.url)
         try:
             await server.start()
         except OSError as error:
             raise cant_listen(settings, error) from error
         how = await orders.stopped()
         if how is Stop.RETIRE:
+            if page is not None:
+                await page.retire()
             await _retire(server, orders, retirement(assembly))
         else:
             delay = settings.drain_delay.total_seconds() if how is Stop.DRAIN else 0.0
             await _drain(server, orders, how, delay)
-        await server.stop()
+        await asyncio.gather(server.stop(), *([page.stop()] if page is not None else []))
     _log.info("stopped")
+
+
+def _page(runtime: Runtime, common: Common | None) -> Server | None:
+    """What serves /metrics alone; None where it has no address of its own."""
+    address = page_address(runtime.settings)
+    shared = None if common is None else common.page
+    if address is None or (common is not None and shared is None):
+        return None
+    routes = open_page(runtime)
+    if not routes:
+        _log.warning("nobody_shows_metrics", listen=runtime.settings.metrics.listen)
+    host, port = address
+    return Server(runtime, routes, host=host, port=port, shared=shared, documents=False)
 
 
 async def _drain(server: Server, orders: Orders, how: Stop, delay: float) -> None:

@@ -6,6 +6,8 @@ import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from agentbox.config.addresses import listen_address
+from agentbox.config.schema import Settings
 from agentbox.web.address import Address
 
 
@@ -27,6 +29,14 @@ def bind(host: str, port: int) -> Sequence[socket.socket]:
             bound.append(sock)
         opened.pop_all()
     return bound
+
+
+def page_address(settings: Settings) -> tuple[str, int] | None:
+    """Where /metrics alone is served; None if it has no address of its own."""
+    metrics = settings.metrics
+    if not metrics.enabled or metrics.listen is None:
+        return None
+    return listen_address(metrics.listen)
 
 
 def url_of(sock: socket.socket) -> str:

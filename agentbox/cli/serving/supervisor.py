@@ -10,14 +10,21 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
 import structlog
 
-from agentbox.cli.serving.announcements import announce_listening, announce_start, cant_listen
+from agentbox.cli.serving.announcements import (
+    announce_listening,
+    announce_page,
+    announce_start,
+    cant_listen,
+    cant_listen_for_metrics,
+)
+from agentbox.cli.serving.folder import folder_of_readings
 from agentbox.cli.serving.inheritance import STOPS, Order, new_common
 from agentbox.cli.serving.orders import Stop, on_signals
 from agentbox.cli.serving.processes import (
@@ -27,7 +34,7 @@ from agentbox.cli.serving.processes import (
     launcher,
     this_command,
 )
-from agentbox.cli.serving.sockets import bind, url_of
+from agentbox.cli.serving.sockets import bind, page_address, url_of
 from agentbox.core.logs import Turns, configure
 from agentbox.core.startup import Assembly
 from agentbox.errors import StartError
@@ -70,23 +77,48 @@ def supervise(assembly: Assembly) -> int:
 async def _supervise(assembly: Assembly, common: int) -> int:
     server = assembly.settings.server
     announce_start(assembly)
+    sockets, page = _bound(assembly)
+    crowd = Crowd.new(common, server.workers)
+    with folder_of_readings() as readings:
+        launch = launcher(
+            this_command(),
+            sockets,
+            count=server.workers,
+            common=common,
+            readings=readings,
+            page=page,
+        )
+        supervisor = Supervisor(server.workers, launch, [*sockets, *page], crowd)
+        _obey_signals(supervisor)
+        try:
+            clean = await supervisor.run(lambda: _announce(sockets, page, server.workers))
+        except WorkerFailed as failed:
+            if failed.status == TOLD:
+                return TOLD
+            raise StartError(str(failed)) from failed
+    _log.info("stopped")
+    return 0 if clean else 1
+
+
+def _bound(assembly: Assembly) -> tuple[Sequence[socket.socket], Sequence[socket.socket]]:
+    """What is listened on, for everything and for /metrics alone. Raises `StartError`."""
+    server, page = assembly.settings.server, page_address(assembly.settings)
     try:
         sockets = bind(server.host, server.port)
     except OSError as error:
         raise cant_listen(assembly.settings, error) from error
-    url = url_of(sockets[0])
-    launch = launcher(this_command(), sockets, count=server.workers, common=common)
-    crowd = Crowd.new(common, server.workers)
-    supervisor = Supervisor(server.workers, launch, sockets, crowd)
-    _obey_signals(supervisor)
     try:
-        clean = await supervisor.run(lambda: announce_listening(url, workers=server.workers))
-    except WorkerFailed as failed:
-        if failed.status == TOLD:
-            return TOLD
-        raise StartError(str(failed)) from failed
-    _log.info("stopped")
-    return 0 if clean else 1
+        return sockets, [] if page is None else bind(*page)
+    except OSError as error:
+        raise cant_listen_for_metrics(assembly.settings, error) from error
+
+
+def _announce(
+    sockets: Sequence[socket.socket], page: Sequence[socket.socket], workers: int
+) -> None:
+    if page:
+        announce_page(url_of(page[0]))
+    announce_listening(url_of(sockets[0]), workers=workers)
 
 
 def _obey_signals(supervisor: Supervisor) -> None:

@@ -14,12 +14,11 @@ from typing import Final
 
 import structlog
 
-from agentbox.cli.serving.inheritance import READY, STOPS, Inheritance, Order
+from agentbox.cli.serving.inheritance import READY, STOPS, Common, Inheritance, Order
 from agentbox.cli.serving.orders import Orders, Stop, on_signals
 from agentbox.cli.serving.server import retirement, run, serve_until_told
 from agentbox.core.logs import LogHandle, Turns, configure
 from agentbox.core.startup import Assembly
-from agentbox.web.crowd import Shared
 from agentbox.web.server import GRACE
 
 CLOSING: Final = 15.0
@@ -30,20 +29,20 @@ _log = structlog.get_logger("agentbox.worker")
 
 def serve_as_worker(assembly: Assembly, inheritance: Inheritance) -> None:
     """Serve until the supervisor says otherwise, or is gone. Raises `StartError`."""
-    channel, shared = inheritance.opened()
+    channel, common = inheritance.opened()
     log = configure(
         assembly.settings,
         bound={"worker": inheritance.number},
         turn=Turns(inheritance.common),
     )
     try:
-        run(_serve(assembly, log, channel, shared))
+        run(_serve(assembly, log, channel, common))
     finally:
         log.close()
 
 
 async def _serve(
-    assembly: Assembly, log: LogHandle, channel: socket.socket, shared: Shared
+    assembly: Assembly, log: LogHandle, channel: socket.socket, common: Common
 ) -> None:
     orders = Orders()
     # A signal may come beside the supervisor's order, as from systemd: it must not count twice.
@@ -54,7 +53,7 @@ async def _serve(
     limit = retirement(assembly) + GRACE + CLOSING
     Channel(channel, orders, lambda: end_after(limit, log)).start()
     await serve_until_told(
-        assembly, log, orders, shared=shared, on_bound=lambda _: _send_ready(channel)
+        assembly, log, orders, common=common, on_bound=lambda _: _send_ready(channel)
     )
 
 

@@ -153,6 +153,11 @@ class Refusals:
         self._unsure: list[AuditEvent] = []
         self._one_at_a_time = asyncio.Lock()
 
+    @property
+    def waiting(self) -> int:
+        """How many rows wait to be written."""
+        return len(self._waiting)
+
     def login(self, origin: Origin, reason: str, user_id: str | None = None) -> None:
         """A login was refused. Whoever is no user of ours is `anonymous`, whatever was typed."""
         actor = ANONYMOUS if user_id is None else f"user:{user_id}"

@@ -41,6 +41,11 @@ class EventQueue:
         except queue.Full:
             self._counters.add("events_dropped")
 
+    @property
+    def waiting(self) -> int:
+        """How many events wait."""
+        return self._waiting.qsize()
+
     def stop(self, timeout: float = 2.0) -> None:
         """Tell what waits, for at most `timeout` seconds; what is left then is dropped."""
         if not self._thread.is_alive():

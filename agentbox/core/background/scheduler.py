@@ -186,6 +186,8 @@ class Scheduler:
             lease = await tx.jobs.claim(job.name, now, now + self._lease, self._process)
         if lease is None:
             return
+        if state.last_process not in {None, "", self._process}:
+            self._counters.add(f"jobs.{job.name}.taken_over")
         run = ClaimedRun(
             job,
             self._storage,

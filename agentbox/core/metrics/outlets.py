@@ -54,6 +54,16 @@ class Outlet:
         self._sending = False
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def name(self) -> str:
+        """The sink's."""
+        return self._name
+
+    @property
+    def waiting(self) -> int:
+        """How many batches wait."""
+        return len(self._waiting)
+
     def start(self) -> None:
         """Begin to deliver."""
         self._task = asyncio.create_task(self._run(), name=f"agentbox-sink-{self._name}")

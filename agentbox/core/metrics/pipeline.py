@@ -52,6 +52,10 @@ class Pipeline:
             Outlet(sink, measuring.types, self._clock, self._counters) for sink in measuring.sinks
         ]
 
+    def waiting(self) -> dict[str, int]:
+        """How many batches wait, by the name of the sink."""
+        return {outlet.name: outlet.waiting for outlet in self._outlets}
+
     def jobs(self) -> Sequence[Job]:
         """What collects for everybody, if that is wanted, and what becomes of it however old."""
         keeping = [

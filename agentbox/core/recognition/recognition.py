@@ -120,8 +120,12 @@ class Recognition:
                 if wait:
                     raise self._too_often(credential.id, wait)
             self._last_used.note(credential.id, principal.evaluated_at)
+            self._counters.add("credential_checks.api_key")
         elif credential.kind == "session":
             self._last_used.note_session(credential.id, principal.evaluated_at)
+            self._counters.add("credential_checks.access_token")
+        else:
+            self._counters.add("credential_checks.other")
         return principal
 
     def _standing(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agentbox.core.background.upkeep import once, repeat
 from agentbox.core.background.watchdog import Watchdog
+from agentbox.core.readings.gauges import gauges
+from agentbox.core.readings.readings import PUBLISH_EVERY
 
 if TYPE_CHECKING:
     from agentbox.core.runtime import Runtime
@@ -28,6 +31,11 @@ async def serve(runtime: Runtime, stack: AsyncExitStack) -> None:
         ),
     ]
     stack.push_async_callback(_cancel, loops)
+    runtime.readings.offer(partial(gauges, runtime))
+    await runtime.readings.open()
+    stack.push_async_callback(runtime.readings.close)
+    publishing = repeat("readings", PUBLISH_EVERY, runtime.readings.publish)
+    stack.push_async_callback(_cancel, [asyncio.create_task(publishing)])
     runtime.pipeline.start(stack)
     await runtime.scheduling.scheduler.start()
     stack.push_async_callback(runtime.scheduling.scheduler.stop)

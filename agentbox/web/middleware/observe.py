@@ -6,11 +6,13 @@ import asyncio
 import itertools
 import re
 import secrets
+from time import monotonic
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from agentbox.core.readings.requests import RequestCounts
 from agentbox.web.context import CONTEXT, RequestContext
 from agentbox.web.responses import REQUEST_ID
 
@@ -47,18 +49,22 @@ class InFlight:
         """Whether answers tell clients to close their connections."""
 
 
-def observe(ids: RequestIds, in_flight: InFlight) -> Middleware:
+def observe(ids: RequestIds, in_flight: InFlight, counts: RequestCounts) -> Middleware:
     """Every request gets a `RequestContext` with a request id; every answer says that id.
 
     - The client's `X-Request-Id` is kept if it is at most 64 safe characters, else replaced.
     - Once the server is about to stop, every answer tells the client to close the connection.
-    - It is counted among those in flight until it is answered.
+    - It is counted among those in flight until it is answered, and then by its route, method and
+      status, with the time that it took.
     """
+
+    unrouted = counts.unrouted
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = monotonic()
         request_id = ids.take(request.headers.get(REQUEST_ID))
-        request[CONTEXT] = RequestContext(request_id)
+        context = request[CONTEXT] = RequestContext(request_id)
         in_flight.count += 1
         try:
             answer = await handler(request)
@@ -67,6 +73,9 @@ def observe(ids: RequestIds, in_flight: InFlight) -> Middleware:
             if not in_flight.count:
                 in_flight.idle.set()
         answer.headers[REQUEST_ID] = request_id
+        endpoint = context.endpoint
+        counted = unrouted(request.method) if endpoint is None else endpoint.counts
+        counted.note(answer.status, monotonic() - began)
         if in_flight.parting:
             answer.force_close()
         return answer

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agentbox.core.runtime import Runtime
 from agentbox.plugin.routes import Route
+from agentbox.web.exposition.page import page_routes
 from agentbox.web.handlers.access import AccessHandlers
 from agentbox.web.handlers.api_keys import ApiKeyHandlers
 from agentbox.web.handlers.audit import AuditHandlers
@@ -35,7 +36,7 @@ __all__ = ["API", "core_routes", "route_table"]
 
 def route_table(runtime: Runtime) -> Sequence[Route]:
     """Ours and the plugins'; the server adds the documents made from them."""
-    return [*core_routes(runtime), *runtime.plugin_routes]
+    return [*core_routes(runtime), *page_routes(runtime), *runtime.plugin_routes]
 
 
 def core_routes(runtime: Runtime) -> Sequence[Route]:

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import hdrs, web
 from msgspec import Struct
 
+from agentbox.core.readings.requests import RouteCounts
 from agentbox.errors import AgentboxError
 from agentbox.model.principal import Origin
 from agentbox.plugin.routes import Route, RouteRequest, RouteResponse
@@ -39,14 +40,18 @@ class Endpoint:
         "_json",
         "_response",
         "access",
+        "counts",
         "handle",
         "probe",
         "public",
         "route",
     )
 
-    def __init__(self, route: Route, headers: Headers, bodies: BodyReader) -> None:
+    def __init__(
+        self, route: Route, headers: Headers, bodies: BodyReader, counts: RouteCounts
+    ) -> None:
         self.route = route
+        self.counts = counts
         self.access = route.access
         self.public = route.access.kind == "public"
         self.probe = route.probe
@@ -69,6 +74,7 @@ class Endpoint:
         result = await route.handler(
             RouteRequest(
                 path=dict(request.match_info),
+                accept=request.headers.get(hdrs.ACCEPT, "") if route.negotiates else "",
                 query=query,
                 body=body,
                 caller=context.principal,

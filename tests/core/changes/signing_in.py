@@ -138,6 +138,7 @@ def signing_in(world: World, **parts: Any) -> SigningIn:
         dispatcher=world.dispatcher,
         changes=world.changes,
         refresh_tokens=refresh_tokens(),
+        counters=world.counters,
         refusals=world.refusals,
     )
 

@@ -133,6 +133,34 @@ async def test_a_command_beside_a_server_collects_nothing(
         assert "collect-metrics" in [job.name for job in runtime.pipeline.jobs()]
 
 
+async def test_what_a_process_does_is_counted_in_its_tick(
+    template: Template, tmp_path: Path
+) -> None:
+    template.copy_to(tmp_path)
+    async with live_server(tmp_path, environ=EVERY_TICK) as live:
+        now = live.runtime.clock.now()
+        admin = await live.admin()  # a login
+        key, _ = await live.make_key(admin, name="k", scopes=["self:read"])
+        for _ in range(3):
+            assert (await live.with_key(key).get("/auth/me")).status == 200
+        wrong = {"username": "admin", "password": "wrong"}
+        assert (await live.anonymous.post("/auth/login", wrong)).status == 401
+        counted = {
+            name: sum(point.value for point in await wait_for_points(live, name, 2, since=now))
+            for name in ("logins", "logins_refused", "key_checks", "token_checks", "requests")
+        }
+        errors = await points(live.runtime.storage, "request_errors", since=now)
+        slowest = await points(live.runtime.storage, "request_seconds_p99", since=now)
+
+    assert counted["logins"] == 1
+    assert counted["logins_refused"] == 1
+    assert counted["key_checks"] == 3
+    assert counted["token_checks"] == 1
+    assert counted["requests"] >= 6
+    assert sum(point.value for point in errors) == 0
+    assert 0 < max(point.value for point in slowest) < 10
+
+
 @pytest.mark.parametrize("name", ["reports", "totals", "host", "self"])
 async def test_the_bundled_sources_are_open(name: str, live: Live) -> None:
     assert name in [source.name for source in live.runtime.pipeline.measuring.sources]

@@ -184,3 +184,26 @@ async def test_a_minute_of_roll_up_costs_less_than_a_second_of_processor_time(
     async with storage.transaction(read_only=True) as tx:
         assert (await tx.metrics.rolled_up())[Level.MINUTE] == START + timedelta(minutes=2)
     assert cost < 1.0
+
+
+async def test_a_tick_does_not_keep_the_loop_to_itself(
+    pipeline: Pipeline, environments: list[str]
+) -> None:
+    await tick(pipeline, 0)
+    stalls: list[float] = []
+
+    async def beat() -> None:
+        while True:
+            cpu = time.thread_time()
+            await asyncio.sleep(0)
+            stalls.append(time.thread_time() - cpu)
+
+    beating = asyncio.create_task(beat())
+    for number in range(1, 1 + scaled(3)):
+        await tick(pipeline, number)
+    beating.cancel()
+
+    print(
+        f"the longest stretches of a tick: {[round(s * 1000, 1) for s in sorted(stalls)[-12:]]} ms"
+    )
+    assert max(stalls) < 0.05

@@ -112,7 +112,6 @@ async def test_counters_are_what_was_added_since_the_tick_before() -> None:
 
 async def test_what_no_reading_tells_is_left_out() -> None:
     assert await values(Own(Told())) == {}
-    assert await values(Own(None)) == {}
 
 
 def requests(**by_status: Histogram) -> Family:
@@ -158,6 +157,6 @@ async def test_what_is_slower_than_the_last_bound_is_told_as_that() -> None:
 
 
 async def test_types_of_a_process_are_counters_that_add_up_but_for_durations() -> None:
-    kinds = {kind.name: kind.kind for kind in Own(None).types}
+    kinds = {kind.name: kind.kind for kind in Own(Told()).types}
     gauges = {name for name, kind in kinds.items() if kind is MetricKind.GAUGE}
     assert gauges == {"request_seconds_p50", "request_seconds_p99"}

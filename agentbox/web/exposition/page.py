@@ -1,0 +1,88 @@
+"""The page as a route."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from agentbox.core.metrics.guarding import Guard
+from agentbox.core.recognition.dispatch import Named
+from agentbox.core.runtime import Runtime
+from agentbox.errors import PluginError, Unavailable
+from agentbox.loader.isolation import Failure
+from agentbox.model.access.route import PUBLIC, Access, scoped
+from agentbox.model.access.scopes import SYSTEM_READ
+from agentbox.plugin.metrics import MetricsPage, Page
+from agentbox.plugin.routes import Route, RouteRequest, RouteResponse
+
+PATH = "/metrics"
+
+PATIENCE = 10.0
+"""Seconds that a page may take."""
+
+_log = structlog.get_logger("agentbox.metrics")
+
+
+def page_routes(runtime: Runtime) -> Sequence[Route]:
+    """`GET /metrics` with the scope `system:read`, if an enabled sink shows a page and no port of
+    its own is configured for it. Raises `PluginError` for two such sinks."""
+    page = _page_of(runtime)
+    if page is None or runtime.settings.metrics.listen is not None:
+        return []
+    return [_route(runtime, page, scoped(SYSTEM_READ))]
+
+
+def open_page(runtime: Runtime) -> Sequence[Route]:
+    """The same for anybody, whatever name it is asked under: all that its own port serves. Nothing
+    where no sink shows a page. Raises `PluginError` for two such sinks."""
+    page = _page_of(runtime)
+    return [] if page is None else [_route(runtime, page, PUBLIC)]
+
+
+def _page_of(runtime: Runtime) -> Named[MetricsPage] | None:
+    pages = runtime.pipeline.measuring.pages
+    if len(pages) > 1:
+        names = " and ".join(repr(page.id) for page in pages)
+        raise PluginError(f"The metric sinks {names} both show a page at {PATH}. Enable one.")
+    return pages[0] if pages else None
+
+
+def _route(runtime: Runtime, page: Named[MetricsPage], access: Access) -> Route:
+    return Route(
+        method="GET",
+        path=PATH,
+        access=access,
+        handler=PageHandler(runtime, page).get,
+        summary="What is measured, for Prometheus",
+        content_type="text/plain",
+        errors=(Unavailable,),
+        tag="system",
+        negotiates=True,
+        probe=access == PUBLIC,
+    )
+
+
+class PageHandler:
+    """GET /metrics."""
+
+    def __init__(self, runtime: Runtime, page: Named[MetricsPage]) -> None:
+        self._name, self._page = page
+        self._counters = runtime.counters
+        self._guard = Guard(runtime.clock, PATIENCE)
+
+    async def get(self, request: RouteRequest[None, None]) -> RouteResponse:
+        """503 while the plugin fails, which is logged and counted."""
+        if self._guard.open_for:
+            raise Unavailable("The page can't be made now.")
+        made = await self._guard.call(lambda: self._page.page(request.accept))
+        if not isinstance(made, Failure):
+            if isinstance(made, Page) and isinstance(made.body, bytes):
+                return RouteResponse(body=made.body, content_type=made.content_type)
+            made = Failure(TypeError(f"{type(made).__name__} is no page"))
+        self._counters.add(f"plugin_failures.{self._name}")
+        error = made.error
+        _log.error(
+            "metrics_page_failed", sink=self._name, error=type(error).__name__, exc_info=error
+        )
+        raise Unavailable("The page can't be made now.")

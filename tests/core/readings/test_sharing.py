@@ -1,0 +1,182 @@
+"""What processes of one server have counted is added up, and what dead ones have counted stays."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentbox.cli.serving.folder import folder_of_readings
+from agentbox.core.readings.adding import added
+from agentbox.core.readings.sharing import SharedReadings
+from agentbox.plugin.metrics import Family, Histogram
+
+DYING = """
+import os, sys, time
+from agentbox.core.readings.sharing import SharedReadings
+from agentbox.plugin.metrics import Family
+shared = SharedReadings(os.open(sys.argv[1], os.O_RDONLY))
+shared.join()
+shared.tell([
+    Family(name="done", kind="counter", description="", values={(): 7}),
+    Family(name="waiting", kind="gauge", description="", values={(): 7}),
+])
+print("told", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[int]:
+    opened = os.open(tmp_path, os.O_RDONLY)
+    yield opened
+    os.close(opened)
+
+
+def counter(number: float) -> Family:
+    return Family(name="done", kind="counter", description="", values={(): number})
+
+
+def gauge(number: float) -> Family:
+    return Family(name="waiting", kind="gauge", description="", values={(): number})
+
+
+def sums(shared: SharedReadings, *mine: Family) -> dict[str, object]:
+    return {each.name: each.values[()] for each in added([mine, *shared.of_others()])}
+
+
+def test_others_are_heard_and_oneself_is_not(folder: int) -> None:
+    one, other = SharedReadings(folder), SharedReadings(folder)
+    for each, number in ((one, 2.0), (other, 3.0)):
+        each.join()
+        each.tell([counter(number), gauge(number)])
+
+    assert sums(one, counter(2), gauge(2)) == {"done": 5, "waiting": 5}
+    assert sums(other, counter(3), gauge(3)) == {"done": 5, "waiting": 5}
+
+
+def test_of_a_process_that_was_killed_the_counters_stay_and_the_gauges_go(
+    folder: int, tmp_path: Path
+) -> None:
+    dying = subprocess.Popen(
+        [sys.executable, "-c", DYING, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert dying.stdout is not None
+    with dying.stdout:
+        assert dying.stdout.readline() == "told\n"
+        one = SharedReadings(folder)
+        one.join()
+        alive = sums(one, counter(1), gauge(1))
+        dying.kill()
+        dying.wait(timeout=30)
+    dead = sums(one, counter(1), gauge(1))
+
+    assert alive == {"done": 8, "waiting": 8}
+    assert dead == {"done": 8, "waiting": 1}
+
+
+def test_however_many_have_ended_there_is_one_file_of_them(folder: int, tmp_path: Path) -> None:
+    for _ in range(20):
+        passing = SharedReadings(folder)
+        passing.join()
+        passing.tell([counter(1), gauge(1)])
+        passing.leave()
+    last = SharedReadings(folder)
+    last.join()
+
+    assert sums(last) == {"done": 20}
+    assert len(list(tmp_path.iterdir())) == 3  # theirs, the turn, and that this one lives
+
+
+def test_who_died_while_the_dead_were_added_up_leaves_nothing_counted_twice(
+    folder: int, tmp_path: Path
+) -> None:
+    passing = SharedReadings(folder)
+    passing.join()
+    passing.tell([counter(5)])
+    passing.leave()
+    (left,) = (path for path in tmp_path.iterdir() if path.suffix == ".told")
+    kept = left.read_bytes()
+    SharedReadings(folder).join()
+    left.write_bytes(kept)  # as if it had not come to take it away
+    reader = SharedReadings(folder)
+    half = sums(reader)
+    reader.join()
+
+    assert half == sums(reader) == {"done": 5}
+    assert not left.exists()
+
+
+def test_nobody_ever_reads_half_of_a_file(folder: int) -> None:
+    writer, reader = SharedReadings(folder), SharedReadings(folder)
+    writer.join()
+    large = [
+        Family(
+            name=f"f{number}",
+            kind="histogram",
+            description="x" * 200,
+            values={(): Histogram((1.0,), (1,), 1, 1.0)},
+        )
+        for number in range(300)
+    ]
+    writer.tell(large)
+    ended = threading.Event()
+
+    def write() -> None:
+        while not ended.is_set():
+            writer.tell(large)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        for _ in range(300):
+            assert [len(told) for told in reader.of_others()] == [300]
+    finally:
+        ended.set()
+        writing.join(timeout=30)
+
+
+def test_the_folder_is_for_one_user_alone_and_goes_with_the_server() -> None:
+    with folder_of_readings() as opened:
+        assert opened is not None
+        path = Path(os.readlink(f"/proc/self/fd/{opened}"))
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+        SharedReadings(opened).join()
+
+    assert not path.exists()
+
+
+def test_without_a_place_to_write_to_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with folder_of_readings() as opened:
+        assert opened is None
+
+
+@pytest.mark.parametrize(
+    ("together", "expected"), [("sum", 6.0), ("average", 2.0), ("largest", 3.0)]
+)
+def test_gauges_are_put_together_as_they_say(together: str, expected: float) -> None:
+    of_each = [
+        [Family(name="g", kind="gauge", description="", values={(): n}, together=together)]  # type: ignore[arg-type]
+        for n in (1.0, 2.0, 3.0)
+    ]
+
+    assert added(of_each)[0].values[()] == expected
+
+
+def test_what_was_measured_last_is_what_counts_where_it_says_so() -> None:
+    def measured(value: float, at: float) -> list[Family]:
+        family = Family(
+            name="g", kind="gauge", description="", values={(): value}, together="last", at=at
+        )
+        return [family]
+
+    (told,) = added([measured(1, 30.0), measured(2, 60.0), measured(3, 0.0)])
+
+    assert told.values[()] == 2
