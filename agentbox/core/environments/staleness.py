@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agentbox.model.environments import Environment, EnvironmentStatus
 from agentbox.plugin.services import Clock
@@ -11,7 +11,7 @@ from agentbox.plugin.storage import Transaction
 
 
 class Staleness:
-    """Judges by what was reported last; one that never reported need not."""
+    """Judges by when it last reported or was started; one that never reported need not."""
 
     def __init__(self, clock: Clock, after: timedelta) -> None:
         self._clock = clock
@@ -19,9 +19,15 @@ class Staleness:
 
     async def among(self, tx: Transaction, environments: Iterable[Environment]) -> Collection[str]:
         """The ids of those that are to run and have been silent for too long; of at most 1000."""
-        running = [each.id for each in environments if each.status is EnvironmentStatus.RUNNING]
+        since = self._clock.now() - self._after
+        running = [each.id for each in environments if _runs_since_before(each, since)]
         if not running:
             return ()
-        since = self._clock.now() - self._after
         reports = await tx.reports.get(running)
         return {id_ for id_, report in reports.items() if report.reported_at < since}
+
+
+def _runs_since_before(environment: Environment, time: datetime) -> bool:
+    if environment.status is not EnvironmentStatus.RUNNING:
+        return False
+    return environment.started_at is None or environment.started_at < time

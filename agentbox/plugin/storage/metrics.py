@@ -28,7 +28,7 @@ class ReportStore(ABC):
     @abstractmethod
     async def running(self, fresh_since: datetime) -> Sequence[RunningEnvironment]:
         """All environments that run: whose status is `running`, and whose last report, if there
-        ever was one, is not older. By id."""
+        ever was one, or start is not older. By id."""
 
 
 class MetricStore(ABC):

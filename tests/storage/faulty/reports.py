@@ -77,6 +77,13 @@ class WaitsForTheFirstReport(MeasuresOtherwise):
     wrong = "false OR"
 
 
+class StaysSilent(MeasuresOtherwise):
+    """Holds the silence before a start against an environment."""
+
+    right = "OR environments.started_at >= $1"
+    wrong = ""
+
+
 class RunsWhateverItsStatus(MeasuresOtherwise):
     """Asks for the reports alone."""
 
@@ -112,6 +119,10 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
         "test_an_environment_runs_unless_it_has_fallen_silent",
     ),
     RunsWhateverItsStatus: (
+        CrudTests,
+        "test_an_environment_runs_unless_it_has_fallen_silent",
+    ),
+    StaysSilent: (
         CrudTests,
         "test_an_environment_runs_unless_it_has_fallen_silent",
     ),

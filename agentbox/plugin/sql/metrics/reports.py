@@ -37,7 +37,8 @@ RUNNING = (
     " FROM environments LEFT JOIN environment_reports"
     " ON environment_reports.environment_id = environments.id"
     " WHERE environments.status = 'running'"
-    " AND (environment_reports.reported_at IS NULL OR environment_reports.reported_at >= $1)"
+    " AND (environment_reports.reported_at IS NULL OR environment_reports.reported_at >= $1"
+    " OR environments.started_at >= $1)"
     " ORDER BY environments.id"
 )
 

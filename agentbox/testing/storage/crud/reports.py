@@ -94,18 +94,23 @@ class ReportTests(StorageTests):
                 environment = an_environment(f"is-{status}", status=status)
                 await tx.environments.add(environment)
                 await tx.reports.put(a_report(environment.id))
+            begun = NOON - 2 * HOUR
             for id_ in ("never", "exactly", "silent"):
-                await tx.environments.add(an_environment(id_, started_at=NOON + HOUR))
+                await tx.environments.add(an_environment(id_, started_at=begun))
+            await tx.environments.add(an_environment("restarted", started_at=NOON - HOUR))
             await tx.reports.put(a_report("exactly", reported_at=NOON - HOUR, sandboxes=None))
+            old = a_report("restarted", reported_at=NOON - HOUR - TICK)
+            await tx.reports.put(old)
             await tx.reports.put(a_report("silent", reported_at=NOON - HOUR - TICK))
 
             assert list(await tx.reports.running(NOON - HOUR)) == [
                 RunningEnvironment(
                     "exactly",
                     NOON,
-                    NOON + HOUR,
+                    begun,
                     a_report("exactly", reported_at=NOON - HOUR, sandboxes=None),
                 ),
                 RunningEnvironment("is-running", NOON, None, a_report("is-running")),
-                RunningEnvironment("never", NOON, NOON + HOUR, None),
+                RunningEnvironment("never", NOON, begun, None),
+                RunningEnvironment("restarted", NOON, NOON - HOUR, old),
             ]
