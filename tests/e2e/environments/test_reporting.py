@@ -190,7 +190,9 @@ async def test_what_is_left_out_stays_and_nothing_at_all_is_a_sign_of_life(
     await people.user.caller.post(reports_of(environment), {"sandboxes": 5})
     last = await kept(live, environment)
 
-    assert before is not None and after is not None and last is not None
+    assert before
+    assert after
+    assert last
     assert after.reported_at - before.reported_at >= timedelta(seconds=10)
     known = (250.5, 3_221_225_473)
     assert [(each.cpu_millicores, each.memory_bytes) for each in (before, after, last)] == (
@@ -338,7 +340,8 @@ async def test_a_key_is_good_for_no_report_once_it_is_revoked(live: Live, people
 
     assert answer.error == "invalid_token"
     report = await kept(live, environment)
-    assert report is not None and report.sandboxes == 1
+    assert report is not None
+    assert report.sandboxes == 1
 
 
 async def test_a_taken_permission_ends_reports_at_once(live: Live, people: People) -> None:
@@ -365,7 +368,8 @@ async def test_many_report_at_once_and_the_status_changes_once(live: Live, peopl
     assert {answer.status for answer in answers} == {204}
     assert len(await trail(live, environment)) == 1
     report = await kept(live, environment)
-    assert report is not None and report.sandboxes in range(40)
+    assert report is not None
+    assert report.sandboxes in range(40)
 
 
 async def test_reports_of_many_environments_at_once_are_kept_apart(
@@ -406,4 +410,5 @@ async def test_one_that_is_deleted_meanwhile_is_not_there_and_harms_no_other(
         assert {answer.status for answer in answers[3:]} == {204}
         assert await kept(live, leaving) is None
         report = await kept(live, staying)
-        assert report is not None and report.sandboxes == number
+        assert report is not None
+        assert report.sandboxes == number

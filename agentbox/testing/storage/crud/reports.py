@@ -44,7 +44,7 @@ class ReportTests(StorageTests):
 
             assert await tx.reports.get(["environment-1"]) == {"environment-1": later}
 
-    async def test_a_report_that_comes_late_fills_in_what_nobody_has_said(
+    async def test_what_is_written_last_counts_and_the_time_never_goes_back(
         self, storage: Storage
     ) -> None:
         async with storage.transaction() as tx:
@@ -53,12 +53,12 @@ class ReportTests(StorageTests):
             assert await tx.reports.put(a_report(sandboxes=None))
 
             late = a_report(
-                reported_at=NOON - TICK, cpu_millicores=1.0, memory_bytes=1, sandboxes=7
+                reported_at=NOON - TICK, cpu_millicores=1.0, memory_bytes=None, sandboxes=7
             )
             assert await tx.reports.put(late)
 
             assert await tx.reports.get(["environment-1"]) == {
-                "environment-1": a_report(sandboxes=7)
+                "environment-1": a_report(cpu_millicores=1.0, sandboxes=7)
             }
 
     async def test_a_report_of_no_environment_is_not_kept(self, storage: Storage) -> None:

@@ -86,16 +86,21 @@ class MetricRaceTests(TwoInstances):
             assert await chart(tx, environment_id=None) == [(START + HOUR, 2.0)]
             assert len(await series(tx)) == 1
 
-    async def test_of_reports_at_once_the_newest_stays(self, both: list[Storage]) -> None:
+    async def test_of_reports_at_once_none_is_lost(self, both: list[Storage]) -> None:
         async with both[0].transaction() as tx:
             await add_environment(tx)
 
         async def report(tx: Transaction, number: int) -> bool:
+            said = {"sandboxes": number} if number % 2 else {"memory_bytes": number}
+            nothing = {"cpu_millicores": None, "memory_bytes": None, "sandboxes": None}
             at = NOON - number * TICK
-            return await tx.reports.put(a_report(reported_at=at, sandboxes=number))
+            return await tx.reports.put(a_report(reported_at=at, **(nothing | said)))
 
         assert await race(both, report) == [True] * RACERS
 
         async with both[1].transaction(read_only=True) as tx:
-            newest = a_report(reported_at=NOON, sandboxes=0)
-            assert await tx.reports.get(["environment-1"]) == {"environment-1": newest}
+            report = (await tx.reports.get(["environment-1"]))["environment-1"]
+        assert report.reported_at == NOON
+        assert report.cpu_millicores is None
+        assert report.sandboxes in range(1, RACERS, 2)
+        assert report.memory_bytes in range(0, RACERS, 2)
