@@ -91,16 +91,19 @@ class MetricRaceTests(TwoInstances):
             await add_environment(tx)
 
         async def report(tx: Transaction, number: int) -> bool:
-            said = {"sandboxes": number} if number % 2 else {"memory_bytes": number}
-            nothing = {"cpu_millicores": None, "memory_bytes": None, "sandboxes": None}
-            at = NOON - number * TICK
-            return await tx.reports.put(a_report(reported_at=at, **(nothing | said)))
+            report = a_report(
+                reported_at=NOON - number * TICK,
+                cpu_millicores=None,
+                memory_bytes=None if number % 2 else number,
+                sandboxes=number if number % 2 else None,
+            )
+            return await tx.reports.put(report)
 
         assert await race(both, report) == [True] * RACERS
 
         async with both[1].transaction(read_only=True) as tx:
-            report = (await tx.reports.get(["environment-1"]))["environment-1"]
-        assert report.reported_at == NOON
-        assert report.cpu_millicores is None
-        assert report.sandboxes in range(1, RACERS, 2)
-        assert report.memory_bytes in range(0, RACERS, 2)
+            found = (await tx.reports.get(["environment-1"]))["environment-1"]
+        assert found.reported_at == NOON
+        assert found.cpu_millicores is None
+        assert found.sandboxes in range(1, RACERS, 2)
+        assert found.memory_bytes in range(0, RACERS, 2)
