@@ -15,6 +15,8 @@ from agentbox.core.clock import DatabaseClock
 from agentbox.core.environments.environments import Environments
 from agentbox.core.environments.permissions import Permissions
 from agentbox.core.environments.questions import Questions
+from agentbox.core.environments.reports import Reports
+from agentbox.core.environments.staleness import Staleness
 from agentbox.core.guesses import Guesses, GuessLimits
 from agentbox.core.host_services import HostServices
 from agentbox.core.identities.accounts import Accounts
@@ -283,6 +285,17 @@ def make_environments(on: Foundation) -> Environments:
         scopes=on.scopes,
         pages=Pages(on.cursors, "environments"),
         quota=on.settings.environments.quota,
+        staleness=Staleness(on.services.clock, on.settings.environments.stale_after),
+    )
+
+
+def make_reports(on: Foundation) -> Reports:
+    """What environments report."""
+    return Reports(
+        storage=on.services.storage,
+        changes=on.changes,
+        clock=on.services.clock,
+        scopes=on.scopes,
     )
 
 

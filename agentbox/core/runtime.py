@@ -23,6 +23,7 @@ from agentbox.core.counters import Counters
 from agentbox.core.environments.environments import Environments
 from agentbox.core.environments.permissions import Permissions
 from agentbox.core.environments.questions import Questions
+from agentbox.core.environments.reports import Reports
 from agentbox.core.foundation import (
     make_api_keys,
     make_environments,
@@ -36,6 +37,7 @@ from agentbox.core.foundation import (
     make_recovery,
     make_redirects,
     make_refreshing,
+    make_reports,
     make_sessions,
     make_signing_keys,
     make_users,
@@ -103,6 +105,7 @@ class Runtime:
     sessions: Sessions
     api_keys: ApiKeys
     environments: Environments
+    reports: Reports
     permissions: Permissions
     questions: Questions
     signing_keys: SigningKeys
@@ -299,6 +302,7 @@ def _assemble(
         sessions=make_sessions(foundation),
         api_keys=make_api_keys(foundation),
         environments=environments,
+        reports=make_reports(foundation),
         permissions=make_permissions(foundation),
         questions=make_questions(foundation),
         signing_keys=make_signing_keys(foundation),

@@ -94,7 +94,7 @@ class Services(Protocol):
 
     async def running_environments(self, now: datetime) -> Sequence[RunningEnvironment]:
         """The environments that run: whose status says so, and which, if they ever reported, have
-        done so within `[environments] stale_after`. By id. Raises `StorageError`.
+        done so or been started within `[environments] stale_after`. By id. Raises `StorageError`.
         """
 
     def count(self, counter: str, amount: int = 1) -> None:

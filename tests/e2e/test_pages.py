@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,28 @@ def test_the_first_five_minutes_go_as_written(tmp_path: Path) -> None:
     assert "Added bob" in told
     assert "bob is disabled." in told
     assert "agentbox-server" in told
+
+
+def test_the_script_that_reports_goes_as_written(tmp_path: Path) -> None:
+    parts = blocks("docs/reports.md", "reports")
+    assert len(parts) == 2
+    shutil.copy(ROOT / "docs" / "reports" / "report.py", tmp_path)
+    signed_in = """
+        curl -s $SERVER/api/v1/auth/login -H 'Content-Type: application/json' \\
+          -d '{"username": "admin", "password": "%s"}' | field token
+    """
+    first, *rest = parts
+    names, made = first.split("ENVIRONMENT=", 1)
+    # Whatever fails, nothing that was started goes on.
+    ended = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"
+    start = f"{ended}\n{names}\nTOKEN=$({signed_in % STRONG_PASSWORD})\nENVIRONMENT={made}"
+    with serving(tmp_path, env=environment(AGENTBOX_ADMIN_PASSWORD=STRONG_PASSWORD)) as server:
+        told = run(tmp_path, server.url, [start, *rest])
+
+    shown = json.loads(told)
+    assert (shown["name"], shown["status"]) == ("box", "running")
+    assert "started_at" in shown
+    assert "stale" not in shown
 
 
 def test_the_walk_through_access_goes_as_written(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -10,12 +11,14 @@ from agentbox.core.changes import Changes, Work
 from agentbox.core.environments.fields import (
     EnvironmentEdit,
     NewEnvironment,
+    change_of,
     check_edit,
     check_new,
     edited,
     in_status,
 )
 from agentbox.core.environments.quota import require_room
+from agentbox.core.environments.staleness import Staleness
 from agentbox.core.environments.standing import owner_role
 from agentbox.core.paging import Asked, Found, Pages
 from agentbox.errors import (
@@ -50,23 +53,32 @@ from agentbox.plugin.storage import Change, Storage
 
 
 class View(NamedTuple):
-    """An environment, and what the caller may do with it."""
+    """An environment, what the caller may do with it, and whether it has fallen silent."""
 
     environment: Environment
     permission: Permission
+    stale: bool = False
 
 
 class Environments:
     """The use cases around environments."""
 
     def __init__(
-        self, *, storage: Storage, changes: Changes, scopes: ScopeTable, pages: Pages, quota: int
+        self,
+        *,
+        storage: Storage,
+        changes: Changes,
+        scopes: ScopeTable,
+        pages: Pages,
+        quota: int,
+        staleness: Staleness,
     ) -> None:
         self._storage = storage
         self._changes = changes
         self._scopes = scopes
         self._pages = pages
         self._quota = quota
+        self._staleness = staleness
 
     async def list(self, actor: Actor, where: EnvironmentFilter, asked: Asked) -> Found[View]:
         """Those that the actor may see, newest first.
@@ -83,15 +95,19 @@ class Environments:
                 raise NotFound("There is no such user.")
             rows = await tx.environments.list(seen, page, viewer)
             total = await tx.environments.count(seen)
+            stale = await self._staleness.among(tx, [row.environment for row in rows])
         found = self._pages.found(
             asked, where, rows, total, lambda row: (row[0].created_at, row[0].id)
         )
-        return Found([view_of(actor, row) for row in found.rows], total, found.next_cursor)
+        views = [view_of(actor, row, stale) for row in found.rows]
+        return Found(views, total, found.next_cursor)
 
     async def get(self, actor: Actor, environment_id: str) -> View:
         """One that the actor may see. Raises `NotFound`."""
         async with self._storage.transaction(read_only=True) as tx:
-            return view_of(actor, await tx.environments.get(environment_id, user_id_of(actor)))
+            view = view_of(actor, await tx.environments.get(environment_id, user_id_of(actor)))
+            stale = await self._staleness.among(tx, [view.environment])
+        return view._replace(stale=bool(stale))
 
     async def require(self, actor: Actor, environment_id: str, needed: Permission) -> None:
         """Raises `NotFound` or `InsufficientPermission` unless the actor may do that much."""
@@ -160,9 +176,10 @@ class Environments:
             if after != before:
                 await work.tx.environments.replace(after)
                 await work.record(
-                    "environment.update", f"environment:{environment_id}", _changed(before, after)
+                    "environment.update", f"environment:{environment_id}", change_of(before, after)
                 )
-        return view_of(work.actor, SeenEnvironment(after, granted))
+            stale = await self._staleness.among(work.tx, [after])
+        return view_of(work.actor, SeenEnvironment(after, granted), stale)
 
     async def delete(self, actor: Actor, origin: Origin, environment_id: str) -> None:
         """Remove it with all permissions on it. Raises `NotFound`, `InsufficientPermission`."""
@@ -212,12 +229,12 @@ def user_id_of(actor: Actor) -> str:
     return actor.user_id if isinstance(actor, Principal) else ""
 
 
-def view_of(actor: Actor, seen: SeenEnvironment | None) -> View:
+def view_of(actor: Actor, seen: SeenEnvironment | None, stale: Collection[str] = ()) -> View:
     """The environment with the actor's own permission. Raises `NotFound` where it has none."""
     if seen is not None:
         permission = permission_of(actor, seen.environment.id, seen.granted)
         if permission is not None:
-            return View(seen.environment, permission)
+            return View(seen.environment, permission, seen.environment.id in stale)
     raise NotFound(NO_ENVIRONMENT)
 
 
@@ -271,14 +288,3 @@ async def _with_room(work: Work, entries: tuple[KeyPermission, ...]) -> tuple[Ke
     if len(entries) >= MOST_ENTRIES:
         raise Conflict(f"An API key has entries for at most {MOST_ENTRIES} environments.")
     return entries
-
-
-def _changed(before: Environment, after: Environment) -> dict[str, str | int | bool | None]:
-    """The audit says what a status became, and of the rest only that it changed."""
-    names = ("name", "image", "resources", "labels", "orchestration")
-    fields: dict[str, str | int | bool | None] = {
-        name: "changed" for name in names if getattr(before, name) != getattr(after, name)
-    }
-    if before.status is not after.status:
-        fields |= {"status": after.status.value, "status_before": before.status.value}
-    return fields

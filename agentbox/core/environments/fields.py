@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -94,6 +94,32 @@ def in_status(environment: Environment, now: datetime) -> Environment:
     elif status in ENDED:
         ended = now
     return msgspec.structs.replace(environment, started_at=started, terminated_at=ended)
+
+
+def in_status_since(
+    before: Environment, status: EnvironmentStatus, now: datetime, started_at: datetime | None
+) -> Environment:
+    """The record with that status, come into now if it is another one, and with the start that is
+    said, if one is."""
+    after = before
+    if status is not before.status:
+        after = in_status(msgspec.structs.replace(before, status=status), now)
+    if started_at is None:
+        return after
+    return msgspec.structs.replace(after, started_at=started_at.astimezone(UTC))
+
+
+def change_of(before: Environment, after: Environment) -> dict[str, str | int | bool | None]:
+    """The audit says what a status became, and of the rest only that it changed."""
+    names = ("name", "image", "resources", "labels", "orchestration")
+    fields: dict[str, str | int | bool | None] = {
+        name: "changed" for name in names if getattr(before, name) != getattr(after, name)
+    }
+    if before.status is not after.status:
+        fields |= {"status": after.status.value, "status_before": before.status.value}
+    elif before.started_at != after.started_at:
+        fields["started_at"] = "changed"
+    return fields
 
 
 def _refuse(faults: Sequence[FieldFault]) -> None:

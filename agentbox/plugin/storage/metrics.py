@@ -17,8 +17,8 @@ class ReportStore(ABC):
     async def put(self, report: EnvironmentReport) -> bool:
         """Write it over the one before; what it leaves out (None) stays as it was.
 
-        One statement. False if there is no such environment. `reported_at` never goes back: one
-        that comes late only fills in what nobody has said.
+        One statement. False if there is no such environment. `reported_at` never goes back, though
+        what is written last counts: clocks of processes differ, and no report may be lost.
         """
 
     @abstractmethod
@@ -28,7 +28,7 @@ class ReportStore(ABC):
     @abstractmethod
     async def running(self, fresh_since: datetime) -> Sequence[RunningEnvironment]:
         """All environments that run: whose status is `running`, and whose last report, if there
-        ever was one, is not older. By id."""
+        ever was one, or start is not older. By id."""
 
 
 class MetricStore(ABC):

@@ -6,6 +6,7 @@ from msgspec import UNSET
 
 from agentbox.core.environments.environments import View
 from agentbox.core.environments.fields import EnvironmentEdit, NewEnvironment
+from agentbox.core.environments.reports import Said
 from agentbox.core.paging import Asked, Found
 from agentbox.core.runtime import Runtime
 from agentbox.model.environments import EnvironmentFilter
@@ -17,6 +18,7 @@ from agentbox.web.handlers.shapes.environments import (
     EnvironmentQuery,
     NewEnvironmentBody,
     PageQuery,
+    ReportBody,
     environment_out,
     orchestration_of,
     resources_of,
@@ -24,10 +26,12 @@ from agentbox.web.handlers.shapes.environments import (
 
 
 class EnvironmentHandlers:
-    """GET and POST /environments; GET, PATCH and DELETE of one; those of a user."""
+    """GET and POST /environments; GET, PATCH and DELETE of one, and its reports; those of a
+    user."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._environments = runtime.environments
+        self._reports = runtime.reports
 
     async def list(self, request: RouteRequest[None, EnvironmentQuery]) -> EnvironmentListOut:
         """Those that the caller may see, newest first."""
@@ -89,6 +93,20 @@ class EnvironmentHandlers:
         return environment_out(
             await self._environments.edit(request.principal, request.origin, environment_id, edit)
         )
+
+    async def report(self, request: RouteRequest[ReportBody, None]) -> RouteResponse:
+        """Take what it says of itself."""
+        body = request.body
+        said = Said(
+            status=body.status or None,
+            started_at=body.started_at or None,
+            cpu_millicores=None if body.cpu_millicores is UNSET else body.cpu_millicores,
+            memory_bytes=None if body.memory_bytes is UNSET else body.memory_bytes,
+            sandboxes=None if body.sandboxes is UNSET else body.sandboxes,
+        )
+        environment_id = request.path["environment_id"]
+        await self._reports.take(request.principal, request.origin, environment_id, said)
+        return RouteResponse(status=204)
 
     async def delete(self, request: RouteRequest[None, None]) -> RouteResponse:
         """Remove it with all permissions on it."""

@@ -16,6 +16,7 @@ from agentbox.model.access.route import scoped
 from agentbox.model.access.scopes import (
     ENVIRONMENTS_CREATE,
     ENVIRONMENTS_READ,
+    ENVIRONMENTS_REPORT,
     ENVIRONMENTS_WRITE,
     USERS_READ,
 )
@@ -97,6 +98,17 @@ def _one(environments: EnvironmentHandlers) -> list[Route]:
             summary="Change an environment; all but labels and status needs owner",
             body=shapes.EnvironmentPatchBody,
             response=shapes.EnvironmentOut,
+            errors=(NotFound, InsufficientPermission, StorageFull),
+            tag="environments",
+        ),
+        Route(
+            method="POST",
+            path=f"{one}/report",
+            access=scoped(ENVIRONMENTS_REPORT, environment=Permission.EDITOR),
+            handler=environments.report,
+            summary="Report what an environment does",
+            body=shapes.ReportBody,
+            status=204,
             errors=(NotFound, InsufficientPermission, StorageFull),
             tag="environments",
         ),

@@ -18,6 +18,7 @@ CREDENTIALS = ("nobody", "viewer", "user", "admin", "super_admin", "api_key")
 
 ONE_USER = "/api/v1/users/{user_id}"
 ONE_KEY = "/api/v1/api-keys/{key_id}"
+ONE_ENVIRONMENT = "/api/v1/environments/{environment_id}"
 REACHED = {
     ("POST /api/v1/auth/login", "nobody"): {200, 401, 422},
     ("POST /api/v1/auth/logout", "viewer"): {204},
@@ -39,6 +40,7 @@ REACHED = {
     (f"PATCH {ONE_KEY}", "user"): {200, 400, 404, 415, 422},
     (f"POST {ONE_KEY}/rotate", "user"): {201, 400, 404, 409, 415, 422},
     (f"GET {ONE_KEY}/usage", "user"): {200, 404, 422},
+    (f"POST {ONE_ENVIRONMENT}/report", "super_admin"): {204, 400, 404, 415, 422},
     ("POST /api/v1/api-keys/self/revoke", "api_key"): {204},
 }
 """Statuses that must be among the answers, so that requests which all end at 422 are noticed."""

@@ -140,6 +140,15 @@ def _needs(permission: str) -> Callable[[Caller, Cell], Iterator[str]]:
     return judge
 
 
+def _uses_it(caller: Caller, cell: Cell) -> Iterator[str]:
+    """An admin administers what it may not use until it gives itself a permission."""
+    holds = seen(caller, cell.at["environment_id"])
+    if holds is None:
+        yield "not_found"
+    elif strength(holds) < strength("editor"):
+        yield "insufficient_permission"
+
+
 def _user_there(_: Caller, cell: Cell) -> Iterator[str]:
     if cell.at["user_id"] == "nobody":
         yield "not_found"
@@ -266,6 +275,7 @@ JUDGES: dict[str, Callable[[Caller, Cell], Iterator[str]]] = {
     "viewer on it": _needs("viewer"),
     "editor on it": _needs("editor"),
     "owner of it": _needs("owner"),
+    "editor without administering": _uses_it,
     "takes from the user": _takes_from_the_user,
     "list is as it is or administered": _list_is_as_it_is_or_administered,
     "admins rank below": _admins_below,

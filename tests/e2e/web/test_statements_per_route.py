@@ -16,7 +16,7 @@ from tests import live as live_module
 from tests.e2e.environments.sandbox import register, share
 from tests.e2e.people import People, Template
 from tests.e2e.web.statements import Statements, noting
-from tests.live import USER_PASSWORD, Live, live_server
+from tests.live import USER_PASSWORD, Live, ShiftedClock, live_server
 
 API = "/api/v1"
 
@@ -34,16 +34,17 @@ STATED: dict[str, int] = {
     "POST /users/{user_id}/reset-password": 8,
     "GET /users/{user_id}/sessions": 3,
     "DELETE /users/{user_id}/sessions": 4,
-    "GET /users/{user_id}/environments": 3,
+    "GET /users/{user_id}/environments": 4,  # the last one asks which of those that run are stale
     "GET /users/{user_id}/permissions": 3,
     "POST /users/{user_id}/permissions": 5,
     "PUT /users/{user_id}/permissions": 10,  # a change and the page that is answered
     "PUT /users/{user_id}/permissions/{environment_id}": 6,
     "DELETE /users/{user_id}/permissions/{environment_id}": 5,
-    "GET /environments": 2,
+    "GET /environments": 3,
     "POST /environments": 6,
-    "GET /environments/{environment_id}": 1,
-    "PATCH /environments/{environment_id}": 7,
+    "GET /environments/{environment_id}": 2,
+    "PATCH /environments/{environment_id}": 8,
+    "POST /environments/{environment_id}/report": 2,
     "DELETE /environments/{environment_id}": 4,
     "GET /environments/{environment_id}/permissions": 3,
     "POST /environments/{environment_id}/permissions": 5,
@@ -83,6 +84,7 @@ class Counted(NamedTuple):
     live: Live
     people: People
     statements: Statements
+    clock: ShiftedClock
 
     def counts(self) -> dict[str, int]:
         """Statements of the last call of each route, but for signing in and out."""
@@ -93,7 +95,7 @@ class Counted(NamedTuple):
 
 @pytest.fixture
 async def counted(
-    template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: ShiftedClock
 ) -> AsyncIterator[Counted]:
     template.copy_to(tmp_path)
     table = live_module.route_table
@@ -103,14 +105,16 @@ async def counted(
             "route_table",
             lambda runtime: [statements.counted(route) for route in table(runtime)],
         )
-        async with live_server(tmp_path) as live:
-            yield Counted(live, People(live, template), statements)
+        async with live_server(tmp_path, clock=clock) as live:
+            yield Counted(live, People(live, template), statements, clock)
 
 
-async def call_all(live: Live, people: People) -> None:
+async def call_all(live: Live, people: People, clock: ShiftedClock) -> None:
     """Every route once, each with success, by a super_admin unless it is about keys."""
     admin, user = people.super_admin.caller, people.user.caller
-    mine, gone = await register(people.user, "mine"), await register(people.user, "gone")
+    mine = await register(people.user, "mine", status="running")
+    gone = await register(people.user, "gone")
+    clock.advance(300)  # one that was just started can't be stale, and nothing is asked
     await share(people.user, gone, people.viewer, "viewer")
     leaver = (await live.make_user("leaver"))["id"]
     text, key = await live.make_key(user)
@@ -127,9 +131,10 @@ async def call_all(live: Live, people: People) -> None:
         (admin, "GET", f"{other}/permissions", None),
         (admin, "GET", f"{other}/environments", None),
         (admin, "DELETE", f"{other}/permissions/{mine['id']}", None),
-        (admin, "GET", "/environments?search=m&status=pending", None),
+        (admin, "GET", "/environments?search=m&status=running", None),
         (admin, "GET", box, None),
         (admin, "PATCH", box, {"labels": {"a": "b"}}),
+        (admin, "POST", f"{box}/report", {"cpu_millicores": 250, "sandboxes": 2}),
         (admin, "POST", f"{box}/permissions", {"user_id": people.admin.id, "permission": "viewer"}),
         (admin, "PUT", f"{box}/permissions/{people.admin.id}", {"permission": "editor"}),
         (admin, "GET", f"{box}/permissions", None),
@@ -177,7 +182,7 @@ async def call_all(live: Live, people: People) -> None:
 
 
 async def test_each_route_sends_as_many_statements_as_are_stated(counted: Counted) -> None:
-    await call_all(counted.live, counted.people)
+    await call_all(counted.live, counted.people, counted.clock)
 
     assert counted.counts() == STATED
 
@@ -191,7 +196,7 @@ async def test_they_are_as_many_where_more_is_stored(counted: Counted) -> None:
         await people.user.key(name=f"key {number}")
         await counted.live.sign_in(people.viewer.username, USER_PASSWORD) if number < 3 else None
 
-    await call_all(counted.live, people)
+    await call_all(counted.live, people, counted.clock)
 
     # Emptying a list takes as many more as there is to take away; nothing else grows.
     grown = {name: n for name, n in counted.counts().items() if n != STATED[name]}

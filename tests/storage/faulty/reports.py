@@ -19,8 +19,8 @@ from tests.storage.faulty.spoilt import MeasuresOtherwise, NoForeignKeys, Spoilt
 class ForgetsWhatIsLeftOut(MeasuresOtherwise):
     """Writes nothing over something."""
 
-    right = "ELSE COALESCE(excluded.sandboxes, environment_reports.sandboxes) END"
-    wrong = "ELSE excluded.sandboxes END"
+    right = "COALESCE(excluded.sandboxes, environment_reports.sandboxes)"
+    wrong = "excluded.sandboxes"
 
 
 class KeepsTheFirstReport(MeasuresOtherwise):
@@ -31,10 +31,20 @@ class KeepsTheFirstReport(MeasuresOtherwise):
 
 
 class BelievesTheLate(MeasuresOtherwise):
-    """Writes what comes late over what came since."""
+    """Takes the time of what comes late."""
 
     right = "excluded.reported_at < environment_reports.reported_at"
     wrong = "false"
+
+
+class LosesTheLate(MeasuresOtherwise):
+    """Keeps what was said by a clock that is ahead."""
+
+    right = "COALESCE(excluded.sandboxes, environment_reports.sandboxes)"
+    wrong = (
+        "CASE WHEN excluded.reported_at < environment_reports.reported_at"
+        " THEN environment_reports.sandboxes ELSE excluded.sandboxes END"
+    )
 
 
 class BelievesTheLateInRaces(BelievesTheLate):
@@ -77,6 +87,13 @@ class WaitsForTheFirstReport(MeasuresOtherwise):
     wrong = "false OR"
 
 
+class StaysSilent(MeasuresOtherwise):
+    """Holds the silence before a start against an environment."""
+
+    right = "OR environments.started_at >= $1"
+    wrong = ""
+
+
 class RunsWhateverItsStatus(MeasuresOtherwise):
     """Asks for the reports alone."""
 
@@ -102,7 +119,11 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ForgetsWhatIsLeftOut: (CrudTests, "test_what_a_report_leaves_out_stays_as_it_was"),
     BelievesTheLate: (
         CrudTests,
-        "test_a_report_that_comes_late_fills_in_what_nobody_has_said",
+        "test_what_is_written_last_counts_and_the_time_never_goes_back",
+    ),
+    LosesTheLate: (
+        CrudTests,
+        "test_what_is_written_last_counts_and_the_time_never_goes_back",
     ),
     HearsOfTheGone: (CrudTests, "test_a_report_of_no_environment_is_not_kept"),
     KeepsReportsOfTheGone: (CrudTests, "test_a_report_goes_with_its_environment"),
@@ -115,6 +136,10 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
         CrudTests,
         "test_an_environment_runs_unless_it_has_fallen_silent",
     ),
-    BelievesTheLateInRaces: (RaceTests, "test_of_reports_at_once_the_newest_stays"),
+    StaysSilent: (
+        CrudTests,
+        "test_an_environment_runs_unless_it_has_fallen_silent",
+    ),
+    BelievesTheLateInRaces: (RaceTests, "test_of_reports_at_once_none_is_lost"),
     ReportsInSeconds: (TimeTests, "test_the_time_of_a_report_comes_back_exactly"),
 }

@@ -12,22 +12,17 @@ from agentbox.plugin.storage import ReportStore
 
 SAID = "reported_at, cpu_millicores, memory_bytes, sandboxes"
 
-# From the environment's own row, so that nothing is kept for one that is gone meanwhile. What comes
-# late, from a process whose clock lags, only fills in what nobody has said since.
+# From the environment's own row, so that nothing is kept for one that is gone meanwhile. Of reports
+# at once whichever is written last is the newer one, whatever clocks say: each was answered, and
+# none may be lost.
 IS_LATE = "excluded.reported_at < environment_reports.reported_at"
 PUT = (
     f"INSERT INTO environment_reports (environment_id, {SAID})"
     " SELECT environments.id, $2, $3, $4, $5 FROM environments WHERE environments.id = $1"
     " ON CONFLICT (environment_id) DO UPDATE SET"
-    f" cpu_millicores = CASE WHEN {IS_LATE}"
-    " THEN COALESCE(environment_reports.cpu_millicores, excluded.cpu_millicores)"
-    " ELSE COALESCE(excluded.cpu_millicores, environment_reports.cpu_millicores) END,"
-    f" memory_bytes = CASE WHEN {IS_LATE}"
-    " THEN COALESCE(environment_reports.memory_bytes, excluded.memory_bytes)"
-    " ELSE COALESCE(excluded.memory_bytes, environment_reports.memory_bytes) END,"
-    f" sandboxes = CASE WHEN {IS_LATE}"
-    " THEN COALESCE(environment_reports.sandboxes, excluded.sandboxes)"
-    " ELSE COALESCE(excluded.sandboxes, environment_reports.sandboxes) END,"
+    " cpu_millicores = COALESCE(excluded.cpu_millicores, environment_reports.cpu_millicores),"
+    " memory_bytes = COALESCE(excluded.memory_bytes, environment_reports.memory_bytes),"
+    " sandboxes = COALESCE(excluded.sandboxes, environment_reports.sandboxes),"
     f" reported_at = CASE WHEN {IS_LATE} THEN environment_reports.reported_at"
     " ELSE excluded.reported_at END RETURNING environment_id"
 )
@@ -37,7 +32,8 @@ RUNNING = (
     " FROM environments LEFT JOIN environment_reports"
     " ON environment_reports.environment_id = environments.id"
     " WHERE environments.status = 'running'"
-    " AND (environment_reports.reported_at IS NULL OR environment_reports.reported_at >= $1)"
+    " AND (environment_reports.reported_at IS NULL OR environment_reports.reported_at >= $1"
+    " OR environments.started_at >= $1)"
     " ORDER BY environments.id"
 )
 

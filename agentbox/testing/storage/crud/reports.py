@@ -44,7 +44,7 @@ class ReportTests(StorageTests):
 
             assert await tx.reports.get(["environment-1"]) == {"environment-1": later}
 
-    async def test_a_report_that_comes_late_fills_in_what_nobody_has_said(
+    async def test_what_is_written_last_counts_and_the_time_never_goes_back(
         self, storage: Storage
     ) -> None:
         async with storage.transaction() as tx:
@@ -53,12 +53,12 @@ class ReportTests(StorageTests):
             assert await tx.reports.put(a_report(sandboxes=None))
 
             late = a_report(
-                reported_at=NOON - TICK, cpu_millicores=1.0, memory_bytes=1, sandboxes=7
+                reported_at=NOON - TICK, cpu_millicores=1.0, memory_bytes=None, sandboxes=7
             )
             assert await tx.reports.put(late)
 
             assert await tx.reports.get(["environment-1"]) == {
-                "environment-1": a_report(sandboxes=7)
+                "environment-1": a_report(cpu_millicores=1.0, sandboxes=7)
             }
 
     async def test_a_report_of_no_environment_is_not_kept(self, storage: Storage) -> None:
@@ -94,18 +94,23 @@ class ReportTests(StorageTests):
                 environment = an_environment(f"is-{status}", status=status)
                 await tx.environments.add(environment)
                 await tx.reports.put(a_report(environment.id))
+            begun = NOON - 2 * HOUR
             for id_ in ("never", "exactly", "silent"):
-                await tx.environments.add(an_environment(id_, started_at=NOON + HOUR))
+                await tx.environments.add(an_environment(id_, started_at=begun))
+            await tx.environments.add(an_environment("restarted", started_at=NOON - HOUR))
             await tx.reports.put(a_report("exactly", reported_at=NOON - HOUR, sandboxes=None))
+            old = a_report("restarted", reported_at=NOON - HOUR - TICK)
+            await tx.reports.put(old)
             await tx.reports.put(a_report("silent", reported_at=NOON - HOUR - TICK))
 
             assert list(await tx.reports.running(NOON - HOUR)) == [
                 RunningEnvironment(
                     "exactly",
                     NOON,
-                    NOON + HOUR,
+                    begun,
                     a_report("exactly", reported_at=NOON - HOUR, sandboxes=None),
                 ),
                 RunningEnvironment("is-running", NOON, None, a_report("is-running")),
-                RunningEnvironment("never", NOON, NOON + HOUR, None),
+                RunningEnvironment("never", NOON, begun, None),
+                RunningEnvironment("restarted", NOON, NOON - HOUR, old),
             ]

@@ -86,16 +86,24 @@ class MetricRaceTests(TwoInstances):
             assert await chart(tx, environment_id=None) == [(START + HOUR, 2.0)]
             assert len(await series(tx)) == 1
 
-    async def test_of_reports_at_once_the_newest_stays(self, both: list[Storage]) -> None:
+    async def test_of_reports_at_once_none_is_lost(self, both: list[Storage]) -> None:
         async with both[0].transaction() as tx:
             await add_environment(tx)
 
         async def report(tx: Transaction, number: int) -> bool:
-            at = NOON - number * TICK
-            return await tx.reports.put(a_report(reported_at=at, sandboxes=number))
+            report = a_report(
+                reported_at=NOON - number * TICK,
+                cpu_millicores=None,
+                memory_bytes=None if number % 2 else number,
+                sandboxes=number if number % 2 else None,
+            )
+            return await tx.reports.put(report)
 
         assert await race(both, report) == [True] * RACERS
 
         async with both[1].transaction(read_only=True) as tx:
-            newest = a_report(reported_at=NOON, sandboxes=0)
-            assert await tx.reports.get(["environment-1"]) == {"environment-1": newest}
+            found = (await tx.reports.get(["environment-1"]))["environment-1"]
+        assert found.reported_at == NOON
+        assert found.cpu_millicores is None
+        assert found.sandboxes in range(1, RACERS, 2)
+        assert found.memory_bytes in range(0, RACERS, 2)

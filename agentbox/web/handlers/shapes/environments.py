@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from agentbox.core.environments.environments import View
 from agentbox.model.access.roles import Permission
 from agentbox.model.environments import EnvironmentStatus, Grant
-from agentbox.web.handlers.shapes.fields import Cursor, Id, Label, Limit, Offset, Search
+from agentbox.web.handlers.shapes.fields import Cursor, Id, Instant, Label, Limit, Offset, Search
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 """What the orchestrator keeps with an environment: taken and given back unread."""
@@ -55,7 +55,7 @@ class Orchestration(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EnvironmentOut(Orchestration, frozen=True, kw_only=True, omit_defaults=True):
-    """An environment; `permission` is the caller's own."""
+    """An environment; `permission` is the caller's own, `stale` there if it has fallen silent."""
 
     id: str
     name: str
@@ -68,6 +68,7 @@ class EnvironmentOut(Orchestration, frozen=True, kw_only=True, omit_defaults=Tru
     labels: dict[str, str] = {}
     started_at: datetime | None = None
     terminated_at: datetime | None = None
+    stale: bool = False
 
 
 class EnvironmentListOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -111,6 +112,21 @@ class EnvironmentPatchBody(Orchestration, frozen=True, kw_only=True, forbid_unkn
     resources: Resources | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
     status: EnvironmentStatus | UnsetType = UNSET
+
+
+class ReportBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an environment does; what is left out stays as it was said before."""
+
+    status: EnvironmentStatus | UnsetType = UNSET
+    cpu_millicores: (
+        Annotated[float, Meta(ge=0, le=1e9, description="Processor time in thousandths of a core")]
+        | UnsetType
+    ) = UNSET
+    memory_bytes: Annotated[int, Meta(ge=0, le=2**60)] | UnsetType = UNSET
+    started_at: Instant | UnsetType = UNSET
+    sandboxes: (
+        Annotated[int, Meta(ge=0, le=1_000_000, description="How many run inside")] | UnsetType
+    ) = UNSET
 
 
 class GrantOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -180,6 +196,7 @@ def environment_out(view: View) -> EnvironmentOut:
         created_at=each.created_at,
         started_at=each.started_at,
         terminated_at=each.terminated_at,
+        stale=view.stale,
         user_id=each.user_id,
         permission=view.permission,
         **each.orchestration,

@@ -8,6 +8,7 @@ from tests.e2e.matrix.rules import PERMISSIONS
 ONE = "/api/v1/environments/{environment_id}"
 EDITOR = ("editor on it",)
 OWNER = ("owner of it",)
+EDITOR_ITSELF = ("editor without administering",)
 
 ROWS = (
     Row("GET /api/v1/environments", scope="environments:read"),
@@ -43,6 +44,16 @@ ROWS = (
             Ask("image", {"image": "i"}, judged=OWNER),
             Ask("resources", {"resources": {"cpu": "1"}}, judged=OWNER),
             Ask("both", {"status": "failed", "image": "j"}, judged=OWNER),
+        ),
+    ),
+    Row(
+        f"POST {ONE}/report",
+        scope="environments:report",
+        status=204,
+        asks=(
+            Ask("nothing", {}, judged=EDITOR_ITSELF),
+            Ask("measures", {"cpu_millicores": 250, "sandboxes": 2}, judged=EDITOR_ITSELF),
+            Ask("status", {"status": "failed"}, judged=EDITOR_ITSELF),
         ),
     ),
     Row(

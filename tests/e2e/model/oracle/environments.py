@@ -87,6 +87,18 @@ def change(world: World, who: Credential, environment_id: str, body: Body) -> di
     return shown(world, who, environment)
 
 
+def report(world: World, who: Credential, environment_id: str, body: Body) -> None:
+    """POST report: for those who may use it, not for those who administer it."""
+    needs(world, who, "environments:report")
+    environment = seen(world, who, environment_id)
+    if not enough(permission(world, who, environment), "editor"):
+        raise Refused("insufficient_permission")
+    status = body.get("status", environment.status)
+    if status != environment.status:
+        environment.status = status
+        world.events.append("environment.update")
+
+
 def delete(world: World, who: Credential, environment_id: str) -> None:
     """DELETE: with all permissions on it; entries of keys stay and give nothing."""
     needs(world, who, "environments:write")

@@ -42,6 +42,24 @@ def change_environment(play: Play, choice: Choice) -> None:
     )  # fmt: skip
 
 
+def report(play: Play, choice: Choice) -> None:
+    """What it does, and sometimes another status."""
+    environment_id = choice.environment_id()
+    there = play.world.environments.get(environment_id)
+    likely = [
+        who
+        for who in with_scope(play.world, "environments:report")
+        if there and permission(play.world, who, there)
+    ]
+    who = choice.caller(likely)
+    everything = {"status": choice.of(STATUSES), "cpu_millicores": 250, "sandboxes": 2}
+    body = {name: everything[name] for name in choice.some(list(everything))}
+    play.step(
+        who, "POST", f"/environments/{environment_id}/report", body,
+        lambda _: environments.report(play.world, who, environment_id, body), success=204,
+    )  # fmt: skip
+
+
 def delete_environment(play: Play, choice: Choice) -> None:
     """With all permissions on it."""
     environment_id = choice.environment_id()
@@ -67,5 +85,6 @@ STEPS = (
     Step(register, room_for_environments),
     Step(register_for_another, room_for_environments),
     Step(change_environment),
+    Step(report),
     Step(delete_environment),
 )
