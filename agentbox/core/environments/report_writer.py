@@ -96,8 +96,11 @@ class ReportWriter:
     async def _put(self, reports: Sequence[EnvironmentReport]) -> set[str]:
         if not reports:
             return set()
+        ids = {each.environment_id for each in reports}
         async with self._storage.transaction() as tx:
-            return {each.environment_id for each in reports if not await tx.reports.put(each)}
+            if len(reports) == 1:
+                return set() if await tx.reports.put(reports[0]) else ids
+            return ids - set(await tx.reports.put_all(reports))
 
     async def _gone(self, reports: Sequence[EnvironmentReport]) -> set[str]:
         ids = {each.environment_id for each in reports}

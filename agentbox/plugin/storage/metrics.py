@@ -21,6 +21,10 @@ class ReportStore(ABC):
         what is written last counts: clocks of processes differ, and no report may be lost.
         """
 
+    async def put_all(self, reports: Sequence[EnvironmentReport]) -> Collection[str]:
+        """As `put` of each of at most 1000, one after the other; the ids of those that are kept."""
+        return {each.environment_id for each in reports if await self.put(each)}
+
     @abstractmethod
     async def get(self, environment_ids: Sequence[str]) -> Mapping[str, EnvironmentReport]:
         """Those of at most 1000 ids that have reported."""

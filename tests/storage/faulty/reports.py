@@ -64,6 +64,19 @@ class HearsOfTheGone(Spoilt):
         tx.reports.put = put
 
 
+class WritesTheFirstOfMany(Spoilt):
+    """Says that all of many were kept, and writes one of each environment."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.reports.put_all
+
+        async def put_all(reports: Sequence[Any]) -> Any:
+            first = {each.environment_id: each for each in reversed(reports)}
+            return await right([*first.values()])
+
+        tx.reports.put_all = put_all
+
+
 class KeepsReportsOfTheGone(NoForeignKeys):
     """Deletes an environment and leaves its report."""
 
@@ -121,6 +134,7 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
         CrudTests,
         "test_what_is_written_last_counts_and_the_time_never_goes_back",
     ),
+    WritesTheFirstOfMany: (CrudTests, "test_many_are_written_one_after_the_other"),
     LosesTheLate: (
         CrudTests,
         "test_what_is_written_last_counts_and_the_time_never_goes_back",

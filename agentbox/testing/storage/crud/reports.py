@@ -61,6 +61,23 @@ class ReportTests(StorageTests):
                 "environment-1": a_report(cpu_millicores=1.0, sandboxes=7)
             }
 
+    async def test_many_are_written_one_after_the_other(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            for number in range(2):
+                await tx.environments.add(an_environment(f"environment-{number}"))
+            first = a_report("environment-0", sandboxes=1)
+            then = a_report("environment-0", sandboxes=2, memory_bytes=None)
+            other = a_report("environment-1", reported_at=NOON + TICK)
+
+            kept = await tx.reports.put_all([first, a_report("gone"), other, then])
+
+            assert set(kept) == {"environment-0", "environment-1"}
+            assert await tx.reports.get(["environment-0", "environment-1", "gone"]) == {
+                "environment-0": msgspec.structs.replace(first, sandboxes=2),
+                "environment-1": other,
+            }
+
     async def test_a_report_of_no_environment_is_not_kept(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             assert not await tx.reports.put(a_report())
