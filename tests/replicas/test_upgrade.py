@@ -97,7 +97,7 @@ async def test_an_older_replica_goes_on_while_a_newer_one_migrates_and_beside_it
     fresh_dsn: str, tmp_path: Path
 ) -> None:
     older = settings(fresh_dsn, **UNTHROTTLED)
-    newer = older | newer_version(tmp_path, agentbox_postgres_0002_notes_additive=ADDS)
+    newer = older | newer_version(tmp_path, agentbox_postgres_0999_notes_additive=ADDS)
     with cluster(tmp_path, 1, older) as [first], starting(tmp_path, 0, newer) as more:
         async with calling([first]) as [one], load_on(one) as load:
             more.append(second := ServerProcess(tmp_path, env=newer))
@@ -115,7 +115,7 @@ async def test_an_older_replica_goes_on_while_a_newer_one_migrates_and_beside_it
         assert set(load.statuses) == {200, 201}
         # One that starts again in the middle of the upgrade.
         status = agentbox(tmp_path, "migrate", "status", "--json", env=older)
-        assert json.loads(status.stdout)["newer"] == ["agentbox-postgres-0002-notes-additive"]
+        assert json.loads(status.stdout)["newer"] == ["agentbox-postgres-0999-notes-additive"]
         with cluster(tmp_path, 1, older):
             pass
 
@@ -124,11 +124,11 @@ async def test_an_older_replica_goes_on_while_a_newer_one_migrates_and_beside_it
 async def test_a_start_on_a_schema_that_did_more_than_add_is_refused_and_who_runs_goes_on(
     fresh_dsn: str, tmp_path: Path
 ) -> None:
-    newer_version(tmp_path, agentbox_postgres_0002_notes=ADDS)
+    newer_version(tmp_path, agentbox_postgres_0999_notes=ADDS)
     async with together(tmp_path, fresh_dsn, 1) as [live], load_on(live) as load:
         await asyncio.to_thread(migrate_newer, fresh_dsn, tmp_path)
         await load.stop()
-    with pytest.raises(SchemaError, match=r"ahead of this program: agentbox-postgres-0002-notes\."):
+    with pytest.raises(SchemaError, match=r"ahead of this program: agentbox-postgres-0999-notes\."):
         async with together(tmp_path, fresh_dsn, 1):
             pass
 
@@ -139,7 +139,7 @@ async def test_a_start_on_a_schema_that_did_more_than_add_is_refused_and_who_run
 async def test_a_migration_that_has_to_wait_for_a_table_holds_up_no_request(
     postgres: Postgres, fresh_dsn: str, tmp_path: Path
 ) -> None:
-    newer_version(tmp_path, agentbox_postgres_0002_notes_additive=ADDS)
+    newer_version(tmp_path, agentbox_postgres_0999_notes_additive=ADDS)
     async with together(tmp_path, fresh_dsn, 1) as [live], load_on(live) as load:
         with psycopg.connect(fresh_dsn) as reading:
             reading.execute("SELECT count(*) FROM audit")  # and it does not end
