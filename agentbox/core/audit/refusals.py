@@ -78,6 +78,7 @@ REASONS = frozenset(
         "identity_taken",
         "issuer_changed",
         "not_fresh",
+        "password_reset",
         "provider",
         "provider_connection",
         "provider_content",
