@@ -161,7 +161,10 @@ class Refusals:
     def login(self, origin: Origin, reason: str, user_id: str | None = None) -> None:
         """A login was refused. Whoever is no user of ours is `anonymous`, whatever was typed."""
         actor = ANONYMOUS if user_id is None else f"user:{user_id}"
-        self.note("login.refuse", actor, origin, {"reason": reason_of(reason)})
+        details = {"reason": reason_of(reason)}
+        if origin.provider is not None:
+            details["provider"] = origin.provider
+        self.note("login.refuse", actor, origin, details)
 
     def note(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
+from msgspec.structs import replace
 
 from agentbox.core.changes import Changes
 from agentbox.core.identities.accounts import link
@@ -103,6 +104,7 @@ class Linking:
         Raises `InvalidGrant` if the session that asked is over, the user is not active, the
         password is another one since, or the identity is linked already.
         """
+        origin = replace(origin, provider=identity.authenticator_id)
         try:
             async with self._changes.begin_login(asked.user_id, origin) as writing:
                 tx, now = writing.tx, writing.now

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentbox.core.changes import Writing
 from agentbox.core.identities.accounts import Accounts, verified_email
@@ -153,6 +154,7 @@ class Redirects:
         provider does not answer.
         """
         named, _ = self._named(provider)
+        origin = self._at(provider, origin)
         target = self._target(return_to)
         if code_challenge is not None and not is_digest_or_random(code_challenge):
             raise ValidationFailed(
@@ -185,6 +187,7 @@ class Redirects:
         `InvalidGrant` whatever is wrong, with the reason in the audit, and
         `AuthenticatorUnavailable` if the provider does not answer.
         """
+        origin = self._at(provider, origin)
         state = data.get("state")
         seen = await self._flows.find("redirect", state, Waiting)
         if seen is not None and not is_browser(seen.browser, browser):
@@ -225,6 +228,7 @@ class Redirects:
         page of ours. Without the cookie the code is not used up. Raises `InvalidGrant`.
         """
         seen = await self._flows.find("exchange", code, Landed)
+        origin = self._at(seen.provider, origin) if seen else origin
         if seen is not None and seen.browser and not is_browser(seen.browser, browser):
             raise self._asking.refused(origin, "browser")
         landed = await self._flows.take("exchange", code, Landed)
@@ -265,6 +269,10 @@ class Redirects:
         if provider not in self._providers:
             raise NotFound("There is no such provider.")
         return self._providers[provider]
+
+    def _at(self, provider: str, origin: Origin) -> Origin:
+        """The origin as refusals name it: with the provider, which is a configured one or none."""
+        return replace(origin, provider=provider) if provider in self._providers else origin
 
     def _target(self, return_to: str | None) -> str | None:
         if return_to is None:

@@ -206,6 +206,7 @@ async def test_what_is_made_is_in_the_audit(world: World) -> None:
     assert link.details == {
         "identity_id": linked.id,
         "provider": "example",
+        "subject_digest": linked.subject_digest,
         "by": "first_sign_in",
     }
     assert [row.actor for row in rows(audit, "session.begin")] == [f"user:{user.id}"]
