@@ -96,7 +96,7 @@ async def test_addresses_that_are_swapped_swap_nobody_where_they_may_link(world:
     assert (first, second) == (third, fourth)
 
 
-@pytest.mark.parametrize("subject", ["", "x" * 513, "a\x00b"])
+@pytest.mark.parametrize("subject", ["", "x" * 513, "é" * 257, "a\x00b", "a\ud800b"])
 async def test_a_subject_that_is_none_is_refused_and_matches_no_other(
     world: World, subject: str
 ) -> None:
