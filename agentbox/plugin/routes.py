@@ -88,5 +88,8 @@ class Route(Struct, frozen=True, kw_only=True):
     cookie: str | None = None
     """The name of the one cookie that the handler reads; two of that name are refused."""
 
+    head: bool = True
+    """False for a GET that is more than a read: HEAD, which only looks, is refused with 405."""
+
     probe: bool = False
     """True for probes, which answer to any Host."""
