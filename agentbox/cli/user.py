@@ -98,10 +98,10 @@ def list_users(
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.pass_obj
 def set_password(invocation: Invocation, username: str, password_stdin: bool) -> None:
-    """Set a user's password; ends all of its sessions."""
+    """Set a user's password; ends all of its sessions, and its sign-ins elsewhere are gone."""
     password = read_password(password_stdin)
     _edit(invocation, username, UserEdit(password=password))
-    click.echo(f"Password of {username} set; its sessions have ended.")
+    click.echo(f"Password of {username} set; its sessions and sign-ins elsewhere are gone.")
 
 
 @user.command("role")
@@ -109,7 +109,10 @@ def set_password(invocation: Invocation, username: str, password_stdin: bool) ->
 @click.argument("role", type=ROLE)
 @click.pass_obj
 def set_role(invocation: Invocation, username: str, role: str) -> None:
-    """Give a user another role; counts from its next request on."""
+    """Give a user another role; counts from its next request on.
+
+    A new admin whose account an e-mail address has ever opened needs `user reset` afterwards.
+    """
     changed = _edit(invocation, username, UserEdit(role=Role(role)))
     click.echo(f"{changed.username} is {changed.role.value} now.")
 

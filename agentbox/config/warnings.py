@@ -21,8 +21,9 @@ def find_warnings(settings: Settings, sources: Sources) -> tuple[str, ...]:
     if url.startswith("http://") and not is_loopback(host_of(url)):
         origin = origin_of(sources.root.table("server"), "public_url")
         warnings.append(
-            f"{at(origin, 'server.public_url')}: passwords and tokens cross the network in clear; "
-            "put TLS in front and say https://."
+            f"{at(origin, 'server.public_url')}: passwords and tokens cross the network in clear, "
+            "and nobody can sign in elsewhere, because browsers keep no Secure cookie; put TLS in "
+            "front and say https://."
         )
     listen = settings.metrics.listen
     address = None if listen is None else listen_address(listen)

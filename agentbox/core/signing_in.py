@@ -16,7 +16,7 @@ from agentbox.core.people.refresh_tokens import RefreshTokens
 from agentbox.core.recognition.dispatch import Dispatcher, Named
 from agentbox.core.tokens import AccessTokens
 from agentbox.errors import InvalidCredentials, LoginFailed
-from agentbox.model.evidence import LOCAL_ISSUER, Identity
+from agentbox.model.evidence import LOCAL_ISSUER, LONGEST_AGO, Identity
 from agentbox.model.ids import new_id
 from agentbox.model.principal import Origin
 from agentbox.model.secret import Secret
@@ -152,7 +152,7 @@ class SigningIn:
             created_at=now,
             expires_at=now + self._session_max_age,
             # Never later than now, whatever a method says: such a session would stay fresh.
-            auth_time=min(identity.auth_time or now, now),
+            auth_time=min(_authenticated_at(identity, now), now),
             amr=identity.amr,
             ip=origin.address,
             user_agent=(origin.user_agent or "")[:_MAX_USER_AGENT] or None,
@@ -192,6 +192,13 @@ def handed_out(
         refresh_expires_at=session.idle_until or session.expires_at,
         user=user,
     )
+
+
+def _authenticated_at(identity: Identity, now: datetime) -> datetime:
+    """Passwords are judged when they come; who comes from elsewhere may have been there long."""
+    if identity.auth_time is not None:
+        return identity.auth_time
+    return now if identity.issuer == LOCAL_ISSUER else now - LONGEST_AGO
 
 
 async def _still_holds(writing: Writing, user_id: str, judged: Verified) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final, Literal
 
@@ -77,6 +77,11 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 LOCAL_ISSUER: Final = "local"
+
+LONGEST_AGO: Final = timedelta(days=30)
+"""How long ago somebody may have been authenticated elsewhere whom nobody asks for anew: as
+`max_age` (OpenID Connect Core section 3.1.2.1) that is what sites are asked for. Who comes from one
+that does not say when counts as authenticated so long ago."""
 
 
 class EnvironmentLimit(Struct, frozen=True):

@@ -63,8 +63,12 @@ Actor = Principal | Operator
 
 
 class Origin(Struct, frozen=True):
-    """Where a request came from, for the audit."""
+    """Where a request came from, for the audit.
+
+    `provider` is the site that somebody signs in at by it, by the id it is configured under.
+    """
 
     address: str | None = None
     user_agent: str | None = None
     request_id: str | None = None
+    provider: str | None = None

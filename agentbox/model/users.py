@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from msgspec import Struct
 
@@ -69,7 +70,10 @@ class PasswordReset(Struct, frozen=True):
 
 class LinkedBy(StrEnum):
     """What a link was made by: somebody signed in, an address that both had verified, or a first
-    sign-in, which made the user."""
+    sign-in, which made the user.
+
+    Who is signed in to an account that an address has opened links by that address too.
+    """
 
     SESSION = "session"
     EMAIL = "email"
@@ -92,3 +96,8 @@ class LinkedIdentity(Struct, frozen=True, kw_only=True):
     linked_by: LinkedBy
     linked_at: datetime
     last_used: datetime | None = None
+
+    @property
+    def subject_digest(self) -> str:
+        """What the audit says of (issuer, subject), to be compared: 16 hex digits of a SHA-256."""
+        return sha256(f"{self.issuer}\0{self.subject}".encode()).hexdigest()[:16]

@@ -101,5 +101,8 @@ class Route(Struct, frozen=True, kw_only=True):
     negotiates: bool = False
     """True if the handler chooses the form of its bytes by the `Accept` header."""
 
+    head: bool = True
+    """False for a GET that is more than a read: HEAD, which only looks, is refused with 405."""
+
     probe: bool = False
     """True for probes, which answer to any Host."""

@@ -97,7 +97,8 @@ def _add_routes(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
         if path not in resources:
             resources[path] = app.router.add_resource(path)
         # RFC 9110 section 9.3.2: HEAD is GET without the body, and so has the same access.
-        methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
+        with_head = route.method == "GET" and route.head
+        methods = ("GET", "HEAD") if with_head else (route.method,)
         for method in methods:
             resources[path].add_route(method, endpoint.handle, expect_handler=_expect_nothing)
 

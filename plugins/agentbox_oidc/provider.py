@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from agentbox.errors import LoginFailed, OutboundFailed, StartError
+from agentbox.model.evidence import LONGEST_AGO
 from agentbox.model.secret import Secret
 from agentbox.plugin import (
     AccountPolicy,
@@ -35,11 +36,14 @@ ASK_AGAIN: Final = 10.0
 
 LONGEST_CODE: Final = 4096
 
+_PLAIN: Final = {"max_age": str(int(LONGEST_AGO.total_seconds()))}
+"""Who is asked how long ago has to say when: `auth_time` (OpenID Connect Core section 2)."""
+
 _ANEW: Final = {"max_age": "0", "prompt": "login"}
-"""Have the person authenticated, whoever is signed in there (OpenID Connect Core 3.1.2.1)."""
+"""Have the person authenticated, whoever is signed in there (section 3.1.2.1)."""
 
 _ANEW_AT_GOOGLE: Final = {"prompt": "select_account"}
-"""Google knows neither of those, and no more than this."""
+"""Google knows none of those, and no more than this."""
 
 
 class FlowState(msgspec.Struct, frozen=True, array_like=True):
@@ -88,8 +92,7 @@ class Provider:
         if self._options.domain_claim == "hd" and len(self._options.allowed_domains) == 1:
             # For the page alone; see `judge_domain`.
             query["hd"] = self._options.allowed_domains[0]
-        if fresh:
-            query |= _ANEW_AT_GOOGLE if self._options.is_google else _ANEW
+        query |= self._when(fresh)
         address = known.metadata.authorization_endpoint
         state = FlowState(self.info.id, self._options.issuer, nonce, verifier, fresh)
         return Challenge(
@@ -97,6 +100,11 @@ class Provider:
             state=msgspec.json.encode(state),
             data={"url": f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"},
         )
+
+    def _when(self, fresh: bool) -> Mapping[str, str]:
+        if self._options.is_google:
+            return _ANEW_AT_GOOGLE if fresh else {}
+        return _ANEW if fresh else _PLAIN
 
     async def finish(
         self, context: LoginContext, state: FlowState, data: Mapping[str, Any]

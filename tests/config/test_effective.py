@@ -138,8 +138,9 @@ def test_a_secret_that_a_variable_replaces_is_the_files_no_more(place) -> None:
 
 def test_plain_http_beyond_loopback_gives_a_warning(place) -> None:
     assert warnings(place, {"AGENTBOX_PUBLIC_URL": "http://auth.example.org"}) == [
-        "AGENTBOX_PUBLIC_URL (server.public_url): passwords and tokens cross the network in clear; "
-        "put TLS in front and say https://."
+        "AGENTBOX_PUBLIC_URL (server.public_url): passwords and tokens cross the network in clear, "
+        "and nobody can sign in elsewhere, because browsers keep no Secure cookie; put TLS in "
+        "front and say https://."
     ]
 
 

@@ -48,6 +48,16 @@ class Proxy:
             if match is not None
         }
 
+    def wait_for(self, text: str) -> str:
+        """The first line of the log with that; it may be written a little after the answer."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            for line in self.log.read_text().splitlines():
+                if text in line:
+                    return line
+            time.sleep(0.02)
+        raise AssertionError(f"no line of {self.name} has {text}")
+
 
 @contextmanager
 def haproxy(folder: Path, replicas: Sequence[int]) -> Iterator[Proxy]:

@@ -87,3 +87,12 @@ async def test_a_callback_is_sent_once(scene: Scene, method: str) -> None:
     assert await scene.ask(method, CALLBACK) == 502
 
     assert scene.dying.asked == [f"{method} {CALLBACK}"]
+
+
+async def test_no_line_of_the_balancer_has_the_code(scene: Scene) -> None:
+    # OB-01
+    assert await scene.ask("GET", CALLBACK) == 502
+
+    line = await asyncio.to_thread(scene.proxy.wait_for, "/api/v1/auth/google/callback")
+    assert "state=" not in line
+    assert "code=" not in line

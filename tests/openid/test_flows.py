@@ -61,7 +61,7 @@ async def test_a_state_is_good_for_ten_minutes(scene: Scene) -> None:  # OA-01
     assert (await browser.ask("GET", callback)).status == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_without_the_cookie_nobody_is_let_in_and_who_began_still_is(
     scene: Scene, method: str
 ) -> None:
@@ -77,6 +77,27 @@ async def test_without_the_cookie_nobody_is_let_in_and_who_began_still_is(
     assert await scene.rows() == before
     assert scene.provider.asked["token"] == 0
     assert (await browser.ask("GET", callback)).status == 200
+
+
+async def test_who_only_looks_uses_nothing_up(scene: Scene) -> None:
+    # OA-01: a HEAD with the cookie, as of a preview, which shows nobody the tokens
+    browser = scene.browser()
+    callback = await browser.returned("fake")
+    before = await scene.rows()
+    answer = await browser.ask("HEAD", callback)
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET,POST")
+    assert await scene.rows() == before
+    assert scene.provider.asked["token"] == 0
+    assert (await browser.ask("GET", callback)).status == 200
+
+
+@pytest.mark.parametrize("how", ["url", "login"])
+async def test_who_only_looks_begins_nothing(scene: Scene, how: str) -> None:
+    answer = await scene.browser().ask("HEAD", f"/api/v1/auth/fake/{how}")
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert "Set-Cookie" not in answer.headers
 
 
 async def test_a_refusal_of_the_provider_uses_the_state_up(scene: Scene) -> None:  # OA-01

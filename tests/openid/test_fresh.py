@@ -18,6 +18,7 @@ from agentbox.plugin.authenticator import (
     Verified,
 )
 from agentbox_oidc.options import GOOGLE_ISSUER
+from tests.live import ADMIN_PASSWORD
 from tests.openid.browser import parameters
 from tests.openid.fake_provider import fake_provider
 from tests.openid.named import GOOGLE_HOSTS, certified, served
@@ -56,11 +57,12 @@ async def judged(scene: Scene, *, fresh: bool) -> Judged:
 async def test_who_is_wanted_fresh_is_asked_for_anew(scene: Scene) -> None:
     plain, fresh = await judged(scene, fresh=False), await judged(scene, fresh=True)
 
-    assert (plain.sent.get("max_age"), plain.sent.get("prompt")) == (None, None)
+    assert (plain.sent.get("max_age"), plain.sent.get("prompt")) == ("2592000", None)
     assert (fresh.sent["max_age"], fresh.sent["prompt"]) == ("0", "login")
-    assert plain.identity.auth_time is None
-    assert fresh.identity.auth_time is not None
-    assert abs(fresh.identity.auth_time - fresh.now) < timedelta(seconds=5)
+    # Asked how long ago, it has to say when (OpenID Connect Core section 2).
+    for each in (plain, fresh):
+        assert each.identity.auth_time is not None
+        assert abs(each.identity.auth_time - each.now) < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("said", [..., None, "now", True, 1.5, -1, []], ids=str)
@@ -93,7 +95,7 @@ async def test_google_has_the_person_choose_and_when_is_when_it_answered(folder:
             plain, fresh = await judged(scene, fresh=False), await judged(scene, fresh=True)
 
     # It knows neither max_age nor the prompt `login`, and refuses what it does not know.
-    assert plain.sent.get("prompt") is None
+    assert (plain.sent.get("max_age"), plain.sent.get("prompt")) == (None, None)
     assert (fresh.sent.get("max_age"), fresh.sent["prompt"]) == (None, "select_account")
     assert plain.identity.auth_time is None
     assert fresh.identity.auth_time == fresh.now
@@ -108,3 +110,64 @@ async def test_a_fresh_sign_in_counts_if_the_person_was_asked_for_anew(scene: Sc
         assert (answer.status, answer.error) == (401, "invalid_grant")
         assert (await scene.sign_in()).status == 200
     assert await scene.refusals() == ["not_fresh"] * 3
+
+
+PASSWORD = {"new_password": "granite-violet-harbour-93"}
+
+
+@pytest.mark.parametrize("ago", [None, 3600, 40 * 86_400], ids=["nobody knows", "hour", "40 days"])
+async def test_who_was_waved_through_changes_nothing_that_wants_a_fresh_sign_in(
+    scene: Scene, ago: int | None
+) -> None:
+    # OA-07: a session elsewhere is not the person
+    at = ... if ago is None else scene.provider.now() - ago
+    scene.provider.claims = {"auth_time": at}
+    caller = scene.live.with_token((await scene.sign_in()).body["token"])
+    refused = await caller.post("/auth/change-password", PASSWORD)
+    assert (refused.status, refused.error) == (403, "insufficient_user_authentication")
+    told = datetime.fromisoformat((await caller.get("/auth/me")).body["auth"]["auth_time"])
+    latest = scene.clock.now() - timedelta(seconds=ago or 30 * 86_400)
+    assert abs(told - latest) < timedelta(seconds=30)
+
+    scene.provider.straighten()
+    fresh = await scene.browser().sign_in("fake", fresh="true")
+    caller = scene.live.with_token(fresh.body["token"])
+    assert (await caller.post("/auth/change-password", PASSWORD)).status == 204
+
+
+async def test_who_gave_the_password_there_just_now_is_fresh_here(scene: Scene) -> None:
+    caller = scene.live.with_token((await scene.sign_in()).body["token"])
+
+    assert (await caller.post("/auth/change-password", PASSWORD)).status == 204
+
+
+async def test_at_google_only_who_chose_the_account_is_fresh(folder: Path) -> None:
+    tls = served(certified(GOOGLE_HOSTS))
+    async with fake_provider("google", issuer=GOOGLE_ISSUER, tls=tls) as google:
+        google.metadata = ADDRESSES
+        async with signing_in(folder, google, auto_provision=True) as scene:
+            statuses = []
+            for query in ({}, {"fresh": "true"}):
+                signed_in = await scene.browser().sign_in("google", **query)
+                caller = scene.live.with_token(signed_in.body["token"])
+                statuses.append((await caller.post("/auth/change-password", PASSWORD)).status)
+
+    assert statuses == [403, 204]
+
+
+@pytest.mark.parametrize(("ago", "status"), [(None, 204), (0, 204), (3600, 401)])
+async def test_nobody_is_linked_by_passing_through(
+    scene: Scene, ago: int | None, status: int
+) -> None:
+    # OA-07: but where nobody says when, nobody can tell
+    scene.provider.claims = {"auth_time": ... if ago is None else scene.provider.now() - ago}
+    body = {"current_password": ADMIN_PASSWORD}
+    browser = scene.browser()
+    begun = await scene.admin.post("/auth/identities/fake/link", body)
+    browser.cookie = begun.headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+    query = parameters(begun.body["url"])
+    assert (query["max_age"], query["prompt"]) == ("0", "login")
+    answer = await browser.ask("GET", await browser.visit(begun.body["url"]))
+
+    assert answer.status == status
+    assert await scene.refusals() == ([] if status == 204 else ["not_fresh"])

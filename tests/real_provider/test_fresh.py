@@ -51,3 +51,18 @@ async def test_a_password_given_before_the_sign_in_began_is_not_fresh(scene: Sce
         assert ada.forms == 1
     assert (answer.status, answer.error) == (401, "invalid_grant")
     assert await scene.refusals() == ["not_fresh"]
+
+
+async def test_who_is_waved_through_is_as_fresh_as_the_provider_says(scene: Scene) -> None:
+    # OA-07: it says so since it is asked, by `max_age`, for somebody of the last thirty days.
+    answers = []
+    async with scene.visitor() as ada:
+        for later in (0, 660):
+            scene.clock.advance(later)
+            signed_in = await ada.sign_in("certified")
+            caller = scene.live.with_token(signed_in.body["token"])
+            answers.append(await caller.post("/auth/identities/certified/link", {}))
+
+        assert ada.forms == 1
+    assert [each.status for each in answers] == [200, 403]
+    assert answers[1].error == "insufficient_user_authentication"

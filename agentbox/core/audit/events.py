@@ -17,12 +17,15 @@ EVENTS: Final[Mapping[str, str]] = {
     "environment.delete": "An environment was deleted, with all permissions on it.",
     "environment.update": "An environment was changed; the details name what.",
     "identity.link": "A sign-in at another site was linked to a user: `identity_id`, `provider`, "
-    "and `by` what: a `session`, an `email` that both had verified, or a `first_sign_in`.",
-    "identity.unlink": "A sign-in at another site was taken away: by its user, with a password "
-    "that was reset, or from a new admin whom an address had linked it to.",
+    "`subject_digest`, and `by` what: a `session`, a `first_sign_in`, or an `email` that both had "
+    "verified. An `email` linked by `system` has ended sessions, password, waiting reset and keys.",
+    "identity.unlink": "A sign-in at another site was taken away: `identity_id`, `provider`, "
+    "`subject_digest`. By its user, with a password that was reset or set by somebody else, or, "
+    "where an address had linked it, with that address or from a new admin.",
     "job.run": "A run of a job was asked for.",
-    "login.refuse": "A login was refused: `reason`. The actor is the user whose login it was to "
-    "be, `anonymous` where there is no such user; what was typed is never kept.",
+    "login.refuse": "A login was refused: `reason`, and at which `provider` of sign-ins elsewhere. "
+    "The actor is the user whose login it was to be, `anonymous` where there is no such user; what "
+    "was typed is never kept.",
     "permission.change": "A permission on an environment became another one.",
     "permission.grant": "A user got a permission on an environment.",
     "permission.revoke": "A user lost its permission on an environment.",
@@ -45,9 +48,11 @@ EVENTS: Final[Mapping[str, str]] = {
     "user.password_change": "A user changed its own password.",
     "user.password_reset": "A user's password was taken away for a reset secret, and its sign-ins "
     "at other sites with it.",
-    "user.password_set": "A user's password was set by somebody else.",
+    "user.password_set": "A user's password was set by somebody else, and its sign-ins at other "
+    "sites taken away.",
     "user.sessions_end": "A user's sessions were ended: how many in `ended`.",
     "user.unlock": "The throttling of a user's failed logins was lifted.",
     "user.update": "A user was changed: `role`, `status`, each with `…_before`; of a name or "
-    "address only that it changed.",
+    "address only that it changed. `ways_in` says that a new admin has lost password, reset, "
+    "sessions and keys, since an address had once opened the account.",
 }

@@ -78,6 +78,7 @@ REASONS = frozenset(
         "identity_taken",
         "issuer_changed",
         "not_fresh",
+        "password_reset",
         "provider",
         "provider_connection",
         "provider_content",
@@ -165,7 +166,10 @@ class Refusals:
     def login(self, origin: Origin, reason: str, user_id: str | None = None) -> None:
         """A login was refused. Whoever is no user of ours is `anonymous`, whatever was typed."""
         actor = ANONYMOUS if user_id is None else f"user:{user_id}"
-        self.note("login.refuse", actor, origin, {"reason": reason_of(reason)})
+        details = {"reason": reason_of(reason)}
+        if origin.provider is not None:
+            details["provider"] = origin.provider
+        self.note("login.refuse", actor, origin, details)
 
     def note(
         self,

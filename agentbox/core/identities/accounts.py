@@ -14,17 +14,17 @@ from typing import NamedTuple
 import msgspec
 
 from agentbox.core.changes import Changes, Work, Writing
+from agentbox.core.people.wiping import wipe
 from agentbox.core.signing_in import SigningIn
 from agentbox.errors import Conflict, InvalidCredentials
 from agentbox.model.access.roles import Role
-from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
 from agentbox.model.evidence import Identity
 from agentbox.model.formats.names import canonical_email, canonical_username, is_username
 from agentbox.model.ids import new_id
 from agentbox.model.principal import Operator, Origin
 from agentbox.model.users import LinkedBy, LinkedIdentity, Status, User
 from agentbox.plugin.authenticator import AccountPolicy, LoginContext, Verified
-from agentbox.plugin.storage import Change, Page, Storage, Transaction
+from agentbox.plugin.storage import Change, Storage, Transaction
 
 SYSTEM = Operator("system")
 
@@ -103,8 +103,10 @@ class Accounts:
         if holder is not None and _may_link(holder, policy):
             if await tx.identities.of_user(holder.id):
                 raise self._refused(origin, "email_taken", holder.id)
-            if await tx.identities.was_linked(identity.issuer, identity.subject, holder.id):
+            if await tx.identities.unlinked_of(holder.id):
                 raise self._refused(origin, "unlinked", holder.id)
+            if holder.password_change_required:
+                raise self._refused(origin, "password_reset", holder.id)
             return _Found(holder, LinkedBy.EMAIL)
         if not policy.auto_provision:
             raise self._refused(origin, "unknown_identity")
@@ -131,8 +133,9 @@ class Accounts:
                     return None
                 if now.to_be_made:
                     return await _provision(work, judged.identity, now)
+                # What the account had may be somebody else's, who knew the address.
                 await link(work, now.user.id, judged.identity, by=LinkedBy.EMAIL)
-                return await _wiped(work, now.user)
+                return await wipe(work, now.user)
         except Conflict:
             return None
 
@@ -160,7 +163,12 @@ async def link(work: Writing, user_id: str, identity: Identity, *, by: LinkedBy)
         linked_at=work.now,
     )
     await work.tx.identities.add(linked)
-    details = {"identity_id": linked.id, "provider": linked.provider, "by": by.value}
+    details = {
+        "identity_id": linked.id,
+        "provider": linked.provider,
+        "subject_digest": linked.subject_digest,
+        "by": by.value,
+    }
     await work.record("identity.link", f"user:{user_id}", details)
     return linked
 
@@ -177,27 +185,6 @@ def _may_link(holder: User, policy: AccountPolicy) -> bool:
         and holder.active
         and holder.role in LINKED_BY_EMAIL
     )
-
-
-async def _wiped(work: Work, user: User) -> User:
-    """End all that was set up before the address was shown to be theirs: somebody else may have.
-
-    Sessions, password, waiting reset and API keys; a sign-in elsewhere it had none.
-    """
-    await work.tx.sessions.end_all(user.id, work.now)
-    await work.tx.passwords.delete(user.id)
-    await work.tx.password_resets.delete(user.id)
-    where = ApiKeyFilter(user_id=user.id, state=ApiKeyState.ACTIVE, now=work.now)
-    while keys := await work.tx.api_keys.list(where, Page(1000)):
-        for key in keys:
-            await work.tx.api_keys.revoke(key.id, work.now)
-            work.changed(Change("api_key", key.id))
-            await work.record("api_key.revoke", f"api_key:{key.id}")
-    work.changed(Change("user", user.id))
-    # The password that was to be changed is gone; without one there is none to change.
-    wiped = msgspec.structs.replace(user, password_change_required=False, updated_at=work.now)
-    await work.tx.users.replace(wiped)
-    return wiped
 
 
 async def _provision(work: Work, identity: Identity, found: _Found) -> User:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -11,6 +11,7 @@ import structlog
 
 from agentbox.core.audit.refusals import REASONS
 from agentbox.core.identities.proofs import is_foreign
+from agentbox.core.identities.providers import speaks_for
 from agentbox.core.recognition.dispatch import Dispatcher, Named
 from agentbox.core.recognition.soundness import is_sound_answer
 from agentbox.core.signing_in import SigningIn
@@ -62,9 +63,15 @@ class Away(NamedTuple):
 class Asking:
     """Asks the plugins that stand for providers; whatever is refused is on its way to the audit."""
 
-    def __init__(self, dispatcher: Dispatcher, signing_in: SigningIn) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        signing_in: SigningIn,
+        providers: Sequence[LoginProvider],
+    ) -> None:
         self._dispatcher = dispatcher
         self._signing_in = signing_in
+        self._providers = providers
 
     async def where(
         self, named: Named[RedirectAuthenticator], login: RedirectLogin, context: LoginContext
@@ -87,9 +94,11 @@ class Asking:
         data: Mapping[str, Any],
         *,
         fresh_since: datetime | None = None,
+        or_silent: bool = False,
     ) -> Verified:
         """Who came back, vouched for by `provider`; authenticated there since, if that is wanted.
 
+        A provider that says nothing of when is let pass if it may be `or_silent`.
         Raises `InvalidGrant` and `AuthenticatorUnavailable`.
         """
         judged = await self._ask(
@@ -100,10 +109,11 @@ class Asking:
             raise self._broke(named, context.origin, "an identity of another provider")
         if not is_foreign(identity):
             raise self.refused(context.origin, "issuer")
-        if provider.issuer not in (None, identity.issuer):
+        if not speaks_for(provider, identity.issuer, self._providers):
             # What else is judged by issuers, as the last way in, goes by what was told of it.
             raise self._broke(named, context.origin, "an identity of another issuer")
-        if fresh_since is not None and not _is_fresh(identity, fresh_since):
+        told = identity.auth_time is not None or not or_silent
+        if fresh_since is not None and told and not _is_fresh(identity, fresh_since):
             raise self.refused(context.origin, "not_fresh")
         return judged
 

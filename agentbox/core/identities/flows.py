@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from datetime import timedelta
 from typing import Final, Literal, TypeVar
@@ -25,6 +26,9 @@ LONGEST: Final = 128
 MOST_WAITING: Final = 10_000
 """Redirect flows that wait at a time, in all: anybody may begin one, and each takes a row."""
 
+WARNED_EVERY: Final = 60.0
+"""Seconds between two warnings that there are too many."""
+
 _log = structlog.get_logger("agentbox.login")
 
 
@@ -35,6 +39,7 @@ class Flows:
         self._storage = storage
         self._sealer = sealer
         self._clock = clock
+        self._warned = -math.inf
 
     async def keep(
         self, kind: Kind, value: Struct, lifetime: timedelta, *, at_most: int | None = None
@@ -59,7 +64,7 @@ class Flows:
                 gone = await tx.login_flows.shorten(_owner(kind), at_most - 1)
             await tx.login_flows.add(flow)
         if gone:
-            _log.warning("too_many_flows_wait", at_most=at_most, gone=gone)
+            self._warn(at_most, gone)
         return text
 
     async def find(self, kind: Kind, text: object, of: type[WaitingT]) -> WaitingT | None:
@@ -79,6 +84,13 @@ class Flows:
         async with self._storage.transaction() as tx:
             flow = await tx.login_flows.take(flow_id, self._clock.now())
         return self._opened(kind, flow, of)
+
+    def _warn(self, at_most: int | None, gone: int) -> None:
+        """Once in a while: whoever begins so many would fill the log as well."""
+        now = self._clock.monotonic()
+        if now - self._warned >= WARNED_EVERY:
+            self._warned = now
+            _log.warning("too_many_flows_wait", at_most=at_most, gone=gone)
 
     def _opened(self, kind: Kind, flow: LoginFlow | None, of: type[WaitingT]) -> WaitingT | None:
         if flow is None or flow.authenticator_id != _owner(kind):

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
+from msgspec.structs import replace
 
 from agentbox.core.changes import Changes
 from agentbox.core.identities.accounts import link
 from agentbox.core.identities.asking import SIGN_IN_AGAIN
 from agentbox.core.identities.redirects import Begun, Link, Redirects
 from agentbox.core.people.passwords import Passwords
-from agentbox.core.people.unlinking import unlink
+from agentbox.core.people.unlinking import unlink, was_opened_by_email
 from agentbox.core.signing_in import SigningIn
 from agentbox.errors import (
     Conflict,
@@ -22,10 +23,11 @@ from agentbox.errors import (
     SessionRequired,
     ValidationFailed,
 )
+from agentbox.model.access.roles import Role
 from agentbox.model.evidence import Identity
 from agentbox.model.principal import Origin, Principal
 from agentbox.model.secret import Secret
-from agentbox.model.users import LinkedBy, LinkedIdentity, PasswordRecord
+from agentbox.model.users import LinkedBy, LinkedIdentity, PasswordRecord, User
 from agentbox.plugin.storage import Change, Storage, Transaction
 
 LAST_WAY_IN = "This is the only way in that is left. Set a password or link another one first."
@@ -102,6 +104,7 @@ class Linking:
         Raises `InvalidGrant` if the session that asked is over, the user is not active, the
         password is another one since, or the identity is linked already.
         """
+        origin = replace(origin, provider=identity.authenticator_id)
         try:
             async with self._changes.begin_login(asked.user_id, origin) as writing:
                 tx, now = writing.tx, writing.now
@@ -111,7 +114,7 @@ class Linking:
                     raise self._refused(origin, "session", asked.user_id)
                 if _set_at(await tx.passwords.get(user.id)) != asked.password_set_at:
                     raise self._refused(origin, "password", asked.user_id)
-                linked = await link(writing, user.id, identity, by=LinkedBy.SESSION)
+                linked = await link(writing, user.id, identity, by=await _linked_by(tx, user))
                 await tx.sessions.end_all(user.id, now, keep=session.id)
                 writing.changed(Change("user", user.id))
         except Conflict:
@@ -150,6 +153,16 @@ class Linking:
         _log.info("identity_not_linked", reason=reason, user_id=user_id)
         self._signing_in.refused(origin, reason, user_id)
         return InvalidGrant(SIGN_IN_AGAIN)
+
+
+async def _linked_by(tx: Transaction, user: User) -> LinkedBy:
+    """The session, or the address that has let somebody in there: it may be their session.
+
+    Of an admin a promotion has taken away whatever an address had opened.
+    """
+    if user.role.reaches(Role.ADMIN) or not await was_opened_by_email(tx, user.id):
+        return LinkedBy.SESSION
+    return LinkedBy.EMAIL
 
 
 def _set_at(password: PasswordRecord | None) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import Final
 from agentbox.model.evidence import LOCAL_ISSUER, Identity
 
 LONGEST_KEY: Final = 512
-"""Characters of an issuer or a subject: the two are a key, which indexes bound."""
+"""Bytes in UTF-8 of an issuer or a subject: the two are a key, and indexes take 2700 at most."""
 
 _RANDOM = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -25,9 +25,15 @@ def is_digest_or_random(text: str) -> bool:
 def is_foreign(identity: Identity) -> bool:
     """Only our own passwords vouch for ids of ours; and nobody is two nobodies (OA-05)."""
     key = (identity.issuer, identity.subject)
-    return identity.issuer != LOCAL_ISSUER and all(
-        0 < len(text) <= LONGEST_KEY and "\0" not in text for text in key
-    )
+    return identity.issuer != LOCAL_ISSUER and all(map(_fits, key))
+
+
+def _fits(text: str) -> bool:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # half a character, which no database takes
+        return False
+    return 0 < size <= LONGEST_KEY and "\0" not in text
 
 
 def digest_of(text: str) -> str:

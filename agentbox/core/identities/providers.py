@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from agentbox.core.recognition.dispatch import Named
 from agentbox.errors import StartError
@@ -38,3 +38,14 @@ def providers_by_id(
                 by_issuer[info.issuer] = info.id
             found[info.id] = (Named(named.id, named.opened), info)
     return found
+
+
+def speaks_for(provider: LoginProvider, issuer: str, providers: Iterable[LoginProvider]) -> bool:
+    """Whether identities of that issuer are the provider's, who is one of `providers`, to tell.
+
+    One that told its issuer has no other. One that did not has none of those that others told:
+    else whom a careful one keeps out, or knows as an admin, would be whoever a careless one says.
+    """
+    if provider.issuer is not None:
+        return issuer == provider.issuer
+    return all(issuer != other.issuer for other in providers)

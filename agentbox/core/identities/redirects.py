@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentbox.core.changes import Writing
 from agentbox.core.identities.accounts import Accounts, verified_email
@@ -21,7 +22,7 @@ from agentbox.core.identities.proofs import (
     is_digest_or_random,
     proves,
 )
-from agentbox.core.identities.providers import providers_by_id
+from agentbox.core.identities.providers import providers_by_id, speaks_for
 from agentbox.core.recognition.dispatch import Dispatcher, Named
 from agentbox.core.signing_in import SignedIn, SigningIn
 from agentbox.errors import (
@@ -117,12 +118,12 @@ class Redirects:
         self._flows = flows
         self._accounts = accounts
         self._signing_in = signing_in
-        self._asking = Asking(dispatcher, signing_in)
         self._clock = clock
         self._own_origin = own_origin
         self._return_to = return_to
         self._limit = BegunFrom(clock)
         self._providers = providers_by_id(methods)
+        self._asking = Asking(dispatcher, signing_in, self.providers)
 
     @property
     def providers(self) -> Sequence[LoginProvider]:
@@ -147,12 +148,15 @@ class Redirects:
     ) -> Begun:
         """Where to send the browser; for a `fresh` sign-in, to somewhere that asks who it is.
 
+        So it is for a `link`, which nobody gets by passing through; but a site that never says
+        when it asked may give one.
         Raises `NotFound` for a provider that is not configured, `ValidationFailed` for a
         `return_to` that nobody may be sent to, `RateLimited` where too many have been begun,
         `InvalidGrant` if the provider's plugin refuses, `AuthenticatorUnavailable` while the
         provider does not answer.
         """
         named, _ = self._named(provider)
+        origin = self._at(provider, origin)
         target = self._target(return_to)
         if code_challenge is not None and not is_digest_or_random(code_challenge):
             raise ValidationFailed(
@@ -161,7 +165,8 @@ class Redirects:
         if wait := self._limit.wait(origin.address):
             raise RateLimited("Too many sign-ins were begun.", retry_after=wait)
         context = LoginContext(now=self._clock.now(), origin=origin)
-        away = await self._asking.where(named, RedirectLogin(provider, fresh=fresh), context)
+        anew = fresh or link is not None
+        away = await self._asking.where(named, RedirectLogin(provider, fresh=anew), context)
         known = browser if browser is not None and is_digest_or_random(browser) else None
         known = known or secrets.token_urlsafe(32)
         waiting = Waiting(
@@ -170,7 +175,7 @@ class Redirects:
             browser=digest_of(known),
             return_to=target,
             code_challenge=code_challenge,
-            fresh_since=context.now if fresh else None,
+            fresh_since=context.now if anew else None,
             link=link,
         )
         state = await self._flows.keep("redirect", waiting, FLOW_LIFETIME, at_most=MOST_WAITING)
@@ -185,6 +190,7 @@ class Redirects:
         `InvalidGrant` whatever is wrong, with the reason in the audit, and
         `AuthenticatorUnavailable` if the provider does not answer.
         """
+        origin = self._at(provider, origin)
         state = data.get("state")
         seen = await self._flows.find("redirect", state, Waiting)
         if seen is not None and not is_browser(seen.browser, browser):
@@ -198,7 +204,13 @@ class Redirects:
         context = LoginContext(now=self._clock.now(), origin=origin)
         rest = {name: value for name, value in data.items() if name != "state"}
         judged = await self._asking.who(
-            named, info, context, waiting.state, rest, fresh_since=waiting.fresh_since
+            named,
+            info,
+            context,
+            waiting.state,
+            rest,
+            fresh_since=waiting.fresh_since,
+            or_silent=waiting.link is not None,
         )
         if waiting.link is not None:
             return Finished(redirect=waiting.return_to, to_link=(waiting.link, judged.identity))
@@ -225,6 +237,7 @@ class Redirects:
         page of ours. Without the cookie the code is not used up. Raises `InvalidGrant`.
         """
         seen = await self._flows.find("exchange", code, Landed)
+        origin = self._at(seen.provider, origin) if seen else origin
         if seen is not None and seen.browser and not is_browser(seen.browser, browser):
             raise self._asking.refused(origin, "browser")
         landed = await self._flows.take("exchange", code, Landed)
@@ -232,6 +245,9 @@ class Redirects:
             raise self._asking.refused(origin, "unknown_flow")
         if landed.provider not in self._providers:
             raise self._asking.refused(origin, "provider")
+        if not speaks_for(self._named(landed.provider)[1], landed.identity.issuer, self.providers):
+            # The configuration became another one since the browser came back.
+            raise self._asking.refused(origin, "issuer_changed")
         if landed.code_challenge is not None and not proves(landed.code_challenge, verifier):
             raise self._asking.refused(origin, "verifier")
         context = LoginContext(now=self._clock.now(), origin=origin)
@@ -265,6 +281,10 @@ class Redirects:
         if provider not in self._providers:
             raise NotFound("There is no such provider.")
         return self._providers[provider]
+
+    def _at(self, provider: str, origin: Origin) -> Origin:
+        """The origin as refusals name it: with the provider, which is a configured one or none."""
+        return replace(origin, provider=provider) if provider in self._providers else origin
 
     def _target(self, return_to: str | None) -> str | None:
         if return_to is None:

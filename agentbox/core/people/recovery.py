@@ -10,13 +10,13 @@ import msgspec
 from agentbox.core.changes import Changes
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.people.targets import other
-from agentbox.core.people.unlinking import unlink
+from agentbox.core.people.unlinking import unlink_each
 from agentbox.model.access.decisions import require_scope
 from agentbox.model.access.scopes import USERS_CREDENTIALS, ScopeTable
 from agentbox.model.formats.reset_secret import new_reset_secret, reset_digest
 from agentbox.model.principal import Actor, Origin
 from agentbox.model.secret import Secret
-from agentbox.model.users import PasswordReset, User
+from agentbox.model.users import LinkedBy, PasswordReset, User
 
 RESET_LIFETIME = timedelta(hours=1)
 
@@ -48,8 +48,7 @@ class Recovery:
             require_scope(work.actor, USERS_CREDENTIALS, self._scopes)
             user = await other(work, user_id)
             await self._passwords.take_away(work, user)
-            for linked in await work.tx.identities.of_user(user.id):
-                await unlink(work, linked)
+            await unlink_each(work, user.id, *LinkedBy)
             expires_at = work.now + RESET_LIFETIME
             await work.tx.password_resets.put(
                 PasswordReset(user.id, reset_digest(secret), work.now, expires_at)

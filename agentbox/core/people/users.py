@@ -14,6 +14,7 @@ from agentbox.core.people.deletion import remove
 from agentbox.core.people.fields import checked_email, checked_username
 from agentbox.core.people.passwords import Passwords
 from agentbox.core.people.targets import found, is_self, other
+from agentbox.core.people.unlinking import unlink_each
 from agentbox.core.people.writing import write
 from agentbox.errors import (
     InsufficientRank,
@@ -36,7 +37,7 @@ from agentbox.model.formats.names import canonical_username
 from agentbox.model.ids import new_id
 from agentbox.model.principal import Actor, Operator, Origin, Principal
 from agentbox.model.secret import Secret
-from agentbox.model.users import Status, User, UserFilter
+from agentbox.model.users import LinkedBy, Status, User, UserFilter
 from agentbox.plugin.storage import Storage
 
 
@@ -138,8 +139,9 @@ class Users:
     async def edit(self, actor: Actor, origin: Origin, user_id: str, edit: UserEdit) -> User:
         """Change the fields given; an edit that changes nothing is no change at all.
 
-        Another user's new address is verified where the actor may set passwords. Raises as
-        `create` does, and `NotFound`, `SelfForbidden`, `LastSuperAdmin`, and
+        Another user's new address is verified where the actor may set passwords, and takes sign-ins
+        elsewhere away that the former one has linked; another user's new password takes all of
+        them. Raises as `create` does, and `NotFound`, `SelfForbidden`, `LastSuperAdmin`, and
         `InsufficientUserAuthentication` where one's own e-mail changes in an old session.
         """
         self._judge_scopes(actor, user_id, edit)
@@ -210,11 +212,17 @@ class Users:
             after = msgspec.structs.replace(after, email_verified=verified)
         if password_hash is not None:
             after = msgspec.structs.replace(after, password_change_required=False)
-            await self._passwords.put(work, before, password_hash, keep=None)
-            await work.record("user.password_set", f"user:{before.id}")
         if after == before and password_hash is None:
             return before
-        return await write(work, before, after)
+        written = await write(work, before, after)
+        if password_hash is not None:
+            # Last, so that no promotion takes away what comes with it.
+            await self._passwords.put(work, before, password_hash, keep=None)
+            await unlink_each(work, before.id, *LinkedBy)
+            await work.record("user.password_set", f"user:{before.id}")
+        elif after.email != before.email and not by_self:
+            await _unlink_former_address(work, before)
+        return written
 
     def _judge_creation(self, actor: Actor, new: NewUser) -> None:
         require_scope(actor, USERS_WRITE, self._scopes)
@@ -269,6 +277,12 @@ def _require_fresh_sign_in(work: Work, *, by_self: bool) -> None:
     """One's own e-mail wants a sign-in that is not long ago. A key has none: its scope decides."""
     if by_self and isinstance(work.actor, Principal) and work.actor.credential.kind != "api_key":
         require_fresh(work.actor, work.now)
+
+
+async def _unlink_former_address(work: Work, user: User) -> None:
+    """It was another one's, may be: what it has opened goes, with the sessions of that."""
+    if await unlink_each(work, user.id, LinkedBy.EMAIL):
+        await work.tx.sessions.end_all(user.id, work.now)
 
 
 def _edited(user: User, edit: UserEdit) -> User:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from agentbox.core.changes import Details, Work
-from agentbox.core.people.unlinking import unlink
+from agentbox.core.changes import Work
+from agentbox.core.people.unlinking import unlink_each, was_opened_by_email
+from agentbox.core.people.wiping import wipe
 from agentbox.errors import LastSuperAdmin
 from agentbox.model.access.roles import Role
 from agentbox.model.users import LinkedBy, Status, User, UserFilter
@@ -17,8 +18,8 @@ SUPER_ADMINS = UserFilter(role=Role.SUPER_ADMIN, status=Status.ACTIVE)
 async def write(work: Work, before: User, after: User) -> User:
     """Write `after` in the place of `before`; the sessions of one who is active no more end.
 
-    Who becomes an admin keeps no sign-in elsewhere that an address has linked, and no session if
-    there was one: with admins no address ever does.
+    Who becomes an admin and whose account an address has ever opened keeps no way in of then: with
+    admins no address ever does, nor what was set up in a session that one began.
 
     Raises `LastSuperAdmin` before anything is written.
     """
@@ -27,11 +28,16 @@ async def write(work: Work, before: User, after: User) -> User:
     after = msgspec.structs.replace(after, updated_at=work.now)
     await work.tx.users.replace(after)
     promoted = after.role.reaches(Role.ADMIN) and not before.role.reaches(Role.ADMIN)
-    shut_out = promoted and await _unlink_addresses(work, before)
-    if shut_out or (before.active and not after.active):
+    shut_out = promoted and await was_opened_by_email(work.tx, before.id)
+    if shut_out:
+        await unlink_each(work, before.id, LinkedBy.EMAIL)
+        after = await wipe(work, after)
+    if before.active and not after.active:
         await work.tx.sessions.end_all(before.id, work.now)
     work.changed(Change("user", before.id))
     fields = _changed_fields(before, after)
+    if shut_out:
+        fields |= {"ways_in": "taken away"}
     if fields:
         await work.record("user.update", f"user:{before.id}", fields)
     return after
@@ -43,20 +49,11 @@ async def keep_a_super_admin(work: Work, user: User) -> None:
         raise LastSuperAdmin
 
 
-async def _unlink_addresses(work: Work, user: User) -> bool:
-    """Whether there was a link that had been made by an address."""
-    every = await work.tx.identities.of_user(user.id)
-    by_email = [linked for linked in every if linked.linked_by is LinkedBy.EMAIL]
-    for linked in by_email:
-        await unlink(work, linked)
-    return bool(by_email)
-
-
 def _is_super_admin(user: User) -> bool:
     return user.role is Role.SUPER_ADMIN and user.active
 
 
-def _changed_fields(before: User, after: User) -> Details:
+def _changed_fields(before: User, after: User) -> dict[str, str | int | bool | None]:
     """The audit says what a role and a status became, and of the rest only that they changed."""
     fields: dict[str, str | int | bool | None] = {}
     for name in ("username", "email"):

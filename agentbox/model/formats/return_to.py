@@ -12,7 +12,10 @@ LONGEST = 2048
 # added behind; nothing that is not printable ASCII.
 _PATH = re.compile(r"/(?![/\\])[!-\"$-\[\]-~]*")
 _PARAMETERS = re.compile(r"[?&;#]")
-_OURS = re.compile(r"/+(?:api|docs|healthz|readyz|metrics|openapi\.json|\.well-known)(?:[/?]|$)")
+_NAME_PARTS = re.compile(r"[\[\].]")
+_OURS = re.compile(
+    r"/+(?:api|docs|healthz|readyz|metrics|openapi\.json|\.well-known)(?:[/?;]|$)", re.IGNORECASE
+)
 
 
 def resolved_return_to(text: str, *, own_origin: str, allowed: Collection[str]) -> str | None:
@@ -46,14 +49,16 @@ def _readings(text: str) -> Iterator[str]:
 
 
 def _has_code(text: str) -> bool:
-    """As the least strict readers of queries see it, which trim names and know `code[]`."""
+    """As the least strict readers of queries see it: they trim names, and make parts of them."""
     names = (part.partition("=")[0] for part in _PARAMETERS.split(text)[1:])
-    return any(name.partition("[")[0].replace("+", " ").strip().lower() == "code" for name in names)
+    parts = (part for name in names for part in _NAME_PARTS.split(name))
+    return any(part.replace("+", " ").strip().lower() == "code" for part in parts)
 
 
 def _is_path(text: str) -> bool:
     path = text.partition("?")[0]
-    segments = path.split("/")
+    # Some servers cut what is behind a semicolon off a segment before they resolve dots.
+    segments = [segment.partition(";")[0] for segment in path.split("/")]
     return (
         _PATH.fullmatch(text) is not None
         and "//" not in path

@@ -99,17 +99,12 @@ IDENTITIES_OF = (
     f"SELECT {IDENTITY_COLUMNS} FROM identities WHERE user_id = $1 ORDER BY linked_at, id"
 )
 USE_IDENTITY = "UPDATE identities SET email = $2, last_used = $3 WHERE id = $1 RETURNING id"
-UNLINK_IDENTITY = "DELETE FROM identities WHERE id = $1 RETURNING user_id, issuer, subject"
+UNLINK_IDENTITY = "DELETE FROM identities WHERE id = $1 RETURNING user_id, linked_by"
 MARK_UNLINKED = (
-    "INSERT INTO unlinked_identities (user_id, issuer, subject, unlinked_at)"
-    " VALUES ($1, $2, $3, $4)"
+    "INSERT INTO unlinked_identities (user_id, linked_by, unlinked_at) VALUES ($1, $2, $3)"
+    " ON CONFLICT (user_id, linked_by) DO UPDATE SET unlinked_at = excluded.unlinked_at"
 )
-IS_UNLINKED = (
-    "SELECT user_id FROM unlinked_identities WHERE user_id = $1 AND issuer = $2 AND subject = $3"
-)
-UNMARK_UNLINKED = (
-    "DELETE FROM unlinked_identities WHERE user_id = $1 AND issuer = $2 AND subject = $3"
-)
+UNLINKED_OF = "SELECT linked_by FROM unlinked_identities WHERE user_id = $1"
 
 
 class SqlUserStore(UserStore):
@@ -280,7 +275,6 @@ class SqlIdentityStore(IdentityStore):
             identity.linked_at,
             identity.last_used,
         )
-        await self._db.fetch(UNMARK_UNLINKED, identity.user_id, identity.issuer, identity.subject)
 
     async def find(self, issuer: str, subject: str) -> LinkedIdentity | None:
         rows = await self._db.fetch(FIND_IDENTITY, issuer, subject)
@@ -289,8 +283,8 @@ class SqlIdentityStore(IdentityStore):
     async def of_user(self, user_id: str) -> Sequence[LinkedIdentity]:
         return [self._identity(row) for row in await self._db.fetch(IDENTITIES_OF, user_id)]
 
-    async def was_linked(self, issuer: str, subject: str, user_id: str) -> bool:
-        return bool(await self._db.fetch(IS_UNLINKED, user_id, issuer, subject))
+    async def unlinked_of(self, user_id: str) -> frozenset[LinkedBy]:
+        return frozenset(LinkedBy(row[0]) for row in await self._db.fetch(UNLINKED_OF, user_id))
 
     async def note_use(self, identity_id: str, email: str | None, now: datetime) -> bool:
         return bool(await self._db.fetch(USE_IDENTITY, identity_id, email, now))

@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agentbox.model.sessions import LoginFlow, Session
-from agentbox.model.users import LinkedIdentity, PasswordRecord, PasswordReset, User, UserFilter
+from agentbox.model.users import (
+    LinkedBy,
+    LinkedIdentity,
+    PasswordRecord,
+    PasswordReset,
+    User,
+    UserFilter,
+)
 from agentbox.plugin.storage.page import Page
 
 
@@ -96,16 +103,13 @@ class PasswordResetStore(ABC):
 class IdentityStore(ABC):
     """Identities of other sites, each linked to one user; a user may have several.
 
-    A link that is taken away leaves a mark, which only `was_linked` tells of: with that user, until
-    the same identity is linked to it again or the user is deleted.
+    A link that is taken away leaves a mark with its user, of what it had been made by alone, until
+    the user is deleted; only `unlinked_of` tells of it.
     """
 
     @abstractmethod
     async def add(self, identity: LinkedIdentity) -> None:
-        """Raises `Conflict` if (issuer, subject) is linked already, to whomever.
-
-        Removes the mark that a former link to the same user has left; those of others stay.
-        """
+        """Raises `Conflict` if (issuer, subject) is linked already, to whomever."""
 
     @abstractmethod
     async def find(self, issuer: str, subject: str) -> LinkedIdentity | None:
@@ -116,8 +120,8 @@ class IdentityStore(ABC):
         """All of a user's, the first linked first, by (linked_at, id)."""
 
     @abstractmethod
-    async def was_linked(self, issuer: str, subject: str, user_id: str) -> bool:
-        """Whether exactly this identity was linked to that user, and taken away since."""
+    async def unlinked_of(self, user_id: str) -> frozenset[LinkedBy]:
+        """By what those were linked that were ever taken away from this user; empty if none was."""
 
     @abstractmethod
     async def note_use(self, identity_id: str, email: str | None, now: datetime) -> bool:

@@ -9,7 +9,6 @@ from agentbox.model.environments import EnvironmentFilter
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import Page, Storage
 from agentbox.testing.samples import (
-    NOON,
     a_digest,
     a_grant,
     a_password,
@@ -119,9 +118,6 @@ class TextTests(StorageTests):
 
             assert await tx.identities.find(by_subject.issuer, short) == by_subject
             assert await tx.identities.find(short, short) == by_issuer
-            await tx.identities.unlink("2", NOON)
-            assert await tx.identities.was_linked(short, short, "user-1")
-            assert not await tx.identities.was_linked(by_subject.issuer, short, "user-1")
 
     async def test_a_composed_and_a_decomposed_subject_are_two(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

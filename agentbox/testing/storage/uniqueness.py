@@ -125,8 +125,6 @@ class UniquenessTests(StorageTests):
         with pytest.raises(Conflict, match="sign-in is linked"):
             async with storage.transaction() as tx:
                 await tx.identities.add(an_identity("3", subject="the same"))
-        async with storage.transaction(read_only=True) as tx:
-            assert await tx.identities.was_linked(an_identity().issuer, "the same", "user-1")
 
     async def test_a_digest_is_unique(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

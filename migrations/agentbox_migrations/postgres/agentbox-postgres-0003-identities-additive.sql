@@ -18,12 +18,11 @@ CREATE INDEX identities_of_user ON identities (user_id, linked_at, id);
 -- Anybody may begin a sign-in, so the oldest of them give way to new ones.
 CREATE INDEX login_flows_of_authenticator ON login_flows (authenticator_id, expires_at, id);
 
--- What was linked to a user and taken away: no address links it to that user again.
+-- By what users were linked whom a sign-in was taken away from: no address links them again.
 
 CREATE TABLE unlinked_identities (
     user_id text COLLATE "C" NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    issuer text COLLATE "C" NOT NULL,
-    subject text COLLATE "C" NOT NULL,
+    linked_by text COLLATE "C" NOT NULL,
     unlinked_at timestamptz NOT NULL,
-    PRIMARY KEY (user_id, issuer, subject)
+    PRIMARY KEY (user_id, linked_by)
 );

@@ -195,3 +195,17 @@ async def test_providers_are_told_in_the_order_of_the_configuration(world: World
         ("a", "A"),
         ("c", "C"),
     ]
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 513, "é" * 257, "a\x00b", "a\ud800b"])
+async def test_a_subject_that_is_none_is_refused_and_matches_no_other(
+    world: World, subject: str
+) -> None:
+    # OA-05
+    sites = Sites(world, Site(*[judged(someone(subject))] * 2))
+    for _ in range(2):
+        with pytest.raises(InvalidGrant):
+            await sites.sign_in()
+
+    assert await nobody_is_there(world)
+    assert await sites.refused() == [("anonymous", "issuer")]  # one row for both

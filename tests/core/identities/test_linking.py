@@ -118,7 +118,12 @@ async def test_a_link_is_in_the_audit(world: World, user: User, caller: Principa
 
     [row] = rows(await world.audit(), "identity.link")
     assert (row.actor, row.target) == (f"user:{user.id}", f"user:{user.id}")
-    assert row.details == {"identity_id": linked.id, "provider": "example", "by": "session"}
+    assert row.details == {
+        "identity_id": linked.id,
+        "provider": "example",
+        "subject_digest": linked.subject_digest,
+        "by": "session",
+    }
 
 
 @pytest.mark.parametrize("password", [None, "another-password"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 
 import pytest
@@ -198,3 +199,22 @@ async def test_of_two_who_come_by_one_address_at_once_one_has_the_account(world:
         assert sorted(type(each).__name__ for each in got) == ["InvalidGrant", "SignedIn"], got
         assert len(await sites.linked(user)) == 1
         assert await sessions_of(world, user) == 1
+
+
+async def test_the_longest_key_that_is_let_in_is_one_that_indexes_take(world: World) -> None:
+    # Random, for Postgres packs before it measures.
+    subject, path = secrets.token_hex(256), secrets.token_hex(256)[:493]
+    key = someone(subject, issuer=f"https://id.example/{path}")
+    sites = Sites(world, Site(*[judged(key)] * 2, tells_issuers=False))
+    assert len(key.issuer) == len(key.subject) == 512
+    first, again = [(await sites.sign_in()).user.id for _ in range(2)]
+
+    assert first == again
+
+
+async def test_a_key_of_long_characters_is_refused_before_the_database_does(world: World) -> None:
+    sites = Sites(world, Site(judged(someone("".join(map(chr, range(0x10000, 0x10200)))))))
+    with pytest.raises(InvalidGrant):
+        await sites.sign_in()
+
+    assert await sites.refused() == [("anonymous", "issuer")]

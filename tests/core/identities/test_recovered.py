@@ -1,4 +1,4 @@
-"""What a reset and a promotion do to sign-ins elsewhere."""
+"""What a reset, and what else an admin sets, does to sign-ins elsewhere."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from agentbox.core.people.users import UserEdit
 from agentbox.errors import InvalidGrant, InvalidPassword, ValidationFailed
 from agentbox.model.access.roles import Role
-from agentbox.model.evidence import Identity
-from agentbox.model.principal import PASSWORD_CHANGE_REQUIRED, Operator, Principal
+from agentbox.model.principal import PASSWORD_CHANGE_REQUIRED
 from agentbox.model.secret import Secret
-from agentbox.model.users import LinkedBy, Status, User
+from agentbox.model.users import LinkedBy
+from agentbox.plugin.authenticator import AccountPolicy
 from tests.core.identities.at_sites import (
     BOTH,
     BY_EMAIL,
@@ -22,29 +22,9 @@ from tests.core.identities.at_sites import (
     query_of,
     rows,
     someone,
-    with_email,
 )
-from tests.core.world import HERE, World, add_session, add_user, principal
-
-OPERATOR = Operator()
-PASSWORD = "the-password-of-mine"
-NEW = Secret("a-new-password-of-mine")
-EMAIL = "bob@example.org"
-THEIRS = with_email("theirs", EMAIL)
-
-
-async def bob(world: World, role: Role = Role.USER) -> User:
-    return await add_user(world.storage, role, email=EMAIL, email_verified=True, password=PASSWORD)
-
-
-async def signed_in_by(
-    world: World, user: User, method: str, restrictions: tuple[str, ...] = ()
-) -> Principal:
-    session = await add_session(world.storage, user, authenticator_id=method)
-    one = principal(user, session_id=session.id, restrictions=restrictions)
-    credential = type(one.credential)(kind="session", id=session.id, authenticator_id="jwt")
-    return principal(user, session_id=session.id, credential=credential, restrictions=restrictions)
-
+from tests.core.identities.bob import NEW, OPERATOR, PASSWORD, THEIRS, bob, signed_in_by
+from tests.core.world import HERE, World, add_session, add_user, signed_in
 
 # --- A reset.
 
@@ -72,6 +52,53 @@ async def test_a_reset_takes_every_sign_in_elsewhere_away(world: World, policy: 
         await sites.sign_in()
     assert await world.waiting_reset(user.id) is not None
     assert await sites.refused() == [(f"user:{user.id}", "unlinked")]
+
+
+@pytest.mark.parametrize("policy", [BY_EMAIL, BOTH])
+@pytest.mark.parametrize("by", LinkedBy)
+async def test_after_a_reset_no_other_sign_in_of_the_address_is_linked(
+    world: World, by: LinkedBy, policy: AccountPolicy
+) -> None:
+    # OA-07: it would use the reset up, and open what was to be shut
+    user = await bob(world)
+    await add_link(world, user, someone("before"), by)
+    sites = Sites(world, Site(judged(THEIRS, policy)))
+    await world.recovery.reset(OPERATOR, HERE, user.id)
+    with pytest.raises(InvalidGrant):
+        await sites.sign_in()
+
+    assert await sites.linked(user) == []
+    assert await world.waiting_reset(user.id) is not None
+    assert await sites.refused() == [(f"user:{user.id}", "unlinked")]
+
+
+@pytest.mark.parametrize("seconds", [0, 3 * 24 * 3600], ids=["waits", "is over"])
+@pytest.mark.parametrize("policy", [BY_EMAIL, BOTH])
+async def test_no_address_opens_an_account_whose_password_was_reset(
+    world: World, policy: AccountPolicy, seconds: int
+) -> None:
+    # OA-07: the secret does, or another one
+    user = await bob(world)
+    await world.recovery.reset(OPERATOR, HERE, user.id)
+    world.clock.move(seconds)
+    sites = Sites(world, Site(judged(THEIRS, policy)))
+    with pytest.raises(InvalidGrant):
+        await sites.sign_in()
+
+    assert await sites.linked(user) == []
+    left = await world.user(user.id)
+    assert left is not None
+    assert left.password_change_required
+    assert await sites.refused() == [(f"user:{user.id}", "password_reset")]
+
+
+async def test_an_address_opens_it_again_once_the_password_is_set(world: World) -> None:
+    user = await bob(world)
+    await world.recovery.reset(OPERATOR, HERE, user.id)
+    await world.users.edit(OPERATOR, HERE, user.id, UserEdit(password=NEW))
+    sites = Sites(world, Site(judged(THEIRS, BY_EMAIL)))
+
+    assert (await sites.sign_in()).user.id == user.id
 
 
 async def test_a_sign_in_that_waits_for_its_exchange_does_not_outlive_a_reset(
@@ -126,73 +153,74 @@ async def test_a_sign_in_elsewhere_gives_the_password_that_must_be_changed(world
     await world.passwords.change_own(caller, HERE, current=Secret(PASSWORD), new=NEW)
 
 
-# --- A promotion.
+# --- What an admin sets.
 
 
-@pytest.mark.parametrize("role", [Role.ADMIN, Role.SUPER_ADMIN])
-@pytest.mark.parametrize("before", [Role.VIEWER, Role.USER])
-async def test_a_promotion_to_admin_takes_away_what_an_address_has_linked(
-    world: World, before: Role, role: Role
+@pytest.mark.parametrize("again", [None, NEW])
+async def test_a_password_that_an_admin_sets_takes_every_sign_in_elsewhere_away(
+    world: World, again: Secret | None
 ) -> None:
-    # OA-07: no address ever opens the account of an admin
-    user = await bob(world, before)
-    by_email = await add_link(world, user, THEIRS, LinkedBy.EMAIL)
-    kept = [
-        await add_link(world, user, someone(by.value), by)
-        for by in (LinkedBy.SESSION, LinkedBy.FIRST_SIGN_IN)
+    # OA-07: it is how operators shut out whoever has got in
+    user = await bob(world)
+    if again is not None:
+        await world.users.edit(OPERATOR, HERE, user.id, UserEdit(password=again))
+    linked = [
+        await add_link(world, user, each, by)
+        for each, by in ((THEIRS, LinkedBy.EMAIL), (someone("another"), LinkedBy.SESSION))
     ]
-    session = await add_session(world.storage, user, authenticator_id="example")
+    root = await signed_in(world.storage, await add_user(world.storage, Role.SUPER_ADMIN))
     sites = Sites(world, Site(judged(THEIRS, BY_EMAIL)))
 
-    await world.users.edit(OPERATOR, HERE, user.id, UserEdit(role=role))
+    await world.users.edit(root, HERE, user.id, UserEdit(password=NEW))
 
-    left = await sites.linked(user)
-    assert {each.id for each in left} == {each.id for each in kept}
-    [row] = rows(await world.audit(), "identity.unlink")
-    assert (row.actor, row.target) == ("operator", f"user:{user.id}")
-    assert row.details == {"identity_id": by_email.id, "provider": "example"}
-    ended = await world.session(session.id)
-    assert ended is not None
-    assert ended.ended_at == world.clock.now()
+    assert await sites.linked(user) == []
+    assert await world.password(user.id) is not None
+    unlinked = rows(await world.audit(), "identity.unlink")
+    assert {row.details["identity_id"] for row in unlinked} == {each.id for each in linked}
+    assert {row.actor for row in unlinked} == {f"user:{root.user_id}"}
     with pytest.raises(InvalidGrant):
         await sites.sign_in()
 
 
-@pytest.mark.parametrize(
-    ("before", "edit"),
-    [
-        (Role.VIEWER, UserEdit(role=Role.USER)),
-        (Role.USER, UserEdit(role=Role.VIEWER)),
-        (Role.USER, UserEdit(username="renamed")),
-        (Role.USER, UserEdit(status=Status.ACTIVE)),
-        (Role.ADMIN, UserEdit(role=Role.SUPER_ADMIN)),
-        (Role.ADMIN, UserEdit(role=Role.USER)),
-    ],
-)
-async def test_other_edits_leave_it(world: World, before: Role, edit: UserEdit) -> None:
-    user = await bob(world, before)
+async def test_a_password_of_one_s_own_leaves_sign_ins_elsewhere(world: World) -> None:
+    user = await bob(world)
     linked = await add_link(world, user, THEIRS, LinkedBy.EMAIL)
-    session = await add_session(world.storage, user)
+    caller = await signed_in_by(world, user, "password")
 
-    await world.users.edit(OPERATOR, HERE, user.id, edit)
+    await world.passwords.change_own(caller, HERE, current=Secret(PASSWORD), new=NEW)
 
     assert await Sites(world, Site()).linked(user) == [linked]
-    kept = await world.session(session.id)
-    assert kept is not None
-    assert kept.ended_at is None
 
 
-@pytest.mark.parametrize("identity", [someone("1"), None])
-async def test_a_promotion_without_such_a_link_ends_no_session(
-    world: World, identity: Identity | None
+@pytest.mark.parametrize("email", ["other@example.org", None])
+async def test_an_address_that_an_admin_changes_takes_along_what_the_former_has_linked(
+    world: World, email: str | None
 ) -> None:
+    # OA-07: it may have been a stranger's
     user = await bob(world)
-    if identity is not None:
-        await add_link(world, user, identity)
-    session = await add_session(world.storage, user)
+    by_email = await add_link(world, user, THEIRS, LinkedBy.EMAIL)
+    kept = await add_link(world, user, someone("mine"), LinkedBy.SESSION)
+    session = await add_session(world.storage, user, authenticator_id="example")
+    sites = Sites(world, Site(judged(THEIRS, BY_EMAIL)))
 
-    await world.users.edit(OPERATOR, HERE, user.id, UserEdit(role=Role.ADMIN))
+    await world.users.edit(OPERATOR, HERE, user.id, UserEdit(email=email))
 
-    kept = await world.session(session.id)
-    assert kept is not None
-    assert kept.ended_at is None
+    assert await sites.linked(user) == [kept]
+    [row] = rows(await world.audit(), "identity.unlink")
+    assert (row.actor, row.details["identity_id"]) == ("operator", by_email.id)
+    ended = await world.session(session.id)
+    assert ended is not None
+    assert ended.ended_at == world.clock.now()
+    assert await world.password(user.id) is not None
+    with pytest.raises(InvalidGrant):
+        await sites.sign_in()
+
+
+async def test_an_address_that_one_changes_oneself_leaves_it(world: World) -> None:
+    user = await bob(world)
+    linked = await add_link(world, user, THEIRS, LinkedBy.EMAIL)
+    caller = await signed_in_by(world, user, "password")
+
+    await world.users.edit(caller, HERE, user.id, UserEdit(email="other@example.org"))
+
+    assert await Sites(world, Site()).linked(user) == [linked]

@@ -66,7 +66,11 @@ async def test_what_is_taken_away_signs_in_no_more(
         await sites.sign_in()
     [row] = rows(await world.audit(), "identity.unlink")
     assert (row.actor, row.target) == (f"user:{user.id}", f"user:{user.id}")
-    assert row.details == {"identity_id": linked.id, "provider": "example"}
+    assert row.details == {
+        "identity_id": linked.id,
+        "provider": "example",
+        "subject_digest": linked.subject_digest,
+    }
 
 
 @pytest.mark.parametrize("whose", ["somebody else's", "nobody's"])
@@ -206,11 +210,27 @@ async def test_what_was_taken_away_is_linked_again_while_signed_in(world: World)
     assert (await sites.sign_in()).user.id == user.id
 
 
-async def test_another_sign_in_of_the_address_is_not_what_was_taken_away(world: World) -> None:
-    sites = Sites(world, Site(judged(SAME, BY_EMAIL)))
-    user = await unlinked(world, sites, with_email("former", "mine@example.org"))
+@pytest.mark.parametrize("policy", [BY_EMAIL, BOTH])
+@pytest.mark.parametrize(
+    "former",
+    [
+        with_email("former", "mine@example.org"),
+        with_email("mine", "mine@example.org", issuer="https://former.example"),
+        someone("former"),
+    ],
+)
+async def test_who_has_taken_one_away_is_linked_by_no_address_any_more(
+    world: World, former: Identity, policy: AccountPolicy
+) -> None:
+    # OA-07: another subject may have the address there, and would wipe the account besides
+    sites = Sites(world, Site(judged(SAME, policy)))
+    user = await unlinked(world, sites, former)
+    with pytest.raises(InvalidGrant):
+        await sites.sign_in()
 
-    assert (await sites.sign_in()).user.id == user.id
+    assert await sites.linked(user) == []
+    assert await world.password(user.id) is not None
+    assert await sites.refused() == [(f"user:{user.id}", "unlinked")]
 
 
 # --- The last way in.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from agentbox.core.identities import redirects as module
 from agentbox.errors import (
@@ -46,6 +47,20 @@ async def test_who_begins_while_too_many_wait_takes_the_place_of_the_first(
             await sites.back(state, browser)
     for state, browser in begun[2:]:
         assert (await sites.back(state, browser)).signed_in
+
+
+async def test_that_there_are_too_many_is_said_once_a_minute(
+    world: World, sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 1)
+    said = []
+    with capture_logs() as lines:
+        for seconds in (0, 0, 59, 2, 58, 3):
+            world.clock.move(seconds)
+            await sites.begin()
+            said.append(sum(line["event"] == "too_many_flows_wait" for line in lines))
+
+    assert said == [0, 1, 1, 2, 2, 3]
 
 
 async def test_nobody_keeps_others_out_by_filling_the_places(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,11 @@ def told(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(row["event"], row["actor"]) for row in rows]
 
 
+def told_at(reason: str) -> dict[str, str]:
+    """The details of what was refused where the tests sign in."""
+    return {"reason": reason, "provider": "example"}
+
+
 async def landed(trail: Trail, live: Live, page: str, **query: str) -> tuple[str, Away]:
     """The one-time code of a page, and its browser."""
     away = await begun(live.anonymous, return_to=page, **query)
@@ -135,7 +141,12 @@ async def test_a_link_and_its_end_name_who_asked(
     [row] = await trail.left()
     [linked] = (await user.caller.get("/auth/identities")).body["identities"]
     who = {"actor": f"user:{user.id}", "target": f"user:{user.id}"}
-    details = {"identity_id": linked["id"], "provider": "example"}
+    digest = sha256("\0".join([MINE.identity.issuer, MINE.identity.subject]).encode())
+    details = {
+        "identity_id": linked["id"],
+        "provider": "example",
+        "subject_digest": digest.hexdigest()[:16],
+    }
     assert row["details"] == {**details, "by": "session"}
     assert row == {**row, **who, "event": "identity.link"}
 
@@ -165,7 +176,7 @@ async def test_what_is_refused_when_the_browser_comes_back_says_why(
     site.answers = [answer]
     assert (await trail.back(await begun(live.anonymous))).status in {401, 503}
 
-    assert await trail.refused() == ("anonymous", {"reason": reason})
+    assert await trail.refused() == ("anonymous", told_at(reason))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +194,7 @@ async def test_what_is_refused_at_the_beginning_says_why(
     site.challenge = problem
     for how in ("url", "login"):
         assert (await trail.ask("GET", f"/auth/example/{how}")).status in {401, 503}
-        assert await trail.refused() == ("anonymous", {"reason": reason})
+        assert await trail.refused() == ("anonymous", told_at(reason))
         # One row for each second and address.
         await live.runtime.refusals.flush()
 
@@ -195,13 +206,13 @@ async def test_a_callback_of_another_browser_provider_or_time_says_so(
     site.answers = [ME, judged(someone("me"))]
     away = await begun(live.anonymous)
     await trail.back(away, cookie=None)
-    assert await trail.refused() == ("anonymous", {"reason": "browser"})
+    assert await trail.refused() == ("anonymous", told_at("browser"))
     await trail.back(away, "other")
-    assert await trail.refused() == ("anonymous", {"reason": "provider"})
+    assert await trail.refused() == ("anonymous", {"reason": "provider", "provider": "other"})
     await trail.back(away)
-    assert await trail.refused() == ("anonymous", {"reason": "unknown_flow"})
+    assert await trail.refused() == ("anonymous", told_at("unknown_flow"))
     await trail.back(await begun(live.anonymous, fresh="true"))
-    assert await trail.refused() == ("anonymous", {"reason": "not_fresh"})
+    assert await trail.refused() == ("anonymous", told_at("not_fresh"))
 
 
 async def test_a_code_that_does_not_hold_says_why(live: Live, site: Site, trail: Trail) -> None:
@@ -210,13 +221,13 @@ async def test_a_code_that_does_not_hold_says_why(live: Live, site: Site, trail:
     code, away = await landed(trail, live, OUR_PAGE)
     path = "/auth/exchange"
     await trail.ask("POST", path, json={"code": code})
-    assert await trail.refused() == ("anonymous", {"reason": "browser"})
+    assert await trail.refused() == ("anonymous", told_at("browser"))
     assert (await trail.ask("POST", path, json={"code": code}, cookie=away.cookie)).status == 200
     await trail.ask("POST", path, json={"code": code}, cookie=away.cookie)
     assert await trail.refused() == ("anonymous", {"reason": "unknown_flow"})
     code, _ = await landed(trail, live, OUR_PAGE, code_challenge="x" * 43)
     await trail.ask("POST", path, json={"code": code, "code_verifier": "y" * 43})
-    assert await trail.refused() == ("anonymous", {"reason": "verifier"})
+    assert await trail.refused() == ("anonymous", told_at("verifier"))
 
 
 async def test_who_is_disabled_or_taken_is_named(
@@ -227,12 +238,12 @@ async def test_who_is_disabled_or_taken_is_named(
     user = (await trail.back(await begun(live.anonymous))).body["user"]["id"]
     asked = await trail.ask("POST", LINK, people.user.caller, json=PASSWORD)
     assert (await trail.back(away_by(asked))).status == 401
-    assert await trail.refused() == (f"user:{people.user.id}", {"reason": "identity_taken"})
+    assert await trail.refused() == (f"user:{people.user.id}", told_at("identity_taken"))
     assert (await people.super_admin.caller.post(f"/users/{user}/disable")).status == 200
 
     assert (await trail.back(await begun(live.anonymous))).status == 401
 
-    assert await trail.refused() == (f"user:{user}", {"reason": "inactive"})
+    assert await trail.refused() == (f"user:{user}", told_at("inactive"))
 
 
 async def test_a_link_whose_session_is_over_names_the_user(
@@ -246,7 +257,7 @@ async def test_a_link_whose_session_is_over_names_the_user(
 
     assert (await trail.back(away)).status == 401
 
-    assert await trail.refused() == (f"user:{people.user.id}", {"reason": "session"})
+    assert await trail.refused() == (f"user:{people.user.id}", told_at("session"))
 
 
 async def test_a_link_that_may_not_begin_says_who_asked(

@@ -133,7 +133,7 @@ async def test_an_identity_of_another_is_not_linked(live: Live, site: Site, peop
 
 
 async def test_the_last_way_in_stays(live: Live, site: Site) -> None:
-    site.answers = [judged(someone("new"))]
+    site.answers = [judged(someone("new", auth_time=live.runtime.clock.now()))]
     caller = live.with_token((await signed_in(live)).body["token"])
     [linked] = (await caller.get("/auth/identities")).body["identities"]
 

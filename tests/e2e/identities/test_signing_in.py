@@ -274,7 +274,10 @@ async def test_a_user_who_is_disabled_meanwhile_does_not_come_in(
 
 
 async def test_who_came_in_without_a_password_sets_one(live: Live, site: Site) -> None:
-    site.answers = [ME]
+    me = with_email(
+        "me", "me@example.org", preferred_username="me", auth_time=live.runtime.clock.now()
+    )
+    site.answers = [judged(me)]
     caller = live.with_token((await signed_in(live)).body["token"])
     body = {"new_password": "granite-violet-harbour-93"}
 

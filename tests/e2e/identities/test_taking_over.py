@@ -134,3 +134,55 @@ async def test_a_promotion_takes_away_what_the_address_has_linked(
     assert (await caller.get("/auth/me")).status == 401
     assert (await signed_in(live)).error == "invalid_grant"
     assert (await people.super_admin.caller.get(path)).body.get("identities", []) == []
+
+
+async def test_what_was_set_up_in_a_session_of_the_address_does_not_outlive_a_promotion(
+    live: Live, site: Site, people: People
+) -> None:
+    # OA-07: a password and another sign-in, and the link itself is taken away before
+    site.answers = [bob_at("bob"), bob_at("second", NOBODY), bob_at("second", NOBODY)]
+    await bob(live)
+    caller = live.with_token((await signed_in(live)).body["token"])
+    new = {"new_password": NEW_PASSWORD}
+    assert (await caller.post("/auth/change-password", new)).status == 204
+    asked = {"current_password": NEW_PASSWORD}
+    away = away_by(await caller.post("/auth/identities/example/link", asked))
+    assert (await back(live, away)).status == 204
+    first, _ = (await caller.get("/auth/identities")).body["identities"]
+    assert (await caller.delete(f"/auth/identities/{first['id']}")).status == 204
+    path = f"/users/{(await record(live)).id}"
+    assert (await people.super_admin.caller.patch(path, {"role": "admin"})).status == 200
+
+    assert (await caller.get("/auth/me")).status == 401
+    assert (await signed_in(live)).error == "invalid_grant"
+    assert (await login(live, NEW_PASSWORD)).status == 401
+    secret = (await people.super_admin.caller.post(f"{path}/reset-password")).body["secret"]
+    assert (await login(live, secret)).status == 200
+
+
+async def test_a_password_that_an_admin_sets_shuts_out_who_signs_in_elsewhere(
+    live: Live, site: Site, people: People
+) -> None:
+    # OA-07
+    site.answers = [bob_at("mallory", NOBODY), bob_at("mallory", NOBODY), bob_at("again")]
+    await link(live, await bob(live))
+    path = f"/users/{(await record(live)).id}"
+    assert (await people.admin.caller.put(path, {"password": NEW_PASSWORD})).status == 200
+
+    for _ in range(2):
+        assert (await signed_in(live)).error == "invalid_grant"
+    assert (await login(live, NEW_PASSWORD)).status == 200
+
+
+async def test_an_address_that_an_admin_corrects_shuts_out_whose_it_was(
+    live: Live, site: Site, people: People
+) -> None:
+    # OA-07
+    site.answers = [bob_at("stranger"), bob_at("stranger")]
+    await bob(live)
+    caller = live.with_token((await signed_in(live)).body["token"])
+    path = f"/users/{(await record(live)).id}"
+    assert (await people.admin.caller.patch(path, {"email": "b@example.org"})).status == 200
+
+    assert (await caller.get("/auth/me")).status == 401
+    assert (await signed_in(live)).error == "invalid_grant"

@@ -19,6 +19,7 @@ TAKEN = {
         f"{OWN}/a?barcode=1&codec=2&x=code&code_challenge=3"
     ),
     "/code/code": f"{OWN}/code/code",
+    "/a;b/..c/apis?x.codes=1": f"{OWN}/a;b/..c/apis?x.codes=1",
     APP: APP,
 }
 
@@ -36,6 +37,11 @@ WITH_A_CODE = (
     "/home?%20code%20=x",
     "/home?code[]=x",
     "/home?code%5B0%5D=x",
+    "/home?[code=x",
+    "/home?0[code]=x",
+    "/home?code.=x",
+    "/home?form.code=x",
+    "/home?a=b&amp;code=x",
     "/home?a=b%26code=x",
     "/home%3Fcode=x",
     "/home?next=/there?code=x",
@@ -91,6 +97,12 @@ HOSTILE = (
     "https:/evil.example",
     "https:///evil.example",
     "/api/v1/auth/google/login",
+    "/API/v1/auth/google/login",
+    "/Api;x/v1/auth/google/login",
+    "/.Well-Known/jwks.json",
+    "/a/..;/b",
+    "/a/..;x=1/b",
+    "/a/.;/b",
     *WITH_A_CODE,
     "/docs",
     "/.well-known/jwks.json",

@@ -26,9 +26,7 @@ FIND_LOOSELY = (
     f"SELECT {IDENTITY_COLUMNS} FROM identities"
     " WHERE lower(issuer) = lower($1) AND lower(subject) = lower($2)"
 )
-MARKS = "SELECT user_id FROM unlinked_identities WHERE issuer = $1 AND subject = $2"
-MARKS_NEARLY = "SELECT user_id FROM unlinked_identities WHERE lower(subject) = lower($1)"
-UNMARK = "DELETE FROM unlinked_identities WHERE issuer = $1 AND subject = $2"
+MARKS_OF_ALL = "SELECT linked_by FROM unlinked_identities"
 
 
 class ForgetsTheEmail(Spoilt):
@@ -116,9 +114,9 @@ class KeepsTheUnlinked(Spoilt):
 
         async def unlink(identity_id: str, now: datetime) -> bool:
             rows = await db.fetch(
-                "SELECT user_id, issuer, subject FROM identities WHERE id = $1", identity_id
+                "SELECT user_id, linked_by FROM identities WHERE id = $1", identity_id
             )
-            if rows and not await db.fetch(MARKS, rows[0][1], rows[0][2]):
+            if rows and not await tx.identities.unlinked_of(rows[0][0]):
                 await db.fetch(MARK_UNLINKED, *rows[0], now)
                 return True
             return False
@@ -138,16 +136,16 @@ class ForgetsTheUnlinked(Spoilt):
         tx.identities.unlink = unlink
 
 
-class RemembersLoosely(Spoilt):
-    """Takes another identity for the one that was taken away."""
+class ForgetsByWhat(Spoilt):
+    """Remembers that something was taken away, and not what it had been linked by."""
 
     def spoil(self, tx: Any) -> None:
-        db = tx._db
+        right = tx.identities.unlinked_of
 
-        async def was_linked(issuer: str, subject: str, user_id: str) -> bool:
-            return [user_id] in [list(row) for row in await db.fetch(MARKS_NEARLY, subject)]
+        async def unlinked_of(user_id: str) -> frozenset[LinkedBy]:
+            return frozenset({LinkedBy.SESSION}) if await right(user_id) else frozenset()
 
-        tx.identities.was_linked = was_linked
+        tx.identities.unlinked_of = unlinked_of
 
 
 class RemembersForAll(Spoilt):
@@ -156,23 +154,40 @@ class RemembersForAll(Spoilt):
     def spoil(self, tx: Any) -> None:
         db = tx._db
 
-        async def was_linked(issuer: str, subject: str, user_id: str) -> bool:
-            return bool(await db.fetch(MARKS, issuer, subject))
+        async def unlinked_of(user_id: str) -> frozenset[LinkedBy]:
+            return frozenset(LinkedBy(row[0]) for row in await db.fetch(MARKS_OF_ALL))
 
-        tx.identities.was_linked = was_linked
+        tx.identities.unlinked_of = unlinked_of
 
 
-class ForgetsForAll(Spoilt):
-    """Forgets whose an identity was as soon as it is linked to somebody."""
+class ForgetsWhenLinkedAgain(Spoilt):
+    """Forgets what was taken away from a user as soon as something is linked to it."""
 
     def spoil(self, tx: Any) -> None:
         right, db = tx.identities.add, tx._db
 
         async def add(identity: Any) -> None:
             await right(identity)
-            await db.fetch(UNMARK, identity.issuer, identity.subject)
+            await db.fetch("DELETE FROM unlinked_identities WHERE user_id = $1", identity.user_id)
 
         tx.identities.add = add
+
+
+class MarksOnce(Spoilt):
+    """Breaks where a second one is taken away from a user."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.identities.unlink
+
+        async def unlink(identity_id: str, now: datetime) -> bool:
+            rows = await tx._db.fetch(
+                "SELECT user_id, linked_by FROM identities WHERE id = $1", identity_id
+            )
+            if rows and rows[0][1] in await tx.identities.unlinked_of(rows[0][0]):
+                raise Conflict
+            return bool(await right(identity_id, now))
+
+        tx.identities.unlink = unlink
 
 
 class ForgetsBy(Spoilt):
@@ -224,13 +239,13 @@ class LinksForAll(Spoilt):
 
 
 class LinksAgainTwice(Spoilt):
-    """Gives an identity that somebody has taken away to the last one who asks for it."""
+    """Gives an identity to the last one who asks for it, where one was taken away before."""
 
     def spoil(self, tx: Any) -> None:
         right, db = tx.identities.add, tx._db
 
         async def add(identity: Any) -> None:
-            if await db.fetch(MARKS, identity.issuer, identity.subject):
+            if await db.fetch(MARKS_OF_ALL):
                 live = await tx.identities.find(identity.issuer, identity.subject)
                 await db.fetch("DELETE FROM identities WHERE id = $1", live.id if live else "")
             await right(identity)
@@ -289,10 +304,17 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     NotesUsesEverywhere: (CrudTests, "test_a_use_is_noted_on_that_identity_alone"),
     UnlinksTwice: (CrudTests, "test_an_identity_is_unlinked_once"),
     KeepsTheUnlinked: (CrudTests, "test_an_identity_is_unlinked_once"),
-    ForgetsTheUnlinked: (CrudTests, "test_what_was_unlinked_is_remembered_letter_by_letter"),
-    RemembersLoosely: (CrudTests, "test_what_was_unlinked_is_remembered_letter_by_letter"),
-    RemembersForAll: (CrudTests, "test_what_was_unlinked_is_remembered_letter_by_letter"),
-    ForgetsForAll: (CrudTests, "test_what_was_unlinked_is_remembered_for_each_of_its_users"),
+    ForgetsTheUnlinked: (
+        CrudTests,
+        "test_what_was_unlinked_is_remembered_by_what_it_was_linked",
+    ),
+    ForgetsByWhat: (CrudTests, "test_what_was_unlinked_is_remembered_by_what_it_was_linked"),
+    RemembersForAll: (CrudTests, "test_what_was_unlinked_is_remembered_by_what_it_was_linked"),
+    ForgetsWhenLinkedAgain: (
+        CrudTests,
+        "test_what_was_unlinked_is_remembered_whatever_is_linked_after_it",
+    ),
+    MarksOnce: (RaceTests, "test_many_are_taken_away_from_a_user_at_once"),
     ForgetsBy: (CrudTests, "test_what_a_link_was_made_by_comes_back"),
     KeepsMarksOfTheDead: (CrudTests, "test_deleting_a_user_takes_along_what_was_unlinked"),
     KeepsIdentitiesOfTheDead: (CrudTests, "test_deleting_a_user_takes_its_identities_along"),

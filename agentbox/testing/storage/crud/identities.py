@@ -105,47 +105,44 @@ class IdentityTests(StorageTests):
             assert list(await tx.identities.of_user("user-1")) == [an_identity("another")]
             assert await tx.users.get("user-1") is not None
 
-    @pytest.mark.parametrize("key", OTHERS.values(), ids=OTHERS)
-    async def test_what_was_unlinked_is_remembered_letter_by_letter(
-        self, storage: Storage, key: tuple[str, str]
+    @pytest.mark.parametrize("by", LinkedBy)
+    async def test_what_was_unlinked_is_remembered_by_what_it_was_linked(
+        self, storage: Storage, by: LinkedBy
     ) -> None:
         async with storage.transaction() as tx:
             for id_ in ("user-1", "other"):
                 await tx.users.add(a_user(id_))
-            await tx.identities.add(FULL)
-            assert not await tx.identities.was_linked(FULL.issuer, FULL.subject, "user-1")
-            await tx.identities.unlink(FULL.id, NOON)
+            await tx.identities.add(an_identity(linked_by=by))
+            assert await tx.identities.unlinked_of("user-1") == frozenset()
+            await tx.identities.unlink("identity-1", NOON)
 
         async with storage.transaction(read_only=True) as tx:
-            assert await tx.identities.was_linked(FULL.issuer, FULL.subject, "user-1")
-            assert not await tx.identities.was_linked(FULL.issuer, FULL.subject, "other")
-            assert not await tx.identities.was_linked(*key, "user-1")
+            assert await tx.identities.unlinked_of("user-1") == {by}
+            assert await tx.identities.unlinked_of("other") == frozenset()
 
-    async def test_what_was_unlinked_is_remembered_for_each_of_its_users(
+    async def test_what_was_unlinked_is_remembered_whatever_is_linked_after_it(
         self, storage: Storage
     ) -> None:
-        """It may be linked again, to another too; a mark goes when its own user has it again."""
-        users = ("user-1", "user-2")
+        """Also if it is the same, to the same user or to another, and is taken away once more."""
         async with storage.transaction() as tx:
-            for id_ in users:
+            for id_ in ("user-1", "user-2"):
                 await tx.users.add(a_user(id_))
-        for id_ in (*users, "user-1"):
-            link = an_identity(f"of-{id_}", user_id=id_, subject="the same")
+        email, session = LinkedBy.EMAIL, LinkedBy.SESSION
+        links = [("user-1", email), ("user-1", session), ("user-2", session), ("user-1", email)]
+        seen: dict[str, set[LinkedBy]] = {"user-1": set(), "user-2": set()}
+        for user_id, by in links:
+            link = an_identity("the same", user_id=user_id, linked_by=by)
             async with storage.transaction() as tx:
                 await tx.identities.add(link)
-                assert not await tx.identities.was_linked(link.issuer, "the same", id_)
-                assert await tx.identities.find(link.issuer, "the same") == link
-                assert list(await tx.identities.of_user(id_)) == [link]
-            async with storage.transaction() as tx:
+                assert list(await tx.identities.of_user(user_id)) == [link]
+                for each, before in seen.items():
+                    assert await tx.identities.unlinked_of(each) == before
                 assert await tx.identities.unlink(link.id, NOON)
+            seen[user_id].add(by)
 
-        issuer = an_identity().issuer
-        async with storage.transaction() as tx:
-            for id_ in users:
-                assert await tx.identities.was_linked(issuer, "the same", id_)
-            await tx.identities.add(an_identity("new", user_id="user-2", subject="the same"))
-            assert await tx.identities.was_linked(issuer, "the same", "user-1")
-            assert not await tx.identities.was_linked(issuer, "the same", "user-2")
+        async with storage.transaction(read_only=True) as tx:
+            for user_id, all_of_them in seen.items():
+                assert await tx.identities.unlinked_of(user_id) == all_of_them
 
     async def test_deleting_a_user_takes_its_identities_along(self, storage: Storage) -> None:
         """And whoever is made anew, under the same id even, has none of them."""
@@ -175,7 +172,5 @@ class IdentityTests(StorageTests):
             await tx.users.delete("user-1")
             await tx.users.add(a_user())
 
-            for id_, remembered in (("user-1", False), ("other", True)):
-                gone = an_identity(id_)
-                was = await tx.identities.was_linked(gone.issuer, gone.subject, id_)
-                assert was is remembered
+            assert await tx.identities.unlinked_of("user-1") == frozenset()
+            assert await tx.identities.unlinked_of("other") == {an_identity().linked_by}
