@@ -281,7 +281,7 @@ def _assemble(
     environments = make_environments(foundation)
     redirects = make_redirects(foundation)
     pipeline = Pipeline(settings.metrics, clock, services.counters)
-    plugin_jobs = [job for _, job in plugins.jobs(services_for)]
+    jobs = [*pipeline.jobs(), *(job for _, job in plugins.jobs(services_for))]
     return Runtime(
         settings=settings,
         plugins=plugins,
@@ -309,11 +309,7 @@ def _assemble(
         last_used=foundation.last_used,
         auditing=foundation.audit,
         events=events,
-        scheduling=make_scheduling(
-            foundation,
-            [*pipeline.jobs(), *plugin_jobs],
-            plugins.migration_folders(storage.name),
-        ),
+        scheduling=make_scheduling(foundation, jobs, plugins.migration_folders(storage.name)),
         pipeline=pipeline,
         configuration=effective(settings, assembly.sources),
         requests=requests,

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from tests.live import UNTHROTTLED, Live, live_server
+from tests.live import UNTHROTTLED, Live, ShiftedClock, live_server
 from tests.postgres import Postgres
 
 SECRET_KEY = base64.b64encode(os.urandom(32)).decode()
@@ -34,10 +34,13 @@ def settings_for(dsn: str, **more: str) -> dict[str, str | None]:
 
 
 @asynccontextmanager
-async def on_postgres(dsn: str, **more: str) -> AsyncIterator[Live]:
+async def on_postgres(
+    dsn: str, *, clock: ShiftedClock | None = None, **more: str
+) -> AsyncIterator[Live]:
     """A server in this process; `more` are settings."""
+    environ = settings_for(dsn, **more)
     with tempfile.TemporaryDirectory() as folder:
-        async with live_server(Path(folder), environ=settings_for(dsn, **more)) as live:
+        async with live_server(Path(folder), environ=environ, clock=clock) as live:
             yield live
 
 

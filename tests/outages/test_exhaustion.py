@@ -14,7 +14,7 @@ import pytest
 from agentbox.errors import StorageError
 from tests.e2e.people import People, Template, seeds_on
 from tests.e2e.web.test_statements_per_route import call_all
-from tests.live import USER_PASSWORD, Live
+from tests.live import USER_PASSWORD, Live, ShiftedClock
 from tests.outages.load import loaded
 from tests.outages.proxy import network
 from tests.outages.servers import backends, on_postgres, until
@@ -57,10 +57,11 @@ async def test_an_exhausted_pool_refuses_and_recovers(
 
 async def test_no_request_needs_two_connections(dsn: str) -> None:
     # ST-09: every route works with a single one
-    async with on_postgres(dsn, AGENTBOX_PLUGINS__POSTGRES__POOL_SIZE="2") as live:
+    clock = ShiftedClock()
+    async with on_postgres(dsn, clock=clock, AGENTBOX_PLUGINS__POSTGRES__POOL_SIZE="2") as live:
         people = People(live, Template(Path(), await seeds_on(live)))
         async with held(live, 1):
-            await call_all(live, people)
+            await call_all(live, people, clock)
             signed_in = await live.anonymous.post(
                 "/auth/login", {"username": people.user.username, "password": USER_PASSWORD}
             )

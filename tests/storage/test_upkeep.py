@@ -6,12 +6,12 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agentbox.model.users import UserFilter
 from agentbox.plugin.storage import ALL_CHANGED, Change
+from agentbox.testing import PlainServices
 from agentbox.testing.samples import a_user, an_event
 from agentbox_sqlite import upkeep
 from agentbox_sqlite.files import FileLock
@@ -21,28 +21,16 @@ from tests.scale import scaled
 from tests.storage.database import open_sqlite
 
 
-class Log:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, dict[str, Any]]] = []
-
-    def debug(self, event: str, **values: Any) -> None:
-        self.lines.append((event, values))
-
-    info = warning = error = debug
-
-
 async def test_the_start_says_which_sqlite_and_who_checkpoints(database: Path) -> None:
     # ST-05
-    log = Log()
-    storage = SqliteStorage(database, log)
+    services = PlainServices()
+    storage = SqliteStorage(database, services)
     storage.migrate(own_folders())
     async with storage.open():
         pass
 
     expected = {"sqlite": sqlite3.sqlite_version, "checkpointers": "single"}
-    assert log.lines == [("sqlite_opened", expected)]
+    assert services.kept.lines == [("info", "sqlite_opened", expected)]
 
 
 async def test_nothing_checkpoints_by_itself(sqlite: SqliteStorage) -> None:
