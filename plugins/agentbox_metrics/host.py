@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import psutil
 
@@ -41,7 +41,7 @@ class Host(MetricSource):
     def __init__(self, beside: Path | None) -> None:
         self._folder = None if beside is None else beside.absolute().parent
         self._process = psutil.Process()
-        psutil.cpu_percent()  # from here on the next call measures
+        self._times = psutil.cpu_times()
 
     @property
     def types(self) -> Sequence[MetricType]:
@@ -53,8 +53,26 @@ class Host(MetricSource):
         return await asyncio.to_thread(lambda: list(self._measured()))
 
     def _measured(self) -> Iterator[Sample]:
-        yield Sample(HOST_CPU.name, psutil.cpu_percent())
+        yield Sample(HOST_CPU.name, self._busy())
         yield Sample(HOST_MEMORY.name, psutil.virtual_memory().percent)
         yield Sample(PROCESS_MEMORY.name, self._process.memory_info().rss / MEBIBYTE)
         if self._folder is not None:
             yield Sample(HOST_DISK.name, psutil.disk_usage(str(self._folder)).percent)
+
+    def _busy(self) -> float:
+        """Percent since it was asked last. `psutil.cpu_percent` remembers that for each thread."""
+        before, self._times = self._times, psutil.cpu_times()
+        passed, rested = _passed(self._times) - _passed(before), _idle(self._times) - _idle(before)
+        # Counters of the kernel may go back a little, by turns.
+        return min(max(100.0 * (passed - rested) / passed, 0.0), 100.0) if passed > 0 else 0.0
+
+
+def _passed(times: Any) -> float:
+    """Seconds of all processors. Those of guests are among `user` and `nice` already."""
+    of_guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return float(sum(times) - of_guests)
+
+
+def _idle(times: Any) -> float:
+    """Seconds in which nothing ran; what waits for a disk doesn't run."""
+    return float(times.idle + getattr(times, "iowait", 0.0))

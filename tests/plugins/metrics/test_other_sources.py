@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+
+import psutil
+import pytest
 
 from agentbox.core.host_services import HostServices
 from agentbox.model.metrics import MetricKind
@@ -71,6 +77,25 @@ async def test_the_processors_are_measured_from_the_opening_on() -> None:
     assert total > 0
 
     assert (await values(source))["host_cpu"] > 0.0
+
+
+async def test_processors_are_measured_since_the_tick_before_whichever_thread_measures() -> None:
+    source, loop = Host(None), asyncio.get_running_loop()
+    threads = [ThreadPoolExecutor(1) for _ in range(3)]
+    for thread in threads:
+        before, until = psutil.cpu_times(), time.process_time() + 0.3
+        while time.process_time() < until:
+            pass
+        now = psutil.cpu_times()
+        passed = sum(now) - sum(before)
+        busy = passed - (now.idle - before.idle) - (now.iowait - before.iowait)
+        loop.set_default_executor(thread)
+
+        found = (await values(source))["host_cpu"]
+
+        assert found == pytest.approx(100.0 * busy / passed, abs=15.0)
+    for thread in threads:
+        thread.shutdown()
 
 
 def histogram(*counts: int, count: int) -> Histogram:
