@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +12,7 @@ from msgspec import Struct
 from agentbox.config.sections import MetricsSettings
 from agentbox.core.charts.plan import Asked, Planner
 from agentbox.core.environments.environments import user_id_of, visible
+from agentbox.core.environments.staleness import is_stale
 from agentbox.model.access.decisions import require_scope
 from agentbox.model.access.scopes import METRICS_READ, SYSTEM_READ, ScopeTable
 from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
@@ -50,8 +51,16 @@ class Figures(Struct, frozen=True, kw_only=True):
     """What the caller may see."""
 
     environments: Mapping[EnvironmentStatus, int]
+    """By status; those that are to run and are stale are not among those that run."""
+
+    stale: int
     running_sandboxes: int
     of_all: OfAll | None
+
+
+class _Running(NamedTuple):
+    environments: int
+    sandboxes: int
 
 
 class Stats:
@@ -83,32 +92,40 @@ class Stats:
                 status: await tx.environments.count(msgspec.structs.replace(seen, status=status))
                 for status in EnvironmentStatus
             }
+            running = await self._running(tx, actor, seen, now)
+            # What came between two reads of Postgres is in one of them alone.
+            stale = max(by_status[EnvironmentStatus.RUNNING] - running.environments, 0)
+            by_status[EnvironmentStatus.RUNNING] -= stale
             return Figures(
                 environments=by_status,
-                running_sandboxes=await self._sandboxes(tx, actor, seen, now),
+                stale=stale,
+                running_sandboxes=running.sandboxes,
                 of_all=await self._of_all(tx, now) if all_of_it else None,
             )
 
-    async def _sandboxes(
+    async def _running(
         self, tx: Transaction, actor: Actor, seen: EnvironmentFilter, now: datetime
-    ) -> int:
+    ) -> _Running:
+        """Those that run and are not stale."""
         fresh_since = now - self._stale_after
         if seen.granted_to is None and seen.only is None:
-            return sum(_sandboxes(each.report) for each in await tx.reports.running(fresh_since))
+            found = await tx.reports.running(fresh_since)
+            return _Running(len(found), sum(_sandboxes(each.report) for each in found))
         running = msgspec.structs.replace(seen, status=EnvironmentStatus.RUNNING)
-        total, after = 0, None
+        count, sandboxes, after = 0, 0, None
         while True:
             page = Page(AT_ONCE, after=after)
             rows = await tx.environments.list(running, page, user_id_of(actor))
             if not rows:
-                return total
-            ids = [row.environment.id for row in rows]
-            reports = await tx.reports.get(ids)
-            for each in map(reports.get, ids):
-                if each is None or each.reported_at >= fresh_since:
-                    total += _sandboxes(each)
+                return _Running(count, sandboxes)
+            reports = await tx.reports.get([row.environment.id for row in rows])
+            for environment in (row.environment for row in rows):
+                report = reports.get(environment.id)
+                if not is_stale(environment, report, fresh_since):
+                    count += 1
+                    sandboxes += _sandboxes(report)
             if len(rows) < AT_ONCE:
-                return total
+                return _Running(count, sandboxes)
             last = rows[-1].environment
             after = (last.created_at, last.id)
 

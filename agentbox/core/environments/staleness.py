@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from agentbox.model.environments import Environment, EnvironmentStatus
+from agentbox.model.environments import Environment, EnvironmentReport, EnvironmentStatus
 from agentbox.plugin.services import Clock
 from agentbox.plugin.storage import Transaction
 
@@ -25,6 +25,13 @@ class Staleness:
             return ()
         reports = await tx.reports.get(running)
         return {id_ for id_, report in reports.items() if report.reported_at < since}
+
+
+def is_stale(environment: Environment, report: EnvironmentReport | None, since: datetime) -> bool:
+    """Whether it is to run, has reported, and was silent since then at the latest."""
+    return (
+        report is not None and report.reported_at < since and _runs_since_before(environment, since)
+    )
 
 
 def _runs_since_before(environment: Environment, time: datetime) -> bool:

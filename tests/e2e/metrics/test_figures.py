@@ -15,12 +15,12 @@ from agentbox.model.environments import (
     Grant,
 )
 from agentbox.model.ids import new_id
-from tests.e2e.environments.sandbox import register, share
+from tests.e2e.environments.sandbox import path_of, register, share
 from tests.e2e.metrics.stored import HOUR, MINUTE, some_hours_ago, store
 from tests.e2e.people import People, Template
 from tests.live import Caller, Live, ShiftedClock, live_server
 
-NOBODYS = {"total": 0, "pending": 0, "running": 0, "terminated": 0, "failed": 0}
+NOBODYS = {"total": 0, "pending": 0, "running": 0, "stale": 0, "terminated": 0, "failed": 0}
 
 
 async def figures(caller: Caller) -> dict[str, Any]:
@@ -112,8 +112,25 @@ async def test_what_has_stopped_reporting_does_not_count_as_running(
 
     clock.advance(live.runtime.settings.environments.stale_after.total_seconds() + 1)
 
-    assert (await figures(people.user.caller))["running_sandboxes"] == 1
-    assert (await figures(people.admin.caller))["running_sandboxes"] == 1
+    for caller in (people.user.caller, people.admin.caller):
+        body = await figures(caller)
+        assert body["environments"] == NOBODYS | {"total": 2, "running": 1, "stale": 1}
+        assert body["running_sandboxes"] == 1
+
+
+async def test_one_that_was_just_started_again_counts_as_running_for_whoever_looks(
+    live: Live, people: People, clock: ShiftedClock
+) -> None:
+    mine = await register(people.user, status="running")
+    await report(live, mine, 1)
+    await people.user.caller.patch(path_of(mine), {"status": "terminated"})
+    clock.advance(live.runtime.settings.environments.stale_after.total_seconds() + 1)
+    await people.user.caller.patch(path_of(mine), {"status": "running"})
+
+    for caller in (people.user.caller, people.admin.caller):
+        body = await figures(caller)
+        assert body["environments"] == NOBODYS | {"total": 1, "running": 1}
+        assert body["running_sandboxes"] == 1
 
 
 async def test_sandboxes_are_added_up_over_more_environments_than_are_read_at_once(

@@ -102,11 +102,13 @@ class MetricTypesOut(Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentCounts(Struct, frozen=True, kw_only=True):
-    """Environments by what they do."""
+    """Environments by what they do; those that have fallen silent while running are `stale`, and
+    not among those that run."""
 
     total: int
     pending: int
     running: int
+    stale: int
     terminated: int
     failed: int
 
@@ -205,7 +207,8 @@ def types_out(types: Sequence[MetricType], levels: Sequence[KeptLevel]) -> Metri
 def stats_out(figures: Figures) -> StatsOut:
     """The figures as clients get them."""
     counts = {status.value: number for status, number in figures.environments.items()}
-    environments = EnvironmentCounts(total=sum(counts.values()), **counts)
+    total = sum(counts.values()) + figures.stale
+    environments = EnvironmentCounts(total=total, stale=figures.stale, **counts)
     of_all = figures.of_all
     if of_all is None:
         return StatsOut(environments=environments, running_sandboxes=figures.running_sandboxes)
