@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from agentbox.core.counters import Counters
+from agentbox.core.readings.readings import ServerReadings
 from agentbox.core.recognition.subjects import Subjects
 from agentbox.errors import StartError
 from agentbox.model.api_keys import IssuedKey
@@ -37,7 +38,7 @@ class HostServices:
     root_secret: Sealer | None = None
     outgoing_http: Outgoing | None = None
     read_subjects: Subjects | None = None
-    own_readings: Readings | None = None
+    own_readings: ServerReadings | None = None
 
     @property
     def storage(self) -> Storage:
@@ -72,7 +73,7 @@ class HostServices:
         """What agentbox measures of itself; raises `StartError` where nothing is served."""
         if self.own_readings is None:
             raise StartError("This process measures nothing of itself.")
-        return self.own_readings
+        return self.own_readings.offered_by(self.instance_id)
 
     @property
     def log(self) -> Logger:

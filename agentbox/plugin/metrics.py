@@ -131,4 +131,5 @@ class Readings(Protocol):
     def offer(self, measured: Callable[[], Sequence[Family]]) -> None:
         """Tell what this gives, too, of this process and of the server. It is called each second,
         and does no I/O. A family of a name that is there already is left out, and so is one that
-        was measured more than three collection intervals ago."""
+        was measured more than three collection intervals ago. Where it raises, or gives what is no
+        family, nothing of it is told, and it is counted as a failure of the plugin."""

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -16,13 +17,23 @@ from agentbox.core.readings.adding import added
 from agentbox.core.readings.naming import families
 from agentbox.core.readings.requests import RequestCounts
 from agentbox.core.readings.sharing import SharedReadings
-from agentbox.plugin.metrics import Family
+from agentbox.loader.isolation import Failure, attempt
+from agentbox.plugin.metrics import Family, Histogram, Readings
 from agentbox.plugin.services import Clock
 
 PUBLISH_EVERY: Final = 1.0
 """Seconds; what a process that dies has counted since is lost."""
 
+OURSELVES: Final = "agentbox"
+
 _log = structlog.get_logger("agentbox.readings")
+
+
+@dataclass(slots=True)
+class _Offer:
+    by: str
+    measured: Callable[[], Iterable[Family]]
+    failed: bool = False
 
 
 class ServerReadings:
@@ -45,19 +56,24 @@ class ServerReadings:
         self._writing = threading.Lock()
         self._numbers = itertools.count(1)
         self._written = 0
-        self._offers: list[Callable[[], Iterable[Family]]] = []
+        self._offers: list[_Offer] = []
 
-    def offer(self, measured: Callable[[], Iterable[Family]]) -> None:
-        """Tell what this gives, too."""
-        self._offers.append(measured)
+    def offer(self, measured: Callable[[], Iterable[Family]], *, by: str = OURSELVES) -> None:
+        """Tell what this gives, too. Where it raises, or gives something else, nothing of it is
+        told, which is counted as `plugin_failures.<by>` and logged when it begins."""
+        self._offers.append(_Offer(by, measured))
+
+    def offered_by(self, plugin: str) -> Readings:
+        """The same for one plugin, whose failures are counted under its name."""
+        return _OfPlugin(self, plugin)
 
     def of_process(self) -> Sequence[Family]:
         """Of this process alone."""
         told = {family.name: family for family in self._requests.families()}
         for family in families(self._counters.snapshot()):
             told[family.name] = family
-        for measured in self._offers:
-            for family in measured():
+        for offer in self._offers:
+            for family in self._given(offer):
                 told.setdefault(family.name, family)
         oldest = self._clock.now().timestamp() - self._old_after
         return [each for each in told.values() if each.at is None or each.at > oldest]
@@ -96,6 +112,21 @@ class ServerReadings:
         if self._shared is not None:
             self._shared.leave()
 
+    def _given(self, offer: _Offer) -> Sequence[Family]:
+        given = attempt(lambda: _families(offer.measured()))
+        failed = isinstance(given, Failure)
+        if isinstance(given, Failure):
+            self._counters.add(f"plugin_failures.{offer.by}")
+            if not offer.failed:
+                _log.error(
+                    "readings_offer_failed",
+                    plugin=offer.by,
+                    error=type(given.error).__name__,
+                    exc_info=given.error,
+                )
+        offer.failed = failed
+        return () if isinstance(given, Failure) else given
+
     def _with_others(
         self, shared: SharedReadings, mine: Sequence[Family], number: int
     ) -> Sequence[Family]:
@@ -118,3 +149,30 @@ class ServerReadings:
             _log.warning("readings_not_shared", error=str(error))
             return False
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class _OfPlugin:
+    readings: ServerReadings
+    plugin: str
+
+    def offer(self, measured: Callable[[], Iterable[Family]]) -> None:
+        self.readings.offer(measured, by=self.plugin)
+
+    def of_process(self) -> Sequence[Family]:
+        return self.readings.of_process()
+
+    async def of_server(self) -> Sequence[Family]:
+        return await self.readings.of_server()
+
+
+def _families(given: Iterable[Family]) -> Sequence[Family]:
+    """All of them. Raises `TypeError` for what is none, or could not be told among others."""
+    families = [*given]
+    for each in families:
+        if not isinstance(each, Family):
+            raise TypeError(f"{type(each).__name__} is no family of readings")
+        for labels, value in each.values.items():
+            if len(labels) != len(each.labels) or not isinstance(value, (int, float, Histogram)):
+                raise TypeError(f"{each.name} has a value that does not fit its labels, or is none")
+    return families

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
 
 from agentbox.core.counters import Counters
 from agentbox.core.readings.readings import ServerReadings
@@ -46,6 +50,56 @@ def test_what_is_offered_is_told_but_not_in_the_place_of_ours() -> None:
 
     assert named(told.of_process())["mine"].values[()] == 1.0
     assert named(told.of_process())["refresh_reuse"].values[()] == 0
+
+
+def raising() -> list[Family]:
+    raise RuntimeError("a plugin")
+
+
+def exiting() -> list[Family]:
+    raise SystemExit(3)
+
+
+def breaking_off() -> Iterator[Family]:
+    yield from offering("mine", 5.0)()
+    raise RuntimeError("a plugin")
+
+
+def strange() -> list[Any]:
+    return ["mine"]
+
+
+def misfitting() -> list[Family]:
+    return [Family(name="mine", kind="gauge", description="", labels=("of",), values={(): 5.0})]
+
+
+@pytest.mark.parametrize("broken", [raising, exiting, breaking_off, strange, misfitting])
+async def test_an_offer_that_breaks_costs_itself_alone_and_is_counted(
+    broken: Callable[[], Any],
+) -> None:
+    counters = Counters()
+    told = readings(counters)
+    told.offered_by("acme").offer(broken)
+    told.offered_by("other").offer(offering("mine", 1.0))
+
+    for number in range(1, 4):
+        assert named(await told.of_server())["mine"].values == {(): 1.0}
+        assert counters.value("plugin_failures.acme") == number
+    assert counters.value("plugin_failures.other") == 0
+
+
+def test_an_offer_that_breaks_is_logged_once_until_it_works_again() -> None:
+    given = iter([raising, raising, offering("mine", 1.0), raising, raising])
+    told = readings()
+    told.offered_by("acme").offer(lambda: next(given)())
+
+    with structlog.testing.capture_logs() as lines:
+        seen = ["mine" in named(told.of_process()) for _ in range(5)]
+
+    assert seen == [False, False, True, False, False]
+    assert [(line["event"], line["plugin"]) for line in lines] == [
+        ("readings_offer_failed", "acme")
+    ] * 2
 
 
 def test_what_was_measured_three_intervals_ago_is_told_no_more() -> None:
