@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
+
+import msgspec
 
 from agentbox.config.schema import Settings
 from agentbox.config.sections import MetricsSettings
@@ -17,11 +19,13 @@ from agentbox.core.metrics.measuring import Measuring, ServicesFor, open_measuri
 from agentbox.core.metrics.outlets import Outlet
 from agentbox.core.metrics.ticks import each_tick
 from agentbox.loader import Plugins
+from agentbox.model.metrics import Batch, MetricKind
 from agentbox.plugin.job import Job
 from agentbox.plugin.services import Clock
 
 STOPS_WITHIN = 2.0
-"""Seconds that sinks have, all at once, for what waits when the server stops."""
+"""Seconds that sources have for what was counted since the last tick when the server stops, and
+sinks then, all at once, for what waits."""
 
 
 class Pipeline:
@@ -78,22 +82,50 @@ class Pipeline:
         return [CollectMetrics(self.collect, interval, self._clock), *keeping]
 
     def start(self, stack: AsyncExitStack) -> None:
-        """Deliver from now on, and measure this process at each tick, until the stack is closed."""
+        """Deliver from now on, and measure this process at each tick, until the stack is closed;
+        then once more what it has counted."""
         if not self._settings.enabled:
             return
         for outlet in self._outlets:
             outlet.start()
         stack.push_async_callback(self._stop_outlets)
         interval = self._settings.collection_interval
-        loop = asyncio.create_task(
-            each_tick(self._clock, interval, lambda at: self.collect(at, of_process=True)),
-            name="agentbox-metrics",
-        )
-        stack.push_async_callback(_cancel, loop)
+        busy = asyncio.Lock()
+
+        async def tick(at: datetime) -> None:
+            async with busy:
+                await self.collect(at, of_process=True)
+
+        loop = asyncio.create_task(each_tick(self._clock, interval, tick), name="agentbox-metrics")
+        stack.push_async_callback(self._finish, loop, busy)
 
     async def collect(self, at: datetime, *, of_process: bool = False) -> None:
         """Measure, and hand what was measured to every sink's queue. Raises nothing of plugins."""
-        batch = await self._collector.collect(at, of_process=of_process)
+        self._put(await self._collector.collect(at, of_process=of_process))
+
+    async def _finish(self, loop: asyncio.Task[None], busy: asyncio.Lock) -> None:
+        """Let a tick that is under way end, and hand on what was counted since, or it were lost."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOPS_WITHIN), busy:
+                loop.cancel()
+                self._put(self._counts_alone(await self._collect_now()))
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+    async def _collect_now(self) -> Batch:
+        # Between ticks: whoever adds up what is of the tick before finds it there.
+        at = self._clock.now().replace(microsecond=0)
+        return await self._collector.collect(at, of_process=True)
+
+    def _counts_alone(self, batch: Batch) -> Batch:
+        """Gauges of less than a tick would weigh as much as those of a whole one."""
+        types = self.measuring.types
+        counted = tuple(
+            each for each in batch.samples if types[each.type].kind is MetricKind.COUNTER
+        )
+        return msgspec.structs.replace(batch, samples=counted)
+
+    def _put(self, batch: Batch) -> None:
         if batch.samples:
             for outlet in self._outlets:
                 outlet.put(batch)
@@ -105,8 +137,3 @@ class Pipeline:
         patience = min(PATIENCE, self._settings.collection_interval)
         sources = self.measuring.sources
         return Collector(sources, self._clock, self._counters, patience=patience)
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -13,12 +13,24 @@ from agentbox.config.sections import MetricsSettings
 from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.counters import Counters
 from agentbox.core.metrics.collecting import CollectMetrics
-from agentbox.core.metrics.pipeline import Pipeline
+from agentbox.core.metrics.pipeline import STOPS_WITHIN, Pipeline
 from agentbox.errors import StorageError
-from agentbox.model.metrics import Level
+from agentbox.model.metrics import Batch, Level, Sample
 from agentbox.plugin.storage import Storage
 from tests.core.background.jobs import settle
-from tests.core.metrics.parts import INTERVAL, OfProcess, Run, Sink, Source, measuring
+from tests.core.metrics.parts import (
+    GIVEN,
+    HITS,
+    INTERVAL,
+    LOAD,
+    SIZE,
+    OfProcess,
+    Run,
+    Sink,
+    Source,
+    hang,
+    measuring,
+)
 from tests.core.world import START, ManualClock
 
 
@@ -162,6 +174,62 @@ async def test_each_process_measures_itself_at_each_tick(
     assert [(batch.at, batch.of_process) for batch in sink.got] == [
         (START + timedelta(seconds=5), True)
     ]
+
+
+async def test_what_was_counted_since_the_last_tick_is_handed_on_before_all_stops(
+    clock: ManualClock, counters: Counters, stack: AsyncExitStack
+) -> None:
+    everybodys = Source(types=(SIZE,))
+    source, sink = OfProcess((*GIVEN, Sample("ex_hits", 4.0)), types=(LOAD, HITS)), Sink()
+    pipeline = Pipeline(MetricsSettings(), clock, counters)
+    pipeline.take(measuring(source, everybodys, sink=sink))
+    pipeline.start(stack)
+    clock.move(12.7)
+    await stack.aclose()
+
+    at = START + timedelta(seconds=12)
+    assert everybodys.asked == []
+    assert sink.got == [Batch(at=at, samples=(Sample("ex_hits", 4.0),), of_process=True)]
+
+
+async def test_a_tick_that_is_under_way_when_all_stops_is_handed_on(
+    clock: ManualClock, counters: Counters, stack: AsyncExitStack
+) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        asked.set()
+        await go_on.wait()
+
+    source, sink = OfProcess((Sample("ex_hits", 4.0),), do=slow), Sink()
+    pipeline = Pipeline(MetricsSettings(collection_interval=timedelta(seconds=5)), clock, counters)
+    pipeline.take(measuring(source, sink=sink))
+    clock.move(4.99)
+    pipeline.start(stack)
+    await asyncio.sleep(0)
+    clock.move(0.02)
+    async with asyncio.timeout(20):
+        await asked.wait()
+    stopping = asyncio.create_task(stack.aclose())
+    await asyncio.sleep(0)
+    go_on.set()
+    await stopping
+
+    assert [batch.at for batch in sink.got] == [START + timedelta(seconds=5)] * 2
+
+
+async def test_a_source_that_hangs_holds_up_no_stop(
+    clock: ManualClock, counters: Counters, stack: AsyncExitStack
+) -> None:
+    pipeline = Pipeline(MetricsSettings(), clock, counters)
+    pipeline.take(measuring(OfProcess(do=hang), sink=Sink()))
+    before = asyncio.all_tasks()
+    pipeline.start(stack)
+
+    async with asyncio.timeout(STOPS_WITHIN + 8):  # a source has 10 s at a tick
+        await stack.aclose()
+
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_tick_without_samples_is_no_batch(

@@ -175,6 +175,21 @@ async def test_logins_of_the_last_day_are_counted(live: Live, people: People) ->
     assert logins["refused"] == 4
 
 
+async def test_what_was_counted_since_the_last_tick_is_there_after_a_restart(
+    template: Template, tmp_path: Path, clock: ShiftedClock
+) -> None:
+    template.copy_to(tmp_path)
+    clock.advance((25 * HOUR).total_seconds())  # what others counted is older
+    async with live_server(tmp_path, clock=clock) as live:
+        for _ in range(3):
+            await live.sign_in("admin.person")
+    async with live_server(tmp_path, clock=clock) as live:
+        clock.advance(60)  # a chart has whole steps
+        admin = await live.sign_in("admin.person")
+
+        assert (await figures(admin))["logins"]["ok"] == 3
+
+
 async def test_logins_are_left_out_where_none_are_counted(
     template: Template, tmp_path: Path
 ) -> None:
