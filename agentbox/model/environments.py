@@ -56,12 +56,21 @@ class EnvironmentReport(Struct, frozen=True, kw_only=True):
 
 
 class RunningEnvironment(NamedTuple):
-    """An environment that runs, and what it reported last, if it ever did."""
+    """An environment that runs, and what it reported last since it was started, if it did."""
 
     id: str
     created_at: datetime
     started_at: datetime | None
     report: EnvironmentReport | None
+
+
+def said_since(
+    started_at: datetime | None, report: EnvironmentReport | None
+) -> EnvironmentReport | None:
+    """The report, unless it is of a run before the one that began at `started_at`."""
+    if report is None or (started_at is not None and report.reported_at < started_at):
+        return None
+    return report
 
 
 class Grant(Struct, frozen=True, kw_only=True):

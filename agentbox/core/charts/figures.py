@@ -16,7 +16,12 @@ from agentbox.core.environments.staleness import is_stale
 from agentbox.model.access.decisions import require_scope
 from agentbox.model.access.scopes import METRICS_READ, SYSTEM_READ, ScopeTable
 from agentbox.model.api_keys import ApiKeyFilter, ApiKeyState
-from agentbox.model.environments import EnvironmentFilter, EnvironmentReport, EnvironmentStatus
+from agentbox.model.environments import (
+    EnvironmentFilter,
+    EnvironmentReport,
+    EnvironmentStatus,
+    said_since,
+)
 from agentbox.model.metrics import Aggregate, SeriesQuery
 from agentbox.model.principal import Actor, Operator
 from agentbox.model.users import UserFilter
@@ -123,7 +128,7 @@ class Stats:
                 report = reports.get(environment.id)
                 if not is_stale(environment, report, fresh_since):
                     count += 1
-                    sandboxes += _sandboxes(report)
+                    sandboxes += _sandboxes(said_since(environment.started_at, report))
             if len(rows) < AT_ONCE:
                 return _Running(count, sandboxes)
             last = rows[-1].environment
@@ -167,5 +172,5 @@ def stats_of(runtime: Runtime) -> Stats:
 
 
 def _sandboxes(report: EnvironmentReport | None) -> int:
-    """An environment that runs and never said how many has one."""
+    """An environment that runs and has not said how many has one."""
     return 1 if report is None or report.sandboxes is None else report.sandboxes

@@ -15,7 +15,8 @@ class ReportStore(ABC):
 
     @abstractmethod
     async def put(self, report: EnvironmentReport) -> bool:
-        """Write it over the one before; what it leaves out (None) stays as it was.
+        """Write it over the one before; what it leaves out (None) stays as it was, unless it was
+        said before the environment's `started_at`: then nobody has said it of this run.
 
         One statement. False if there is no such environment. `reported_at` never goes back, though
         what is written last counts: clocks of processes differ, and no report may be lost.
@@ -32,7 +33,8 @@ class ReportStore(ABC):
     @abstractmethod
     async def running(self, fresh_since: datetime) -> Sequence[RunningEnvironment]:
         """All environments that run: whose status is `running`, and whose last report, if there
-        ever was one, or start is not older. By id."""
+        ever was one, or start is not older. By id. A report from before the start is left out: it
+        says nothing of this run."""
 
 
 class MetricStore(ABC):

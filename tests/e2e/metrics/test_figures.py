@@ -122,7 +122,7 @@ async def test_one_that_was_just_started_again_counts_as_running_for_whoever_loo
     live: Live, people: People, clock: ShiftedClock
 ) -> None:
     mine = await register(people.user, status="running")
-    await report(live, mine, 1)
+    await report(live, mine, 5)
     await people.user.caller.patch(path_of(mine), {"status": "terminated"})
     clock.advance(live.runtime.settings.environments.stale_after.total_seconds() + 1)
     await people.user.caller.patch(path_of(mine), {"status": "running"})

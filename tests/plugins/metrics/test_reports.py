@@ -75,6 +75,17 @@ async def test_one_that_runs_and_never_said_anything_is_one_sandbox(
     assert of(await measured(services), "a") == {"running_sandboxes": 1.0}
 
 
+async def test_one_that_was_started_again_has_nothing_of_its_run_before(
+    services: HostServices, storage: Storage, owner: str
+) -> None:
+    old = said("a", cpu_millicores=250.5, memory_bytes=MEBIBYTE, sandboxes=3)
+    await add(storage, "a", old, started_at=START - 9 * SECOND)
+
+    samples = of(await measured(services), "a")
+    assert samples.pop("start_time") > 0.0
+    assert samples == {"running_sandboxes": 1.0}
+
+
 async def test_what_it_left_out_is_not_measured(
     services: HostServices, storage: Storage, owner: str
 ) -> None:

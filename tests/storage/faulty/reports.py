@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -26,8 +27,8 @@ class ForgetsWhatIsLeftOut(MeasuresOtherwise):
 class KeepsTheFirstReport(MeasuresOtherwise):
     """Takes what an environment said first for what it says."""
 
-    right = "COALESCE(excluded.memory_bytes, environment_reports.memory_bytes)"
-    wrong = "COALESCE(environment_reports.memory_bytes, excluded.memory_bytes)"
+    right = "COALESCE(excluded.memory_bytes, CASE"
+    wrong = "COALESCE(environment_reports.memory_bytes, CASE"
 
 
 class BelievesTheLate(MeasuresOtherwise):
@@ -40,10 +41,10 @@ class BelievesTheLate(MeasuresOtherwise):
 class LosesTheLate(MeasuresOtherwise):
     """Keeps what was said by a clock that is ahead."""
 
-    right = "COALESCE(excluded.sandboxes, environment_reports.sandboxes)"
+    right = "COALESCE(excluded.sandboxes, CASE"
     wrong = (
-        "CASE WHEN excluded.reported_at < environment_reports.reported_at"
-        " THEN environment_reports.sandboxes ELSE excluded.sandboxes END"
+        "COALESCE(CASE WHEN excluded.reported_at < environment_reports.reported_at"
+        " THEN environment_reports.sandboxes ELSE excluded.sandboxes END, CASE"
     )
 
 
@@ -107,6 +108,27 @@ class StaysSilent(MeasuresOtherwise):
     wrong = ""
 
 
+class SaysItOfTheNextRun(MeasuresOtherwise):
+    """Fills up what is said of a run with what was said of the one before."""
+
+    right = "begun.started_at > environment_reports.reported_at"
+    wrong = "false"
+
+
+class TellsOfTheRunBefore(Spoilt):
+    """Gives the last report, whenever the environment was started."""
+
+    def spoil(self, tx: Any) -> None:
+        right, get = tx.reports.running, tx.reports.get
+
+        async def running(fresh_since: datetime) -> Any:
+            found = await right(fresh_since)
+            reports = await get([each.id for each in found])
+            return [each._replace(report=reports.get(each.id)) for each in found]
+
+        tx.reports.running = running
+
+
 class RunsWhateverItsStatus(MeasuresOtherwise):
     """Asks for the reports alone."""
 
@@ -153,6 +175,14 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     StaysSilent: (
         CrudTests,
         "test_an_environment_runs_unless_it_has_fallen_silent",
+    ),
+    SaysItOfTheNextRun: (
+        CrudTests,
+        "test_what_was_said_before_a_start_is_not_said_of_what_was_started",
+    ),
+    TellsOfTheRunBefore: (
+        CrudTests,
+        "test_what_was_said_before_a_start_is_not_said_of_what_was_started",
     ),
     BelievesTheLateInRaces: (RaceTests, "test_of_reports_at_once_none_is_lost"),
     ReportsInSeconds: (TimeTests, "test_the_time_of_a_report_comes_back_exactly"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from agentbox.model.environments import EnvironmentReport, RunningEnvironment
+from agentbox.model.environments import EnvironmentReport, RunningEnvironment, said_since
 from agentbox.plugin.sql.conditions import filled, with_places
 from agentbox.plugin.sql.driver import Connection, Row, Value
 from agentbox.plugin.storage import ReportStore
@@ -16,13 +16,24 @@ SAID = "reported_at, cpu_millicores, memory_bytes, sandboxes"
 # at once whichever is written last is the newer one, whatever clocks say: each was answered, and
 # none may be lost.
 IS_LATE = "excluded.reported_at < environment_reports.reported_at"
+OF_THIS_RUN = (
+    "NOT EXISTS (SELECT 1 FROM environments AS begun"
+    " WHERE begun.id = environment_reports.environment_id"
+    " AND begun.started_at > environment_reports.reported_at)"
+)
+
+
+def _kept(column: str) -> str:
+    """What is said now, else what was said of this run before."""
+    before = f"CASE WHEN {OF_THIS_RUN} THEN environment_reports.{column} END"
+    return f"{column} = COALESCE(excluded.{column}, {before})"
+
+
 PUT = (
     f"INSERT INTO environment_reports (environment_id, {SAID})"
     " SELECT environments.id, $2, $3, $4, $5 FROM environments WHERE environments.id = $1"
     " ON CONFLICT (environment_id) DO UPDATE SET"
-    " cpu_millicores = COALESCE(excluded.cpu_millicores, environment_reports.cpu_millicores),"
-    " memory_bytes = COALESCE(excluded.memory_bytes, environment_reports.memory_bytes),"
-    " sandboxes = COALESCE(excluded.sandboxes, environment_reports.sandboxes),"
+    f" {_kept('cpu_millicores')}, {_kept('memory_bytes')}, {_kept('sandboxes')},"
     f" reported_at = CASE WHEN {IS_LATE} THEN environment_reports.reported_at"
     " ELSE excluded.reported_at END"
 )
@@ -61,15 +72,17 @@ class SqlReportStore(ReportStore):
         return {row[0]: self._report(row) for row in rows}
 
     async def running(self, fresh_since: datetime) -> Sequence[RunningEnvironment]:
-        return [
-            RunningEnvironment(
-                id=row[0],
-                created_at=self._db.instant(row[5]),
-                started_at=None if row[6] is None else self._db.instant(row[6]),
-                report=None if row[1] is None else self._report(row),
-            )
-            for row in await self._db.fetch(RUNNING, fresh_since)
-        ]
+        return [self._running(row) for row in await self._db.fetch(RUNNING, fresh_since)]
+
+    def _running(self, row: Row) -> RunningEnvironment:
+        started_at = None if row[6] is None else self._db.instant(row[6])
+        report = None if row[1] is None else self._report(row)
+        return RunningEnvironment(
+            id=row[0],
+            created_at=self._db.instant(row[5]),
+            started_at=started_at,
+            report=said_since(started_at, report),
+        )
 
     def _report(self, row: Row) -> EnvironmentReport:
         return EnvironmentReport(

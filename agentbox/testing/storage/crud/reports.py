@@ -44,6 +44,36 @@ class ReportTests(StorageTests):
 
             assert await tx.reports.get(["environment-1"]) == {"environment-1": later}
 
+    async def test_what_was_said_before_a_start_is_not_said_of_what_was_started(
+        self, storage: Storage
+    ) -> None:
+        """A new run has only what was said of it."""
+        nothing = a_report(
+            reported_at=NOON + HOUR, cpu_millicores=None, memory_bytes=None, sandboxes=None
+        )
+        async with storage.transaction() as tx:
+            await tx.users.add(a_user())
+            environment = an_environment(started_at=NOON)
+            await tx.environments.add(environment)
+            assert await tx.reports.put(a_report())
+            (running,) = await tx.reports.running(NOON - HOUR)
+            assert running.report == a_report()
+
+            started_at = NOON + TICK
+            again = msgspec.structs.replace(environment, started_at=started_at)
+            await tx.environments.replace(again)
+            (running,) = await tx.reports.running(NOON - HOUR)
+            assert (running.started_at, running.report) == (started_at, None)
+
+            assert await tx.reports.put(nothing)
+            (running,) = await tx.reports.running(NOON - HOUR)
+            assert running.report == nothing
+
+            partial = msgspec.structs.replace(nothing, sandboxes=4)
+            assert await tx.reports.put(partial)
+            assert set(await tx.reports.put_all([nothing])) == {"environment-1"}
+            assert await tx.reports.get(["environment-1"]) == {"environment-1": partial}
+
     async def test_what_is_written_last_counts_and_the_time_never_goes_back(
         self, storage: Storage
     ) -> None:
@@ -116,8 +146,7 @@ class ReportTests(StorageTests):
                 await tx.environments.add(an_environment(id_, started_at=begun))
             await tx.environments.add(an_environment("restarted", started_at=NOON - HOUR))
             await tx.reports.put(a_report("exactly", reported_at=NOON - HOUR, sandboxes=None))
-            old = a_report("restarted", reported_at=NOON - HOUR - TICK)
-            await tx.reports.put(old)
+            await tx.reports.put(a_report("restarted", reported_at=NOON - HOUR - TICK))
             await tx.reports.put(a_report("silent", reported_at=NOON - HOUR - TICK))
 
             assert list(await tx.reports.running(NOON - HOUR)) == [
@@ -129,5 +158,5 @@ class ReportTests(StorageTests):
                 ),
                 RunningEnvironment("is-running", NOON, None, a_report("is-running")),
                 RunningEnvironment("never", NOON, begun, None),
-                RunningEnvironment("restarted", NOON, NOON - HOUR, old),
+                RunningEnvironment("restarted", NOON, NOON - HOUR, None),
             ]
