@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
+import socket
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -17,6 +20,7 @@ from tests.e2e.audit.reading import listed
 from tests.e2e.operation.slow_job import with_slow_job
 from tests.e2e.people import People
 from tests.e2e.test_process import wait_until
+from tests.house.tree import ROOT
 from tests.live import Live, ShiftedClock
 from tests.process import STRONG_PASSWORD, agentbox, serving
 
@@ -54,6 +58,15 @@ async def test_the_list_tells_when_each_job_runs_and_how_the_last_run_ended(
     assert "cron" not in purge
     assert seal["last_outcome"] == "ok"
     assert seal["last_started"] <= seal["last_finished"]
+    assert seal["last_process"] == f"{socket.gethostname()}:{os.getpid()}"
+    assert "last_process" not in purge
+
+
+async def test_every_job_of_ours_stands_on_the_page_for_operators(people: People) -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    told = re.findall(r"^\| `([a-z-]+)` \| [a-z ]+", page.partition("## Jobs")[2], re.MULTILINE)
+
+    assert set(await jobs(people)) <= set(told)
 
 
 async def test_a_job_of_every_process_is_told_of_by_the_one_that_answers(people: People) -> None:

@@ -13,7 +13,8 @@ from agentbox.core.background.jobs import JobView
 class JobOut(Struct, frozen=True, kw_only=True):
     """A job. `interval` is in seconds, `cron` in UTC; a job has one of the two.
 
-    `last_outcome` is ok, failed, timeout, cancelled, or lost for a run whose process died.
+    `last_outcome` is ok, failed, timeout, cancelled, or lost for a run whose process died;
+    `last_process` the host and the process id of who began the last run.
     """
 
     name: str
@@ -27,6 +28,7 @@ class JobOut(Struct, frozen=True, kw_only=True):
     last_started: datetime | UnsetType = UNSET
     last_finished: datetime | UnsetType = UNSET
     last_outcome: str | UnsetType = UNSET
+    last_process: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
 
 
@@ -51,6 +53,7 @@ def job_out(view: JobView) -> JobOut:
         last_started=view.last_started or UNSET,
         last_finished=view.last_finished or UNSET,
         last_outcome=view.last_outcome or UNSET,
+        last_process=view.last_process or UNSET,
         description=view.description or UNSET,
     )
 
