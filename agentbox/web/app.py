@@ -40,13 +40,15 @@ def create_app(
     *,
     body_deadline: float = DEADLINE,
     documents: bool = True,
+    addresses: bool = False,
 ) -> web.Application:
     """The aiohttp application that serves `routes`, each with the access it states.
 
     Middlewares, outermost first: observe, cors (only where origins are
     configured), errors, forwarded, authenticate, authorise. `body_deadline` is the
     total time in seconds for a body to come; `documents` False leaves those out that are made
-    from the routes. Raises `PluginError` if two routes have one method
+    from the routes; with `addresses` it is asked under any IP address too, beside its names.
+    Raises `PluginError` if two routes have one method
     and path.
     """
     server = runtime.settings.server
@@ -67,7 +69,7 @@ def create_app(
             forwarded(server.trusted_proxies),
             authenticate(
                 {endpoint.handle: endpoint for endpoint in endpoints},
-                AcceptedHosts(runtime.settings.public_url, server.hosts),
+                AcceptedHosts(runtime.settings.public_url, server.hosts, addresses=addresses),
                 runtime.recognition,
             ),
             authorise(runtime),

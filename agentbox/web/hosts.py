@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -26,10 +27,13 @@ class AcceptedHosts:
     """Answers whether a Host header is one of ours, by one look-up once it was seen.
 
     Ours are the host of `public_url`, the entries of `[server] hosts` (one without a port stands
-    for every port) and the loopback names with any port.
+    for every port) and the loopback names with any port. With `addresses` every IP address is
+    too, and names stand for every port: what serves on a second port is known by them, and a page
+    of somebody else, whose name was made to lead there, asks under that name.
     """
 
-    def __init__(self, public_url: str, hosts: Iterable[str]) -> None:
+    def __init__(self, public_url: str, hosts: Iterable[str], *, addresses: bool = False) -> None:
+        self._addresses = addresses
         url = urlsplit(public_url)
         self._default_port = "443" if url.scheme == "https" else "80"
         self._any_port = set(LOOPBACK_NAMES)
@@ -38,6 +42,8 @@ class AcceptedHosts:
         self._add(url.netloc.rpartition("@")[2], any_port=False)
         for entry in hosts:
             self._add(entry, any_port=True)
+        if addresses:
+            self._any_port.update(name for name, _ in self._exact)
 
     def __contains__(self, raw: str) -> bool:
         if raw in self._seen:
@@ -54,7 +60,9 @@ class AcceptedHosts:
         if parts is None:
             return False
         name, port = parts
-        return name in self._any_port or (name, port or self._default_port) in self._exact
+        if name in self._any_port or (name, port or self._default_port) in self._exact:
+            return True
+        return self._addresses and _is_address(name)
 
     def _add(self, entry: str, *, any_port: bool) -> None:
         parts = split_host(entry)
@@ -65,3 +73,11 @@ class AcceptedHosts:
             self._any_port.add(name)
         else:
             self._exact.add((name, port or self._default_port))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True

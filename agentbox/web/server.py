@@ -72,6 +72,7 @@ class Server:
         on_bound: Callable[[Address], None] | None = None,
         body_deadline: float = DEADLINE,
         documents: bool = True,
+        addresses: bool = False,
         grace: float = GRACE,
     ) -> None:
         settings = runtime.settings.server
@@ -80,7 +81,13 @@ class Server:
         self._shared = shared
         self._on_bound = on_bound
         self._runtime = runtime
-        app = create_app(runtime, routes, body_deadline=body_deadline, documents=documents)
+        app = create_app(
+            runtime,
+            routes,
+            body_deadline=body_deadline,
+            documents=documents,
+            addresses=addresses,
+        )
         self._in_flight = app[IN_FLIGHT]
         self._grace = grace
         self._site: web.TCPSite | None = None

@@ -127,7 +127,9 @@ def _page(runtime: Runtime, common: Common | None) -> Server | None:
     if not routes:
         _log.warning("nobody_shows_metrics", listen=runtime.settings.metrics.listen)
     host, port = address
-    return Server(runtime, routes, host=host, port=port, shared=shared, documents=False)
+    return Server(
+        runtime, routes, host=host, port=port, shared=shared, documents=False, addresses=True
+    )
 
 
 async def _drain(server: Server, orders: Orders, how: Stop, delay: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -21,6 +22,12 @@ PATH = "/metrics"
 PATIENCE = 10.0
 """Seconds that a page may take."""
 
+REUSED_FOR = 1.0
+"""Seconds."""
+
+FORMS = 4
+"""Values of `Accept` that pages are remembered for."""
+
 _log = structlog.get_logger("agentbox.metrics")
 
 
@@ -34,8 +41,8 @@ def page_routes(runtime: Runtime) -> Sequence[Route]:
 
 
 def open_page(runtime: Runtime) -> Sequence[Route]:
-    """The same for anybody, whatever name it is asked under: all that its own port serves. Nothing
-    where no sink shows a page. Raises `PluginError` for two such sinks."""
+    """The same for anybody, a second old at most: all that its own port serves. Nothing where no
+    sink shows a page. Raises `PluginError` for two such sinks."""
     page = _page_of(runtime)
     return [] if page is None else [_route(runtime, page, PUBLIC)]
 
@@ -49,17 +56,17 @@ def _page_of(runtime: Runtime) -> Named[MetricsPage] | None:
 
 
 def _route(runtime: Runtime, page: Named[MetricsPage], access: Access) -> Route:
+    handler = PageHandler(runtime, page)
     return Route(
         method="GET",
         path=PATH,
         access=access,
-        handler=PageHandler(runtime, page).get,
+        handler=(handler.get_recent if access == PUBLIC else handler.get),
         summary="What is measured, for Prometheus",
         content_type="text/plain",
         errors=(Unavailable,),
         tag="system",
         negotiates=True,
-        probe=access == PUBLIC,
     )
 
 
@@ -69,7 +76,22 @@ class PageHandler:
     def __init__(self, runtime: Runtime, page: Named[MetricsPage]) -> None:
         self._name, self._page = page
         self._counters = runtime.counters
+        self._clock = runtime.clock
         self._guard = Guard(runtime.clock, PATIENCE)
+        self._one_at_a_time = asyncio.Lock()
+        self._recent: dict[str, tuple[float, RouteResponse]] = {}
+
+    async def get_recent(self, request: RouteRequest[None, None]) -> RouteResponse:
+        """As `get`, but what was made less than a second ago is given again, and one page is made
+        at a time: so nobody who asks in a loop keeps the process busy."""
+        async with self._one_at_a_time:
+            made_at, response = self._recent.get(request.accept, (-REUSED_FOR, None))
+            if response is None or self._clock.monotonic() - made_at >= REUSED_FOR:
+                if len(self._recent) >= FORMS:
+                    self._recent.clear()
+                response = await self.get(request)
+                self._recent[request.accept] = (self._clock.monotonic(), response)
+            return response
 
     async def get(self, request: RouteRequest[None, None]) -> RouteResponse:
         """503 while the plugin fails, which is logged and counted."""

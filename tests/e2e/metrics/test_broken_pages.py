@@ -6,6 +6,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from agentbox.core.clock import DatabaseClock
@@ -15,7 +16,8 @@ from agentbox.core.recognition.dispatch import Named
 from agentbox.errors import PluginError, Unavailable
 from agentbox.model.principal import Origin
 from agentbox.plugin import MetricsPage, Page, RouteRequest
-from agentbox.web.exposition.page import PageHandler, page_routes
+from agentbox.web.exposition.page import FORMS, PageHandler, page_routes
+from tests.core.world import ManualClock
 
 
 class Scripted(MetricsPage):
@@ -73,3 +75,44 @@ def test_two_sinks_with_a_page_stop_the_start() -> None:
 
     with pytest.raises(PluginError, match="'one' and 'other' both show a page"):
         page_routes(runtime)
+
+
+class Slow(MetricsPage):
+    """Numbers its pages, and notes how many are made at once."""
+
+    def __init__(self) -> None:
+        self.made = self.at_once = self.most = 0
+
+    async def page(self, accept: str) -> Page:
+        self.made += 1
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        return Page(f"{accept} {self.made}".encode(), "text/plain")
+
+
+async def test_a_page_for_anybody_is_made_one_at_a_time_and_given_again_for_a_second() -> None:
+    clock, page = ManualClock(), Slow()
+    runtime: Any = SimpleNamespace(clock=clock, counters=Counters())
+    asked = PageHandler(runtime, Named("mine", page))
+    forms = [msgspec.structs.replace(REQUEST, accept=accept) for accept in ("a", "b")]
+
+    for second in range(2):
+        answers = await asyncio.gather(*(asked.get_recent(form) for form in forms * 20))
+        clock.move(0.99)
+        answers += [await asked.get_recent(form) for form in forms]
+        made = {f"a {2 * second + 1}".encode(), f"b {2 * second + 2}".encode()}
+        assert {answer.body for answer in answers} == made
+        clock.move(0.01)
+
+    assert (page.made, page.most) == (4, 1)
+
+
+async def test_no_more_pages_are_remembered_than_there_are_forms() -> None:
+    runtime: Any = SimpleNamespace(clock=ManualClock(), counters=Counters())
+    asked = PageHandler(runtime, Named("mine", Slow()))
+    for number in range(100):
+        await asked.get_recent(msgspec.structs.replace(REQUEST, accept=str(number)))
+
+    assert len(asked._recent) <= FORMS

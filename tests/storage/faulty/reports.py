@@ -20,8 +20,8 @@ from tests.storage.faulty.spoilt import MeasuresOtherwise, NoForeignKeys, Spoilt
 class ForgetsWhatIsLeftOut(MeasuresOtherwise):
     """Writes nothing over something."""
 
-    right = "COALESCE(excluded.sandboxes, environment_reports.sandboxes)"
-    wrong = "excluded.sandboxes"
+    right = "THEN environment_reports.sandboxes END"
+    wrong = "THEN NULL END"
 
 
 class KeepsTheFirstReport(MeasuresOtherwise):
