@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from agentbox.model.environments import RunningEnvironment
@@ -33,6 +33,10 @@ START_TIME: Final = MetricType(
     description="How long it took from being created to being started.",
     per_environment=True,
 )
+
+
+LONGEST_START: Final = timedelta(days=1)
+"""What is longer was no start: only the last one is known, and that was not the first."""
 
 
 class Reports(MetricSource):
@@ -69,8 +73,9 @@ def _of_each(environments: Iterable[RunningEnvironment]) -> Iterator[Sample]:
             RUNNING_SANDBOXES.name, 1.0 if sandboxes is None else float(sandboxes), each.id
         )
         if each.started_at is not None:
-            seconds = (each.started_at - each.created_at).total_seconds()
-            yield Sample(START_TIME.name, max(seconds, 0.0), each.id)
+            took = each.started_at - each.created_at
+            if took <= LONGEST_START:
+                yield Sample(START_TIME.name, max(took.total_seconds(), 0.0), each.id)
 
 
 def _of_all(samples: Sequence[Sample]) -> Iterator[Sample]:

@@ -156,3 +156,16 @@ async def test_one_that_started_before_it_was_registered_took_no_time(
     await add(storage, "a", None, started_at=START - timedelta(hours=2))
 
     assert of(await measured(services), "a")["start_time"] == 0.0
+
+
+@pytest.mark.parametrize(("hours", "seconds"), [(24.0, 86_400.0), (24.001, None)])
+async def test_one_that_began_days_after_its_registration_was_started_again(
+    hours: float, seconds: float | None, services: HostServices, storage: Storage, owner: str
+) -> None:
+    """When it was first started is not kept, and so how long that took is not known."""
+    created_at = START - timedelta(hours=hours)
+    await add(storage, "a", None, created_at=created_at, started_at=START)
+
+    samples = await measured(services)
+    assert of(samples, "a").get("start_time") == seconds
+    assert of(samples, None).get("start_time") == seconds
