@@ -86,16 +86,6 @@ class MetricStore(ABC):
         """
 
     @abstractmethod
-    async def latest(
-        self, at_least: datetime, *, added_up: Collection[str] = ()
-    ) -> Sequence[tuple[Sample, datetime]]:
-        """The last raw sample of each series of everything together, unless it is older. By type.
-
-        What several processes said of one tick is added up for the types in `added_up`, and
-        averaged for others.
-        """
-
-    @abstractmethod
     async def purge(self, level: Level, before: datetime, *, after: int, limit: int) -> int | None:
         """Delete the rows of `level` that are older: of the first `limit` series whose number is
         above `after`. Series of environments that are gone lose all rows, whatever their age, and

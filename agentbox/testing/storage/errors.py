@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 from math import inf, nan
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from agentbox.testing.samples import (
     an_environment,
     an_event,
 )
+from agentbox.testing.storage.charts import chart
 from agentbox.testing.storage.harness import (
     StorageFactory,
     StorageTests,
@@ -107,7 +109,9 @@ class ErrorTests(StorageTests):
                 await in_transaction(storage, write)
 
         async with storage.transaction(read_only=True) as tx:
-            assert list(await tx.metrics.latest(NOON - HOUR)) == []
+            for type_ in ("cpu_usage", "users"):
+                span: dict[str, Any] = {"start": NOON - HOUR, "end": NOON + HOUR}
+                assert await chart(tx, type_=type_, environment_id=None, **span) == []
 
     async def test_an_error_leaves_the_storage_usable(self, storage: Storage) -> None:
         with pytest.raises(AgentboxError):

@@ -23,6 +23,7 @@ from agentbox.model.environments import Environment, EnvironmentReport, Environm
 from agentbox.model.ids import new_id
 from agentbox.model.metrics import Level
 from agentbox.plugin import Storage
+from agentbox.testing.storage.charts import chart
 from agentbox_metrics.database import AT_ONCE, Database
 from agentbox_metrics.reports import Reports
 from agentbox_metrics.totals import Totals
@@ -128,9 +129,12 @@ async def test_a_tick_is_a_few_statements_in_transactions_of_a_few_hundred_rows(
     # Postgres, the lock.
     assert len(sent) - chunks <= 1 + 4 + 2 * chunks
     async with storage.transaction(read_only=True) as tx:
-        latest = {sample.type: sample.value for sample, _ in await tx.metrics.latest(START)}
-    assert latest["running_sandboxes"] == 2000.0
-    assert latest["environments"] == ENVIRONMENTS
+        for type_, value in (("running_sandboxes", 2000.0), ("environments", ENVIRONMENTS)):
+            end = START + 2 * INTERVAL
+            points = await chart(
+                tx, type_=type_, environment_id=None, start=START + INTERVAL, end=end, step=INTERVAL
+            )
+            assert points == [(START + INTERVAL, value)]
 
 
 def spent_by_processes() -> Callable[[], float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -91,25 +91,6 @@ class EndsInTheMiddle(MeasuresOtherwise):
     wrong = "at < $4 - $5"
 
 
-class SaysAnything(MeasuresOtherwise):
-    """Shows an old value as the latest."""
-
-    right = "metric_raw.at >= $1"
-    wrong = "$1 = $1"
-
-
-class AddsGaugesUp(Spoilt):
-    """Shows the sum of what processes said of one thing."""
-
-    def spoil(self, tx: Any) -> None:
-        right = tx.metrics.latest
-
-        async def latest(at_least: datetime, *, added_up: Collection[str] = ()) -> Any:
-            return await right(at_least, added_up={"host_cpu", *added_up})
-
-        tx.metrics.latest = latest
-
-
 class MakesSeriesOfTheGone(MeasuresOtherwise):
     """Makes a series for whatever is named."""
 
@@ -181,14 +162,6 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ChartsTheFirst: (CrudTests, "test_a_step_combines_its_samples"),
     BeginsInTheMiddle: (CrudTests, "test_a_chart_has_whole_steps_that_begin_in_its_span"),
     EndsInTheMiddle: (CrudTests, "test_a_chart_has_whole_steps_that_begin_in_its_span"),
-    SaysAnything: (
-        CrudTests,
-        "test_the_latest_samples_are_those_of_everything_together",
-    ),
-    AddsGaugesUp: (
-        CrudTests,
-        "test_the_latest_samples_are_those_of_everything_together",
-    ),
     MakesSeriesOfTheGone: (CrudTests, "test_samples_of_no_environment_make_no_series"),
     HasRoomForFew: (CrudTests, "test_many_samples_come_at_once"),
     AddsTwice: (RaceTests, "test_samples_of_one_tick_added_at_once_are_all_there"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Final
@@ -11,7 +11,7 @@ from agentbox.errors import StorageError
 from agentbox.model.metrics import Sample
 from agentbox.plugin.sql.conditions import filled, with_places
 from agentbox.plugin.sql.driver import Connection
-from agentbox.plugin.sql.metrics.rows import GREATEST, LEAST, LOCK, TOTAL, instant, seconds
+from agentbox.plugin.sql.metrics.rows import GREATEST, LEAST, LOCK, TOTAL, seconds
 
 FIND_SERIES = "SELECT environment_id, type, id FROM metric_series WHERE environment_id IN ({in})"
 ADD_SERIES = (
@@ -46,13 +46,6 @@ ADD = (
     f" maximum = CASE WHEN {OLD_GREATEST} > excluded.last THEN {OLD_GREATEST}"
     f" ELSE excluded.last END, total = {OLD_TOTAL} + excluded.last, last = excluded.last"
 )
-LATEST = (
-    f"SELECT metric_series.type, at, {TOTAL}, samples FROM metric_series JOIN metric_raw"
-    " ON metric_raw.series_id = metric_series.id AND metric_raw.at = ("
-    "SELECT max(newest.at) FROM metric_raw AS newest WHERE newest.series_id = metric_series.id)"
-    " WHERE metric_series.environment_id = '' AND metric_raw.at >= $1 ORDER BY metric_series.type"
-)
-
 LARGEST: Final = 1e200
 """What is beyond could not be added up."""
 
@@ -90,17 +83,6 @@ async def series_of(db: Connection, samples: Iterable[Sample]) -> Mapping[Key, i
         await db.run_many(ADD_SERIES_OF_ENVIRONMENT, sorted(key for key in missing if key[0]))
         found |= await _find(db, missing)
     return found
-
-
-async def latest(
-    db: Connection, at_least: datetime, added_up: Collection[str]
-) -> Sequence[tuple[Sample, datetime]]:
-    """What `MetricStore.latest` promises."""
-    rows = await db.fetch(LATEST, seconds(at_least))
-    return [
-        (Sample(type_, total if type_ in added_up else total / samples), instant(at))
-        for type_, at, total, samples in rows
-    ]
 
 
 async def _find(db: Connection, keys: Iterable[Key]) -> dict[Key, int]:

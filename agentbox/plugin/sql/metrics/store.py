@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agentbox.model.metrics import Level, Point, Sample, SeriesQuery
 from agentbox.plugin.sql.driver import Connection
 from agentbox.plugin.sql.metrics import charts, levels
-from agentbox.plugin.sql.metrics.samples import ADD, PUT, latest, write
+from agentbox.plugin.sql.metrics.samples import ADD, PUT, write
 from agentbox.plugin.storage import MetricStore
 
 
@@ -37,11 +37,6 @@ class SqlMetricStore(MetricStore):
 
     async def points(self, query: SeriesQuery) -> Sequence[Point]:
         return await charts.points(self._db, query)
-
-    async def latest(
-        self, at_least: datetime, *, added_up: Collection[str] = ()
-    ) -> Sequence[tuple[Sample, datetime]]:
-        return await latest(self._db, at_least, added_up)
 
     async def purge(self, level: Level, before: datetime, *, after: int, limit: int) -> int | None:
         return await levels.purge(self._db, level, before, after, limit)

@@ -202,28 +202,6 @@ class MetricTests(StorageTests):
             await tx.metrics.note_rolled_up(Level.HOUR, START + 2 * HOUR)
             assert await tx.metrics.rolled_up() == {Level.HOUR: START + 2 * HOUR, Level.DAY: START}
 
-    async def test_the_latest_samples_are_those_of_everything_together(
-        self, storage: Storage
-    ) -> None:
-        async with storage.transaction() as tx:
-            assert list(await tx.metrics.latest(START)) == []
-
-            await add_environment(tx)
-            await put_values(tx, 1.0)
-            await put_values(tx, 1.0, 2.0, environment_id=None)
-            await tx.metrics.put(START, [Sample(USERS, 3.0)])
-            for value in (4.0, 8.0, 0.0):
-                await tx.metrics.add(START, [Sample("host_cpu", value), Sample("logins", value)])
-
-            latest = list(await tx.metrics.latest(START, added_up={"logins", CPU}))
-            assert latest == [
-                (Sample(CPU, 2.0), START + 30 * SECOND),
-                (Sample("host_cpu", 4.0), START),
-                (Sample("logins", 12.0), START),
-                (Sample(USERS, 3.0), START),
-            ]
-            assert list(await tx.metrics.latest(START + SECOND)) == latest[:1]
-
     async def test_samples_of_no_environment_make_no_series(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await add_environment(tx)
