@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from agentbox.core.background.schedule import AHEAD
+from agentbox.core.background.schedule import AHEAD, first_tick
 from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.counters import Counters
 from agentbox.plugin.storage import Storage
@@ -29,13 +29,19 @@ class Spread(Work):
     jitter = timedelta(seconds=20)
 
 
+async def looking(job: Work, storage: Storage, clock: ManualClock, counters: Counters) -> Scheduler:
+    """One that has made its rows, and looks only when told to."""
+    async with storage.transaction() as tx:
+        await tx.jobs.ensure(job.name, first_tick(job, clock.now()))
+    return Scheduler([job], storage, clock, counters)
+
+
 @pytest.mark.parametrize("job_type", [EachHalfMinute, Work, Careful, Spread])
 async def test_after_an_hour_ahead_a_job_runs_again_within_its_interval(
     job_type: type[Work], storage: Storage, clock: ManualClock, counters: Counters
 ) -> None:
     job = job_type()
-    one = Scheduler([job], storage, clock, counters, poll=3600)
-    await one.start()
+    one = await looking(job, storage, clock, counters)
 
     async def runs_of(looks: int) -> int:
         before = len(job.runs)
@@ -62,9 +68,7 @@ async def test_a_run_that_another_process_has_had_is_not_had_again_by_one_that_i
 ) -> None:
     """Clocks of processes are those of the database, but for what an answer of it takes."""
     first, second = EachHalfMinute(), EachHalfMinute()
-    one, other = (Scheduler([job], storage, clock, counters, poll=3600) for job in (first, second))
-    await one.start()
-    await other.start()
+    one, other = [await looking(job, storage, clock, counters) for job in (first, second)]
     clock.move(30)
     await one.look()
     await settle(one)
