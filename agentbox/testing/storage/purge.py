@@ -26,6 +26,7 @@ from agentbox.testing.storage.charts import (
     USERS,
     add_environment,
     chart,
+    note_made,
     purge,
     put_values,
     roll_up,
@@ -160,10 +161,10 @@ class PurgeTests(StorageTests):
                 left = await chart(tx, step=HOUR, environment_id=id_)
                 assert left == [(START + 2 * HOUR, 3.0)]
 
-            await tx.metrics.note_rolled_up(Level.MINUTE, START + 9 * HOUR)
+            await note_made(tx, Level.MINUTE, START + 9 * HOUR)
             left = await chart(tx, level=Level.MINUTE, step=HOUR)
             assert left == [(START + HOUR, 2.0), (START + 2 * HOUR, 3.0)]
-            await tx.metrics.note_rolled_up(Level.HOUR, START + 9 * HOUR)
+            await note_made(tx, Level.HOUR, START + 9 * HOUR)
             assert len(await chart(tx, level=Level.HOUR, step=HOUR)) == 3
 
     async def test_however_many_rows_of_a_series_are_old_they_all_go(
