@@ -77,7 +77,8 @@ async def roll_up(storage: Storage, level: Level, start: datetime, end: datetime
         async with storage.transaction() as tx:
             after = await tx.metrics.roll_up(level, start, end, after=after, limit=SERIES_AT_ONCE)
     async with storage.transaction() as tx:
-        await tx.metrics.note_rolled_up(level, end)
+        was = (await tx.metrics.rolled_up()).get(level)
+        await tx.metrics.note_rolled_up(level, end, was=was)
 
 
 async def measure(storage: Storage, ids: Sequence[str], span: timedelta) -> None:

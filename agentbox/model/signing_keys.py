@@ -19,8 +19,8 @@ LONGEST_TOKEN: Final = timedelta(hours=24)
 """No access token lives longer, so this long after a key's last signature it has nothing left."""
 
 KeyState = Literal["announced", "signing", "verifying", "retired"]
-"""Published and not signing yet; the one that signs; one that only verifies; one that is kept for
-the audit and does neither."""
+"""Published and not signing yet; the one that signs; one that only verifies; one that does neither
+any more, and is deleted a day later."""
 
 
 class SigningKey(Struct, frozen=True, kw_only=True):

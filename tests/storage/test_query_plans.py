@@ -24,6 +24,7 @@ from tests.storage.statements import (
 WHOLE = {
     "records.SELECT_JOBS",  # a dozen rows, all of them wanted
     "records.SELECT_KEYS",  # a handful of rows, all of them wanted
+    "records.PURGE_KEYS",  # of a handful of rows
     "levels.SELECT_MARKS",  # three rows
     "audit.SELECT_LAST",  # from the end of the table, as far as the limit
     "audit.LIST",  # beginnings of the composed ones, which are tested as such

@@ -45,8 +45,9 @@ def expiring(folders: Sequence[MigrationFolder]) -> Sequence[Expiring]:
 
 class PurgeExpired(Job):
     """Deletes what is over, a day later for those who look: sessions, unfinished logins and
-    password resets that expired; how often API keys were used, after 90 days; guesses at passwords
-    and uses of limited API keys that count no more; and rows of plugins' tables, as they say."""
+    password resets that expired, and signing keys that verify nothing any more; how often API keys
+    were used, after 90 days; guesses at passwords and uses of limited API keys that count no more;
+    and rows of plugins' tables, as they say."""
 
     name = "purge-expired"
     description = "Deletes what is over: sessions, sign-ins, secrets, counts, rows of plugins."
@@ -81,6 +82,7 @@ class PurgeExpired(Job):
         yield "sessions", lambda tx: tx.sessions.purge(before)
         yield "login_flows", lambda tx: tx.login_flows.purge(before)
         yield "password_resets", lambda tx: tx.password_resets.purge(before)
+        yield "signing_keys", lambda tx: tx.signing_keys.purge(before)
         yield "api_key_usage", lambda tx: tx.api_key_usage.purge(now - self.usage_kept_for)
         yield "api_key_rates", lambda tx: tx.api_key_rates.purge(now - self.rates_kept_for)
         blocks, known = now - BLOCKS_REMEMBERED, now - KNOWN_FOR

@@ -77,20 +77,24 @@ class ClaimedRun:
     async def renew(self) -> bool:
         """Hold the job for as long again; False if there is nothing to hold any more.
 
-        `lost` says then whether another process has claimed it meanwhile.
+        `lost` says then whether another process has claimed it meanwhile, and so has this run:
+        not one whose last transaction is committed, which nobody else has or will have.
         """
         async with self._storage.transaction() as tx:
             if await tx.jobs.renew(self.lease, self._clock.now() + self._holds_for):
                 return True
             row = await tx.jobs.get(self.lease.name)
-        self.lost = row is None or row.fence != self.lease.fence
+        self.lost = not self._over and (row is None or row.fence != self.lease.fence)
         return False
 
     async def give_back(self, following: datetime, outcome: Outcome) -> None:
         """Give the lease back, unless the job's last transaction has done so.
 
-        The row says so, not a flag: that transaction may have been cancelled as it was committed.
+        Where no flag says so the row may: that transaction may have been cancelled as it was
+        committed.
         """
+        if self._over:
+            return
         async with self._storage.transaction(lease=self.lease) as tx:
             row = await tx.jobs.get(self.lease.name)
             if row is not None and row.lease_until is not None:

@@ -11,6 +11,10 @@ from agentbox.plugin.job import Job
 LATE = timedelta(minutes=1)
 """How late a run may begin and is not missed: a restart, or the loss of a process."""
 
+AHEAD = timedelta(seconds=5)
+"""More than the clocks of two processes differ. A time that was written down by a clock which was
+ahead is told by being later than it could be if it were so much later now."""
+
 _ONE = 2**64
 
 

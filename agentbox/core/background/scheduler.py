@@ -14,7 +14,14 @@ import structlog
 
 from agentbox.core.background.everywhere import Everywhere
 from agentbox.core.background.runs import LEASE, ClaimedRun, perform
-from agentbox.core.background.schedule import LATE, begins_at, first_tick, next_tick, realigned
+from agentbox.core.background.schedule import (
+    AHEAD,
+    LATE,
+    begins_at,
+    first_tick,
+    next_tick,
+    realigned,
+)
 from agentbox.core.counters import Counters
 from agentbox.errors import StorageError
 from agentbox.model.jobs import JobState
@@ -136,6 +143,8 @@ class Scheduler:
             except StorageError as error:
                 # Whoever had it may have died in the middle of a transaction that still holds it.
                 _log.warning("job_not_claimed", job=job.name, error=str(error))
+        for job, state in known:
+            await self._bring_back(job, state, now)
 
     async def _look_forever(self) -> None:
         while not self._stopping.is_set():
@@ -155,6 +164,19 @@ class Scheduler:
         state = await tx.jobs.get(job.name)
         if state is not None and (tick := realigned(job, state.next_due, now)) != state.next_due:
             await tx.jobs.skip(job.name, state.next_due, tick)
+
+    async def _bring_back(self, job: Job, state: JobState, now: datetime) -> None:
+        """Correct a date that was written down while the database's clock was ahead.
+
+        A process that is a little behind the others must not take their next date for one: it
+        would have their last run again.
+        """
+        tick = realigned(job, state.next_due, now + AHEAD)
+        if tick == state.next_due or state.lease_until is not None:
+            return
+        async with self._storage.transaction() as tx:
+            if await tx.jobs.skip(job.name, state.next_due, tick):
+                _log.warning("job_brought_back", job=job.name, due=state.next_due, next_due=tick)
 
     async def _is_due(self, job: Job, state: JobState, tx: Transaction, now: datetime) -> bool:
         """Whether there is a run to claim or to skip."""

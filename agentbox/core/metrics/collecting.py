@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from agentbox.core.background.schedule import AHEAD
 from agentbox.core.metrics.ticks import cron_of, floor
 from agentbox.model.metrics import Level
 from agentbox.plugin.job import Job, JobRun
@@ -15,8 +16,9 @@ class CollectMetrics(Job):
     """One tick for everybody.
 
     The tick is taken first, in the transaction that ends the run, and measured then: if this
-    process dies over it, the tick is lost, and no sink ever gets it twice. Which one was the last
-    is noted as how far raw samples are made, so that a run between ticks does nothing.
+    process dies over it, the tick is lost, and no sink ever gets it twice, unless the database's
+    clock is set back, and its time comes twice. Which one was the last is noted as how far raw
+    samples are made, so that a run between ticks does nothing.
     """
 
     name = "collect-metrics"
@@ -32,11 +34,12 @@ class CollectMetrics(Job):
 
     async def run(self, run: JobRun) -> None:
         """Done when the batch is on its way to the sinks of this process."""
-        at = floor(self._clock.now(), self._interval)
+        now = self._clock.now()
+        at = floor(now, self._interval)
         async with run.transaction(last=True) as tx:
             last = (await tx.metrics.rolled_up()).get(Level.RAW)
-            is_new = last is None or last < at
-            if is_new:
-                await tx.metrics.note_rolled_up(Level.RAW, at)
+            # A tick that lies ahead was noted by a clock that was, and holds up nothing.
+            is_new = last is None or last < at or last > now + AHEAD
+            is_new = is_new and await tx.metrics.note_rolled_up(Level.RAW, at, was=last)
         if is_new:
             await self._collect(at)

@@ -15,14 +15,16 @@ from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.services import Clock
 from agentbox.plugin.storage import Transaction
 
+ROWS_AT_ONCE: Final = 6000
+"""Rows that are rolled up in one transaction, so that no other writer waits long."""
+
 ROLLED_UP_AT_ONCE: Final = 100
 PURGED_AT_ONCE: Final = 50
-"""Series of one transaction, so that no other writer waits long: each hour there are 60 rows of
-each to roll up, and 120 to delete."""
+"""Series of one transaction at most; of each there are 120 rows to delete each hour."""
 
 WINDOWS: Final = {
     Level.MINUTE: timedelta(hours=1),
-    Level.HOUR: timedelta(days=1),
+    Level.HOUR: timedelta(hours=6),
     Level.DAY: timedelta(days=30),
 }
 """How much of a level is made at once where it lags behind: some hundred rows of a series."""
@@ -57,31 +59,51 @@ class RollUpMetrics(Job):
     def __init__(self, settings: MetricsSettings, clock: Clock) -> None:
         self._clock = clock
         self._kept = retentions(settings)
+        self._interval = settings.collection_interval
         self._settled = max(2 * settings.collection_interval, SETTLED)
 
     async def run(self, run: JobRun) -> None:
         """Each level from the one that was made just before it."""
         now = self._clock.now()
         async with run.transaction() as tx:
-            made = dict(await tx.metrics.rolled_up())
+            made = await _taken_back(tx)
         ready = now - self._settled
         for level, step in STEPS.items():
             until = floor(ready, step)
-            start = made.get(level) or floor(now - self._kept[_finer(level)], step)
+            was = made.get(level)
+            start = was or floor(now - self._kept[_finer(level)], step)
             while start < until:
                 end = min(start + WINDOWS[level], until)
-                await self._make(run, level, start, end)
-                start = end
+                if not await self._make(run, level, start, end, was):
+                    break  # something came late meanwhile; the next run begins with it
+                start = was = end
             ready = start
 
-    async def _make(self, run: JobRun, level: Level, start: datetime, end: datetime) -> None:
+    def _at_once(self, level: Level, window: timedelta) -> int:
+        """How many series to make in one transaction, by how many rows there are of each."""
+        step = STEPS.get(_finer(level), self._interval)
+        return max(1, min(ROLLED_UP_AT_ONCE, ROWS_AT_ONCE // (window // step)))
+
+    async def _make(
+        self, run: JobRun, level: Level, start: datetime, end: datetime, was: datetime | None
+    ) -> bool:
+        """False if samples have come of what was made before."""
+        noted = True
+        at_once = self._at_once(level, end - start)
+
         async def make(tx: Transaction, after: int) -> int | None:
-            last = await tx.metrics.roll_up(level, start, end, after=after, limit=ROLLED_UP_AT_ONCE)
+            nonlocal noted
+            last = await tx.metrics.roll_up(level, start, end, after=after, limit=at_once)
+            if last is not None:
+                # Whether these were the last is found out here, so that a sample can't come between
+                # the rows that are made and the note that they are.
+                last = await tx.metrics.roll_up(level, start, end, after=last, limit=1)
             if last is None:
-                await tx.metrics.note_rolled_up(level, end)
+                noted = await tx.metrics.note_rolled_up(level, end, was=was)
             return last
 
         await _all_series(run, self._clock, make)
+        return noted
 
 
 class PurgeMetrics(Job):
@@ -114,6 +136,24 @@ class PurgeMetrics(Job):
             return await tx.metrics.purge(level, before, after=after, limit=PURGED_AT_ONCE)
 
         await _all_series(run, self._clock, delete)
+
+
+async def _taken_back(tx: Transaction) -> Mapping[Level, datetime]:
+    """How far each level is made, none further than the finer one of which it is made.
+
+    A sample that comes late takes back what is made of it; this takes back what a run has made
+    since, of rows without that sample. It is noted before any of them is made anew, so that a run
+    which is cut short forgets nothing.
+    """
+    made = dict(await tx.metrics.rolled_up())
+    for level, step in STEPS.items():
+        was, finer = made.get(level), made.get(_finer(level))
+        if level.finer is Level.RAW or was is None or finer is None:
+            continue
+        if (until := floor(finer, step)) < was:
+            await tx.metrics.note_rolled_up(level, until, was=was)
+            made[level] = until
+    return made
 
 
 async def _all_series(

@@ -17,6 +17,7 @@ RETIRE_KEY = (
     "UPDATE signing_keys SET retired_at = $2 WHERE id = $1"
     " AND (retired_at IS NULL OR retired_at > $2) RETURNING id"
 )
+PURGE_KEYS = "DELETE FROM signing_keys WHERE retired_at < $1 RETURNING id"
 
 ENSURE_JOB = (
     "INSERT INTO jobs (name, next_due, lease_until, fence) VALUES ($1, $2, NULL, 0)"
@@ -79,6 +80,9 @@ class SqlSigningKeyStore(SigningKeyStore):
 
     async def retire(self, key_id: str, at: datetime) -> bool:
         return bool(await self._db.fetch(RETIRE_KEY, key_id, at))
+
+    async def purge(self, before: datetime) -> int:
+        return len(await self._db.fetch(PURGE_KEYS, before))
 
     async def list(self) -> Sequence[SigningKey]:
         return [

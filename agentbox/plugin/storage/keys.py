@@ -68,6 +68,10 @@ class SigningKeyStore(ABC):
         False if it is not there, or was to stop at `at` or before.
         """
 
+    @abstractmethod
+    async def purge(self, before: datetime) -> int:
+        """Delete those that verify nothing since before `before`; how many."""
+
 
 class ApiKeyUsageStore(ABC):
     """How often API keys were used, hour by hour."""

@@ -42,6 +42,9 @@ class MetricStore(ABC):
 
     A raw row combines what several processes said of one tick: how many, the least, the greatest,
     the sum and the last. A rolled-up row does so with the rows of its step.
+
+    Samples may come late, or their clock be set back: what `put` and `add` write of a step that is
+    made already takes back how far its level is made, to where that step begins.
     """
 
     @abstractmethod
@@ -74,8 +77,11 @@ class MetricStore(ABC):
         """Until when each level is made; nothing for one that never was."""
 
     @abstractmethod
-    async def note_rolled_up(self, level: Level, until: datetime) -> None:
-        """That it is made until then; never goes back."""
+    async def note_rolled_up(self, level: Level, until: datetime, *, was: datetime | None) -> bool:
+        """Note that it is made until then, if it was until `was`, None for never, in one statement.
+
+        False, and nothing is noted, if it was not: samples have come late meanwhile.
+        """
 
     @abstractmethod
     async def points(self, query: SeriesQuery) -> Sequence[Point]:

@@ -76,7 +76,13 @@ async def roll_up(
     while after is not None:
         after = await tx.metrics.roll_up(level, START, until, after=after, limit=2)
     if note:
-        await tx.metrics.note_rolled_up(level, until)
+        await note_made(tx, level, until)
+
+
+async def note_made(tx: Transaction, level: Level, until: datetime) -> None:
+    """Say that a level is made until then."""
+    was = (await tx.metrics.rolled_up()).get(level)
+    assert await tx.metrics.note_rolled_up(level, until, was=was)
 
 
 async def purge(tx: Transaction, level: Level, before: datetime) -> None:

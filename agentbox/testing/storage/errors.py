@@ -92,7 +92,7 @@ class ErrorTests(StorageTests):
             lambda tx: tx.reports.running(datetime(2026, 3, 1)),
             lambda tx: tx.metrics.put(NOON, [Sample("\ud800", 1.0)]),
             lambda tx: tx.metrics.put(datetime(2026, 3, 1), [Sample("cpu_usage", 1.0)]),
-            lambda tx: tx.metrics.note_rolled_up(Level.HOUR, datetime(2026, 3, 1)),
+            lambda tx: tx.metrics.note_rolled_up(Level.HOUR, datetime(2026, 3, 1), was=None),
         ):
             with pytest.raises(AgentboxError):
                 await in_transaction(storage, add)

@@ -16,6 +16,7 @@ from agentbox.testing.samples import (
     a_login_flow,
     a_password_reset,
     a_session,
+    a_signing_key,
     a_user,
     an_api_key,
 )
@@ -26,6 +27,7 @@ from agentbox.testing.storage.charts import (
     USERS,
     add_environment,
     chart,
+    note_made,
     purge,
     put_values,
     roll_up,
@@ -54,6 +56,19 @@ class PurgeTests(StorageTests):
             assert await tx.sessions.get("now") is not None
             assert await tx.sessions.get("ended") is not None
             assert await tx.users.get("user-1") is not None
+
+    async def test_signing_keys_go_once_they_verify_nothing(self, storage: Storage) -> None:
+        retired = {"old": NOON - TICK, "now": NOON, "later": NOON + HOUR, "never": None}
+        async with storage.transaction() as tx:
+            for number, (id_, at) in enumerate(retired.items()):
+                created = NOON - HOUR + number * TICK
+                await tx.signing_keys.add(a_signing_key(id_, created_at=created, retired_at=at))
+
+            assert await tx.signing_keys.purge(NOON) == 1
+            assert await tx.signing_keys.purge(NOON) == 0
+
+            left = [key.id for key in await tx.signing_keys.list()]
+            assert left == ["now", "later", "never"]
 
     async def test_what_is_over_goes_however_much_it_is(self, storage: Storage) -> None:
         over = 1_201
@@ -160,10 +175,10 @@ class PurgeTests(StorageTests):
                 left = await chart(tx, step=HOUR, environment_id=id_)
                 assert left == [(START + 2 * HOUR, 3.0)]
 
-            await tx.metrics.note_rolled_up(Level.MINUTE, START + 9 * HOUR)
+            await note_made(tx, Level.MINUTE, START + 9 * HOUR)
             left = await chart(tx, level=Level.MINUTE, step=HOUR)
             assert left == [(START + HOUR, 2.0), (START + 2 * HOUR, 3.0)]
-            await tx.metrics.note_rolled_up(Level.HOUR, START + 9 * HOUR)
+            await note_made(tx, Level.HOUR, START + 9 * HOUR)
             assert len(await chart(tx, level=Level.HOUR, step=HOUR)) == 3
 
     async def test_however_many_rows_of_a_series_are_old_they_all_go(

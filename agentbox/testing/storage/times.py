@@ -29,6 +29,7 @@ from agentbox.testing.storage.charts import (
     START,
     add_environment,
     chart,
+    note_made,
     put_values,
 )
 from agentbox.testing.storage.harness import StorageTests
@@ -89,7 +90,7 @@ class TimeTests(StorageTests):
             await put_values(tx, 1.0, start=START.astimezone(east), environment_id=None)
             await put_values(tx, 2.0, start=START + SECOND - TICK, environment_id=None)
             await put_values(tx, 3.0, start=far + TICK, environment_id=None)
-            await tx.metrics.note_rolled_up(Level.HOUR, far)
+            await note_made(tx, Level.HOUR, far)
 
             assert await chart(tx, environment_id=None) == [(START, 1.0)]
             points = await chart(

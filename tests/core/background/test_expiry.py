@@ -15,6 +15,7 @@ from agentbox.errors import StorageError
 from agentbox.model.sessions import LoginFlow
 from agentbox.plugin.migrations import MigrationFolder
 from agentbox.plugin.storage import Storage
+from agentbox.testing.samples import TICK, a_signing_key
 from tests.backend import Database
 from tests.core.background.jobs import row, settle
 from tests.core.world import START, World
@@ -65,6 +66,21 @@ async def run(world: World, storage: Storage, *tables: Expiring) -> str | None:
     await scheduler.look()
     await settle(scheduler)
     return (await row(storage, job.name)).last_outcome
+
+
+async def test_a_signing_key_goes_a_day_after_it_has_verified_its_last(
+    world: World, storage: Storage
+) -> None:
+    ends = {"gone": DAY + TICK, "seen": DAY, "verifying": -TICK, "signing": None}
+    async with storage.transaction() as tx:
+        for id_, ago in ends.items():
+            at = None if ago is None else START - ago
+            await tx.signing_keys.add(a_signing_key(id_, retired_at=at))
+
+    assert await run(world, storage) == "ok"
+    async with storage.transaction(read_only=True) as tx:
+        left = {key.id for key in await tx.signing_keys.list()}
+    assert left == {"seen", "verifying", "signing"}
 
 
 @pytest.mark.usefixtures("visits")

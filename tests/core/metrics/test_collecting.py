@@ -103,16 +103,30 @@ async def test_a_tick_that_could_not_be_taken_is_not_collected(
     assert collected.ticks == []
 
 
-async def test_after_the_clock_was_set_back_ticks_rest_until_it_has_caught_up(
+# SC-03
+async def test_after_the_clock_was_set_back_ticks_go_on_by_it(
     storage: Storage, clock: ManualClock
 ) -> None:
     collected = Collecting()
     job = CollectMetrics(collected, INTERVAL, clock)
-    for seconds in (0, -60, 60, 30):
+    for seconds in (0, 3600, -3600 + 30, 10, 20):
         clock.move(seconds)
         await run(job, storage, clock)
 
-    assert collected.ticks == [START, START + INTERVAL]
+    expected = [timedelta(0), timedelta(hours=1), INTERVAL, 2 * INTERVAL]
+    assert collected.ticks == [START + each for each in expected]
+
+
+async def test_a_process_whose_clock_is_a_little_behind_takes_no_tick_a_second_time(
+    storage: Storage, clock: ManualClock
+) -> None:
+    collected = Collecting()
+    job = CollectMetrics(collected, INTERVAL, clock)
+    for seconds in (30, -0.002):
+        clock.move(seconds)
+        await run(job, storage, clock)
+
+    assert collected.ticks == [START + INTERVAL]
 
 
 async def test_of_two_schedulers_one_collects_each_tick(

@@ -173,7 +173,20 @@ class PurgesThisHour(Spoilt):
         tx.api_key_usage.purge = purge
 
 
+class PurgesKeysThatVerify(Spoilt):
+    """Takes signing keys that have an end, though it has not come."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.signing_keys.purge
+
+        async def purge(before: datetime) -> int:
+            return int(await right(before + timedelta(days=1)))
+
+        tx.signing_keys.purge = purge
+
+
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
+    PurgesKeysThatVerify: (PurgeTests, "test_signing_keys_go_once_they_verify_nothing"),
     ForgetsAddresses: (CrudTests, "test_an_api_key_comes_back_with_every_field"),
     MixesUpOwners: (CrudTests, "test_issued_keys_come_with_their_own_owners_and_digests"),
     ResurrectsKeys: (CrudTests, "test_a_revoked_key_is_not_replaced"),

@@ -76,11 +76,25 @@ class AveragesAverages(MeasuresOtherwise):
     wrong = "avg(COALESCE(total, last * samples) / samples)"
 
 
-class GoesBack(MeasuresOtherwise):
-    """Makes again what is made and may have lost its finer rows."""
+class NotesWithoutLooking(MeasuresOtherwise):
+    """Says that it is made, whatever was taken back meanwhile."""
 
-    right = " WHERE metric_levels.until < excluded.until"
-    wrong = ""
+    right = " WHERE level = $1 AND until = $3"
+    wrong = " WHERE level = $1 AND $3 = $3"
+
+
+class LeavesTheLateOut(MeasuresOtherwise):
+    """Never makes anew what is made."""
+
+    right = "UPDATE metric_levels SET until = CASE level"
+    wrong = "UPDATE metric_levels SET until = until + 0 * CASE level"
+
+
+class ShowsTheLateByTheMinute(MeasuresOtherwise):
+    """Makes the minute anew, and no hour of it."""
+
+    right = " END WHERE level IN ('minute', 'hour', 'day')"
+    wrong = " END WHERE level IN ('minute')"
 
 
 class PurgesYoungSamples(Spoilt):
@@ -161,7 +175,18 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     RollsUpEverything: (CrudTests, "test_a_level_is_made_a_few_series_at_a_time"),
     ReadsOneLevel: (CrudTests, "test_a_chart_reads_finer_levels_from_where_its_own_ends"),
     ReadsLevelsTwice: (CrudTests, "test_a_chart_reads_finer_levels_from_where_its_own_ends"),
-    GoesBack: (CrudTests, "test_how_far_a_level_is_made_never_goes_back"),
+    NotesWithoutLooking: (
+        CrudTests,
+        "test_how_far_a_level_is_made_is_moved_by_whoever_knows_how_far_it_was",
+    ),
+    LeavesTheLateOut: (
+        CrudTests,
+        "test_a_sample_that_comes_late_takes_back_what_was_made_without_it",
+    ),
+    ShowsTheLateByTheMinute: (
+        CrudTests,
+        "test_a_sample_that_comes_late_takes_back_what_was_made_without_it",
+    ),
     PurgesYoungSamples: (PurgeTests, "test_samples_go_level_by_level_once_they_are_old"),
     StopsHalfway: (PurgeTests, "test_however_many_rows_of_a_series_are_old_they_all_go"),
     KeepsEmptySeries: (PurgeTests, "test_a_series_without_any_row_goes_too"),

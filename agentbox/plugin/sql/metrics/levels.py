@@ -24,11 +24,11 @@ from agentbox.plugin.sql.metrics.rows import (
 NEXT_SERIES = "SELECT id FROM metric_series WHERE id > $1 ORDER BY id LIMIT $2"
 
 SELECT_MARKS = "SELECT level, until FROM metric_levels"
-PUT_MARK = (
+ADD_MARK = (
     "INSERT INTO metric_levels (level, until) VALUES ($1, $2)"
-    " ON CONFLICT (level) DO UPDATE SET until = excluded.until"
-    " WHERE metric_levels.until < excluded.until"
+    " ON CONFLICT (level) DO NOTHING RETURNING level"
 )
+MOVE_MARK = "UPDATE metric_levels SET until = $2 WHERE level = $1 AND until = $3 RETURNING level"
 
 DELETE_SERIES = "DELETE FROM metric_series WHERE id > $1 AND id <= $2" + "".join(
     f" AND NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.series_id = metric_series.id)"
@@ -102,9 +102,13 @@ async def rolled_up(db: Connection) -> Mapping[Level, datetime]:
     return {Level(level): instant(until) for level, until in await db.fetch(SELECT_MARKS)}
 
 
-async def note_rolled_up(db: Connection, level: Level, until: datetime) -> None:
+async def note_rolled_up(
+    db: Connection, level: Level, until: datetime, was: datetime | None
+) -> bool:
     """What `MetricStore.note_rolled_up` promises."""
-    await db.fetch(PUT_MARK, level.value, seconds(until))
+    if was is None:
+        return bool(await db.fetch(ADD_MARK, level.value, seconds(until)))
+    return bool(await db.fetch(MOVE_MARK, level.value, seconds(until), seconds(was)))
 
 
 async def purge(

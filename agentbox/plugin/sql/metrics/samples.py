@@ -8,10 +8,10 @@ from operator import itemgetter
 from typing import Final
 
 from agentbox.errors import StorageError
-from agentbox.model.metrics import Sample
+from agentbox.model.metrics import STEPS, Sample
 from agentbox.plugin.sql.conditions import filled, with_places
 from agentbox.plugin.sql.driver import Connection
-from agentbox.plugin.sql.metrics.rows import GREATEST, LEAST, LOCK, TOTAL, seconds
+from agentbox.plugin.sql.metrics.rows import GREATEST, LEAST, LOCK, TOTAL, seconds, step_of
 
 FIND_SERIES = "SELECT environment_id, type, id FROM metric_series WHERE environment_id IN ({in})"
 ADD_SERIES = (
@@ -30,6 +30,8 @@ PUT = (
     " ON CONFLICT (series_id, at) DO NOTHING"
 )
 
+MADE: Final = [(level.value, step_of(level)) for level in STEPS]
+
 
 def _of_old_row(expression: str) -> str:
     """Columns have the same names in the row that is there and in the one that comes."""
@@ -45,6 +47,13 @@ ADD = (
     f" minimum = CASE WHEN {OLD_LEAST} < excluded.last THEN {OLD_LEAST} ELSE excluded.last END,"
     f" maximum = CASE WHEN {OLD_GREATEST} > excluded.last THEN {OLD_GREATEST}"
     f" ELSE excluded.last END, total = {OLD_TOTAL} + excluded.last, last = excluded.last"
+)
+# Rows of a step that is made already are seen by no chart until it is made anew.
+TAKE_BACK = (
+    "UPDATE metric_levels SET until = CASE level"
+    + "".join(f" WHEN '{level}' THEN CAST($1 AS bigint) / {step} * {step}" for level, step in MADE)
+    + f" END WHERE level IN ({', '.join(repr(level) for level, _ in MADE)})"
+    " AND until > CAST($1 AS bigint)"
 )
 LARGEST: Final = 1e200
 """What is beyond could not be added up."""
@@ -71,6 +80,8 @@ async def write(db: Connection, statement: str, at: datetime, samples: Sequence[
     ]
     rows.sort(key=itemgetter(0))
     await db.run_many(statement, rows)
+    if rows:
+        await db.fetch(TAKE_BACK, tick)
 
 
 async def series_of(db: Connection, samples: Iterable[Sample]) -> Mapping[Key, int]:

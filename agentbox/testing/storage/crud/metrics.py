@@ -18,6 +18,7 @@ from agentbox.testing.storage.charts import (
     USERS,
     add_environment,
     chart,
+    note_made,
     put_values,
     roll_up,
     series,
@@ -144,6 +145,7 @@ class MetricTests(StorageTests):
                 Level.MINUTE, START + MINUTE, START + 2 * MINUTE, after=0, limit=9
             )
             assert last is not None
+            await note_made(tx, Level.MINUTE, START + HOUR)
 
             points = await chart(tx, level=Level.MINUTE, step=MINUTE, environment_id=None)
             assert [value for _, value in points] == [1.0, 4.5, 3.0]
@@ -159,7 +161,7 @@ class MetricTests(StorageTests):
             span = (Level.MINUTE, START, START + HOUR)
             assert await tx.metrics.roll_up(*span, after=0, limit=2) == numbers[1]
             assert await tx.metrics.roll_up(*span, after=numbers[1], limit=2) == numbers[3]
-            await tx.metrics.note_rolled_up(Level.MINUTE, START + HOUR)
+            await note_made(tx, Level.MINUTE, START + HOUR)
             made = [
                 type_
                 for type_ in types
@@ -178,11 +180,14 @@ class MetricTests(StorageTests):
         """Every value is counted once, although finer rows of what is made are still there."""
         async with storage.transaction() as tx:
             await put_values(tx, *[1.0] * 360, every=MINUTE, environment_id=None)
-            await roll_up(tx, Level.MINUTE, until=START + 5 * HOUR)
-            await roll_up(tx, Level.HOUR, until=START + 2 * HOUR)
+            made = {Level.MINUTE: START + 5 * HOUR, Level.HOUR: START + 2 * HOUR}
+            for level, until in made.items():
+                await roll_up(tx, level, until=until, note=False)
             # Not where a chart looks, if it goes by how far levels are made.
             await tx.metrics.add(START + HOUR, [Sample(CPU, 9.0)])
             await tx.metrics.add(START + 4 * HOUR, [Sample(CPU, 9.0)])
+            for level, until in made.items():
+                await note_made(tx, level, until)
 
             for level, sixth in ((Level.DAY, 60.0), (Level.HOUR, 60.0), (Level.MINUTE, 60.0)):
                 points = await chart(tx, Aggregate.SUM, level=level, step=HOUR, environment_id=None)
@@ -190,17 +195,51 @@ class MetricTests(StorageTests):
             points = await chart(tx, Aggregate.SUM, step=HOUR, environment_id=None)
             assert [value for _, value in points] == [60.0, 69.0, 60.0, 60.0, 69.0, 60.0]
 
-    async def test_how_far_a_level_is_made_never_goes_back(self, storage: Storage) -> None:
+    async def test_how_far_a_level_is_made_is_moved_by_whoever_knows_how_far_it_was(
+        self, storage: Storage
+    ) -> None:
         async with storage.transaction() as tx:
             assert await tx.metrics.rolled_up() == {}
 
-            await tx.metrics.note_rolled_up(Level.HOUR, START + HOUR)
-            await tx.metrics.note_rolled_up(Level.DAY, START)
-            await tx.metrics.note_rolled_up(Level.HOUR, START)
-            assert await tx.metrics.rolled_up() == {Level.HOUR: START + HOUR, Level.DAY: START}
-
-            await tx.metrics.note_rolled_up(Level.HOUR, START + 2 * HOUR)
+            for until, was, noted in (
+                (1, 0, False),
+                (1, None, True),
+                (3, None, False),
+                (3, 2, False),
+                (3, 1, True),
+                (4, 1, False),
+                (2, 3, True),
+            ):
+                before = None if was is None else START + was * HOUR
+                there = await tx.metrics.note_rolled_up(
+                    Level.HOUR, START + until * HOUR, was=before
+                )
+                assert there == noted
+            assert await tx.metrics.note_rolled_up(Level.DAY, START, was=None)
             assert await tx.metrics.rolled_up() == {Level.HOUR: START + 2 * HOUR, Level.DAY: START}
+
+    @pytest.mark.parametrize("way", ["put", "add"])
+    async def test_a_sample_that_comes_late_takes_back_what_was_made_without_it(
+        self, storage: Storage, way: str
+    ) -> None:
+        """So a chart shows it at once, and it is rolled up with the others."""
+        late = START + HOUR + 5 * MINUTE + 30 * SECOND
+        async with storage.transaction() as tx:
+            write = tx.metrics.put if way == "put" else tx.metrics.add
+            await put_values(tx, *[1.0] * 180, every=MINUTE, environment_id=None)
+            ends = {Level.MINUTE: START + 3 * HOUR, Level.HOUR: START + 3 * HOUR, Level.DAY: START}
+            for level, until in ends.items():
+                await roll_up(tx, level, until=until)
+            await write(START + 3 * HOUR, [Sample(CPU, 1.0)])
+            await write(late, [])
+            assert await tx.metrics.rolled_up() == ends
+
+            await write(late, [Sample(CPU, 1.0)])
+            back = ends | {Level.MINUTE: START + HOUR + 5 * MINUTE, Level.HOUR: START + HOUR}
+            assert await tx.metrics.rolled_up() == back
+            for level in (Level.MINUTE, Level.HOUR):
+                points = await chart(tx, Aggregate.SUM, level=level, step=HOUR, environment_id=None)
+                assert [value for _, value in points] == [60.0, 61.0, 60.0, 1.0]
 
     async def test_samples_of_no_environment_make_no_series(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
