@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 from agentbox.model.users import User
 from agentbox.plugin.authenticator import AccountPolicy, Verified
 from tests.core.identities.at_sites import BOTH, BY_EMAIL, NOBODY, Site, judged, with_email
@@ -14,8 +17,8 @@ NEW_PASSWORD = "granite-violet-harbour-93"
 PASSWORD = {"current_password": USER_PASSWORD}
 
 
-def bob_at(subject: str, policy: AccountPolicy = BY_EMAIL) -> Verified:
-    return judged(with_email(subject, EMAIL), policy)
+def bob_at(subject: str, policy: AccountPolicy = BY_EMAIL, **fields: Any) -> Verified:
+    return judged(with_email(subject, EMAIL, **fields), policy)
 
 
 async def bob(live: Live) -> Caller:
@@ -140,7 +143,12 @@ async def test_what_was_set_up_in_a_session_of_the_address_does_not_outlive_a_pr
     live: Live, site: Site, people: People
 ) -> None:
     # OA-07: a password and another sign-in, and the link itself is taken away before
-    site.answers = [bob_at("bob"), bob_at("second", NOBODY), bob_at("second", NOBODY)]
+    just_now = datetime.now(UTC)
+    site.answers = [
+        bob_at("bob", auth_time=just_now),
+        bob_at("second", NOBODY, auth_time=just_now),
+        bob_at("second", NOBODY),
+    ]
     await bob(live)
     caller = live.with_token((await signed_in(live)).body["token"])
     new = {"new_password": NEW_PASSWORD}

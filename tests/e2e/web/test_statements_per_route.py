@@ -25,13 +25,13 @@ STATED: dict[str, int] = {
     "POST /users": 3,
     "POST /users/bulk": 5,  # for one user, of which four for each
     "GET /users/{user_id}": 2,  # the user, and its sign-ins elsewhere
-    "PUT /users/{user_id}": 5,
-    "PATCH /users/{user_id}": 5,
+    "PUT /users/{user_id}": 6,
+    "PATCH /users/{user_id}": 6,
     "DELETE /users/{user_id}": 8,
     "POST /users/{user_id}/disable": 5,
     "POST /users/{user_id}/enable": 4,
     "POST /users/{user_id}/unlock": 4,
-    "POST /users/{user_id}/reset-password": 8,
+    "POST /users/{user_id}/reset-password": 9,  # sign-ins elsewhere go too
     "GET /users/{user_id}/sessions": 3,
     "DELETE /users/{user_id}/sessions": 4,
     "GET /users/{user_id}/environments": 4,  # the last one asks which of those that run are stale
