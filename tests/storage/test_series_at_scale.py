@@ -1,7 +1,8 @@
 """A month of series takes the room that is promised, is charted fast, and goes away unnoticed.
 
 `python -m bench metrics` says how fast, with 200 environments. At a larger scale the
-same is done here; else it is little, and judged by work, since other tests run beside these.
+same is done here; else it is little, and what takes ten times as long is a defect of any machine,
+since other tests run beside these.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from tests.scale import SCALE, scaled
 
 ENVIRONMENTS, HOURS, ROUNDS = (200, 24, 3) if SCALE > 1 else (8, 2, 1)
 SERIES = ENVIRONMENTS * len(OF_ENVIRONMENTS) + len(OF_ALL)
+SLACK = 1 if SCALE > 1 else 10
 OF_200 = 200 * len(OF_ENVIRONMENTS) + len(OF_ALL)
 
 # The databases are filled once for all tests of the module, not once on each worker.
@@ -84,7 +86,7 @@ def test_every_chart_is_there_at_once(month: Month) -> None:
             judged[name].append(took.cpu if SCALE == 1 else took.p95)
 
     middle = {name: sorted(each)[ROUNDS // 2] for name, each in judged.items()}
-    assert {name: ms for name, ms in middle.items() if ms >= CHART_MS} == {}
+    assert {name: ms for name, ms in middle.items() if ms >= SLACK * CHART_MS} == {}
 
 
 def test_what_is_old_goes_and_nobody_waits_for_it(month: Month) -> None:
@@ -92,7 +94,7 @@ def test_what_is_old_goes_and_nobody_waits_for_it(month: Month) -> None:
 
     assert purged.deleted >= SERIES * (120 + 60 + 1)
     print(f"{month.place.name}: {purged}")
-    assert purged.transactions.median < WAIT_MS
+    assert purged.transactions.median < SLACK * WAIT_MS
     if SCALE > 1:
         assert purged.transactions.p95 < WAIT_MS
         assert purged.beside.p95 < WAIT_MS
