@@ -17,8 +17,9 @@ test: test-sqlite test-postgres
 test-sqlite: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
+# The database works beside the tests, so they are two processes and not three.
 test-postgres: $(VENV)/.dev
-	AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 3 --dist loadgroup
+	AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
