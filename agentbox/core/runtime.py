@@ -329,5 +329,5 @@ async def _first_start(runtime: Runtime, settings: Settings, storage: Storage) -
 
 
 def _log_counters(counters: Counters) -> None:
-    """The last thing a server does; until there are metrics, this is where counts are seen."""
+    """The last thing a server does, for those who collect no metrics."""
     _log.info("counters", counts=counters.snapshot())
