@@ -99,13 +99,25 @@ class SharedReadings:
         ended = self._read(ENDED)
         if ended is not None:
             yield ended, False
-        for file in os.listdir(self._folder):
+        for file in self._files():
             name = file.removesuffix(_TOLD)
             if file == name or (ended is not None and name in ended.of):
                 continue
             told = self._read(file)
             if told is not None:
                 yield told, self._lives(name)
+
+    def _files(self) -> list[str]:
+        """All names in the folder.
+
+        Read by a descriptor of its own: those that were inherited have one place in the list
+        together, so that who reads at the same time goes on where another is.
+        """
+        listing = self._open(".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return os.listdir(listing)
+        finally:
+            os.close(listing)
 
     def _lives(self, name: str) -> bool:
         if name == self._name:

@@ -31,6 +31,15 @@ print("told", flush=True)
 time.sleep(600)
 """
 
+ASKING = """
+import sys
+from agentbox.core.readings.sharing import SharedReadings
+shared = SharedReadings(int(sys.argv[1]))
+print("asks", flush=True)
+while True:
+    list(shared.of_others())
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[int]:
@@ -140,6 +149,30 @@ def test_nobody_ever_reads_half_of_a_file(folder: int) -> None:
     finally:
         ended.set()
         writing.join(timeout=30)
+
+
+def test_nobody_misses_a_file_while_another_process_looks_through_the_same_folder(
+    folder: int,
+) -> None:
+    counting, reader = SharedReadings(folder), SharedReadings(folder)
+    for each in (counting, reader):
+        each.join()
+        each.tell([counter(5)])
+    asking = subprocess.Popen(
+        [sys.executable, "-c", ASKING, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=(folder,),  # as workers have it from their supervisor
+    )
+    assert asking.stdout is not None
+    with asking, asking.stdout:
+        try:
+            assert asking.stdout.readline() == "asks\n"
+            heard = [sums(reader) for _ in range(1000)]
+        finally:
+            asking.kill()
+
+    assert [each for each in heard if each != {"done": 5}] == []
 
 
 def test_the_folder_is_for_one_user_alone_and_goes_with_the_server() -> None:
