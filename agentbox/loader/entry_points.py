@@ -6,6 +6,7 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib import metadata
 from typing import Final
 
@@ -49,8 +50,9 @@ def installed() -> tuple[InstalledPlugin, ...]:
     counts once, as the one that is imported.
     """
     seen: dict[tuple[str, str, str], InstalledPlugin] = {}
+    origin_of = cache(_origin)  # reading it is slow, and one distribution brings many plugins
     for point in metadata.entry_points(group=GROUP):
-        distribution, version = _origin(point.dist)
+        distribution, version = origin_of(point.dist)
         key = (point.name, _SEPARATORS.sub("-", distribution).lower(), point.value)
         seen.setdefault(
             key,

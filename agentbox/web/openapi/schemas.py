@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ from agentbox.model.secret import Secret
 from agentbox.plugin.routes import Route
 
 _TEMPLATE = "#/components/schemas/{name}"
+
+_Found = Mapping[type[Struct], dict[str, Any]]
 
 
 class ProblemFault(Struct, frozen=True):
@@ -42,15 +45,11 @@ class Schemas:
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        types = list(dict.fromkeys(_types(routes)))
+        types = tuple(dict.fromkeys(_types(routes)))
         try:
-            found, components = msgspec.json.schema_components(
-                types, schema_hook=_own_schema, ref_template=_TEMPLATE
-            )
+            self._found, self._components = _schemas_of(types)
         except (TypeError, NotImplementedError) as fault:
             raise PluginError(f"A route has a type without a JSON Schema: {fault}") from fault
-        self._found = dict(zip(types, found, strict=True))
-        self._components: dict[str, Any] = dict(components)
 
     def reference(self, kind: type[Struct]) -> dict[str, Any]:
         """`{"$ref": …}` to the schema of `kind`."""
@@ -66,6 +65,15 @@ class Schemas:
         """All schemas but those of `without`, which stand elsewhere."""
         names = {self._found[kind]["$ref"].rpartition("/")[2] for kind in without}
         return {n: s for n, s in sorted(self._components.items()) if n not in names}
+
+
+# It takes longer than all else that makes an application: once for all servers of a process.
+@lru_cache(maxsize=16)
+def _schemas_of(types: tuple[type[Struct], ...]) -> tuple[_Found, dict[str, Any]]:
+    found, components = msgspec.json.schema_components(
+        types, schema_hook=_own_schema, ref_template=_TEMPLATE
+    )
+    return dict(zip(types, found, strict=True)), components
 
 
 def _types(routes: Sequence[Route]) -> Iterable[type[Struct]]:
