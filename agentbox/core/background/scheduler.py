@@ -150,6 +150,12 @@ class Scheduler:
                 await self._bring_back(job, state, now)
             except StorageError as error:
                 _log.warning("job_not_brought_back", job=job.name, error=str(error))
+        absent = [job for job in idle if job.name not in states]
+        if absent:
+            # Deleted by a process that does not have them, or the database is another one by now.
+            async with self._storage.transaction() as tx:
+                for job in absent:
+                    await self._prepare(job, tx)
 
     async def _look_forever(self) -> None:
         while not self._stopping.is_set():

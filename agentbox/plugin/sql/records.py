@@ -54,6 +54,12 @@ CORRECT_JOB = (
     "UPDATE jobs SET next_due = $4, lease_until = $5"
     " WHERE name = $1 AND fence = $2 AND lease_until = $3 RETURNING name"
 )
+FORGET_JOB = (
+    "DELETE FROM jobs WHERE name = $1 AND next_due < $2"
+    " AND (last_started IS NULL OR last_started < $2)"
+    " AND (lease_until IS NULL OR lease_until < $2)"
+    " AND (asked_at IS NULL OR asked_at < $2) RETURNING name"
+)
 ASK_FOR_RUN = (
     "UPDATE jobs SET asked_at = $2 WHERE name = $1"
     " AND (lease_until IS NULL OR lease_until <= $2) RETURNING name"
@@ -142,6 +148,9 @@ class SqlJobStore(JobStore):
     async def correct(self, state: JobState, *, next_due: datetime, lease_until: datetime) -> bool:
         found = (state.name, state.fence, state.lease_until)
         return bool(await self._db.fetch(CORRECT_JOB, *found, next_due, lease_until))
+
+    async def forget(self, name: str, before: datetime) -> bool:
+        return bool(await self._db.fetch(FORGET_JOB, name, before))
 
     async def run_now(self, name: str, now: datetime) -> bool:
         return bool(await self._db.fetch(ASK_FOR_RUN, name, now))

@@ -58,6 +58,12 @@ class JobStore(ABC):
         renewed or taken over. The fence stays: who lives after all goes on until another claims."""
 
     @abstractmethod
+    async def forget(self, name: str, before: datetime) -> bool:
+        """Delete the row of a job that was due, begun, asked for and held before `before` only, in
+        one statement; False if there is none, or any of it was later. Never begun counts as long
+        ago."""
+
+    @abstractmethod
     async def run_now(self, name: str, now: datetime) -> bool:
         """Ask for a run, in one statement; False if there is no such row, or a process has the
         job. The date of the next run stays."""

@@ -140,6 +140,34 @@ class MovesTheFence(SendsOtherwise):
     wrong = "next_due = $4, fence = fence + 1, "
 
 
+class ForgetsWhatIsDueLater(SendsOtherwise):
+    """Deletes the row of a job that is due in the future and was not begun lately."""
+
+    right = "next_due < $2"
+    wrong = "$2 = $2"
+
+
+class ForgetsWhatIsHeld(SendsOtherwise):
+    """Deletes the row of a job that a process had lately."""
+
+    right = "lease_until IS NULL OR lease_until < $2"
+    wrong = "$2 = $2"
+
+
+class ForgetsWhatIsAskedFor(SendsOtherwise):
+    """Deletes the row of a job that somebody asked for lately."""
+
+    right = "asked_at IS NULL OR asked_at < $2"
+    wrong = "$2 = $2"
+
+
+class ForgetsNoneThatWasNotBegun(SendsOtherwise):
+    """Keeps the row of a job that was never begun."""
+
+    right = "last_started IS NULL OR last_started < $2"
+    wrong = "last_started < $2"
+
+
 class PurgesOneBatch(Spoilt):
     """Says that all is gone after it has deleted some."""
 
@@ -157,6 +185,8 @@ class PurgesOneBatch(Spoilt):
         tx.login_flows.purge = purge
 
 
+FORGOTTEN = "test_rows_of_jobs_go_once_nobody_has_had_them_for_long"
+
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ForgetsWhoRan: (CrudTests, "test_of_the_last_run_is_kept_when_and_how_and_by_whom"),
     SaysThatAllWentWell: (CrudTests, "test_of_the_last_run_is_kept_when_and_how_and_by_whom"),
@@ -172,6 +202,10 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ),
     LeavesTheDate: (CrudTests, "test_what_a_clock_that_was_ahead_has_written_is_put_right"),
     MovesTheFence: (CrudTests, "test_what_a_clock_that_was_ahead_has_written_is_put_right"),
+    ForgetsWhatIsDueLater: (PurgeTests, FORGOTTEN),
+    ForgetsWhatIsHeld: (PurgeTests, FORGOTTEN),
+    ForgetsWhatIsAskedFor: (PurgeTests, FORGOTTEN),
+    ForgetsNoneThatWasNotBegun: (PurgeTests, FORGOTTEN),
     PurgesOneBatch: (PurgeTests, "test_what_is_over_goes_however_much_it_is"),
     PutsOffAnyDate: (CrudTests, "test_a_run_that_nobody_began_is_put_off"),
     PutsOffWhatIsAskedFor: (
