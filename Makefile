@@ -15,11 +15,11 @@ serve: $(VENV)/.runtime
 test: test-sqlite test-postgres
 
 test-sqlite: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3
 
 # The database works beside the tests, so they are two processes and not three.
 test-postgres: $(VENV)/.dev
-	AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 2 --dist loadgroup
+	AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -33,8 +33,8 @@ bench: $(VENV)/.dev
 
 # The long sizes; its output belongs under bench/results/.
 soak: $(VENV)/.dev
-	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 3 --dist loadgroup
-	AGENTBOX_TEST_SCALE=10 AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 3 --dist loadgroup
+	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 3
+	AGENTBOX_TEST_SCALE=10 AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 3
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "agentbox needs Python 3.11 or later")'

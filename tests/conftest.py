@@ -8,7 +8,13 @@ from collections.abc import Generator
 
 import pytest
 
-pytest_plugins = ["agentbox.testing", "tests.postgres", "tests.backend", "tests.passes"]
+pytest_plugins = [
+    "agentbox.testing",
+    "tests.postgres",
+    "tests.backend",
+    "tests.passes",
+    "tests.together",
+]
 
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # Under nohup. Servers that tests start must not inherit it: they are told to renew their
