@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.backend",
     "tests.passes",
     "tests.together",
+    "tests.schema_texts",
 ]
 
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
