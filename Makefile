@@ -5,6 +5,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Where it is set, each of the hundreds of processes that tests start compiles all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: serve test test-sqlite test-postgres lint bench soak lock ci-deps clean
 
 serve: $(VENV)/.runtime
