@@ -109,6 +109,9 @@ async def test_lists_that_are_not_there_say_nothing(
         ("https://user@accounts.example.org", False),
         ("https://accounts.example.org/?tenant=1", False),
         ("https://accounts.example.org/#", False),
+        ("https://accounts.example.org:99999", False),
+        ("https://accounts.example.org. ", False),
+        ("https://accounts.example.org/a b", False),
         ("accounts.example.org", False),
     ],
 )
@@ -116,7 +119,7 @@ async def test_an_issuer_that_could_be_anybody_stops_the_start(
     folder: Path, provider: FakeProvider, issuer: str, insecure: bool
 ) -> None:  # OP-07
     config = configuration(folder, provider, issuer=issuer, insecure_http=insecure)
-    with pytest.raises(ConfigurationError, match="issuer"):
+    with pytest.raises(ConfigurationError, match=rf"providers\.{provider.id}\.issuer"):
         async with live_server(folder, config=config):
             pass
 

@@ -14,12 +14,12 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from agentbox.config.addresses import canonical_origin, host_of
 from agentbox.config.sections import is_loopback
 from agentbox.errors import OutboundFailed
 from agentbox.model.formats import strict_json
 from agentbox.model.secret import Secret
 from agentbox.plugin.http import DEADLINE, MOST_BYTES, HttpClient, JsonAnswer
+from agentbox.plugin.origins import canonical_origin, host_of
 
 AT_ONE_SERVER: Final = 8
 """Connections at a time; further requests to it wait within their deadline. There is no limit for
