@@ -118,15 +118,19 @@ async def serve_until_told(
 
 
 def _page(runtime: Runtime, common: Common | None) -> Server | None:
-    """What serves /metrics alone; None where it has no address of its own."""
-    address = page_address(runtime.settings)
+    """What serves /metrics alone; None where it has no address of its own.
+
+    A worker serves at the address that its supervisor took also if nobody shows a page any more:
+    it would go on being accepted at, and 404 is an answer.
+    """
     shared = None if common is None else common.page
-    if address is None or (common is not None and shared is None):
+    address = page_address(runtime.settings) if common is None else None
+    if shared is None and address is None:
         return None
     routes = open_page(runtime)
     if not routes:
         _log.warning("nobody_shows_metrics", listen=runtime.settings.metrics.listen)
-    host, port = address
+    host, port = address or (None, None)
     return Server(
         runtime, routes, host=host, port=port, shared=shared, documents=False, addresses=True
     )
