@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
@@ -101,6 +102,7 @@ async def serve_until_told(
                 raise cant_listen_for_metrics(settings, error) from error
             if common is None:
                 announce_page(address.url)
+        _leave_in_peace()
         try:
             await server.start()
         except OSError as error:
@@ -115,6 +117,16 @@ async def serve_until_told(
             await _drain(server, orders, how, delay)
         await asyncio.gather(server.stop(), *([page.stop()] if page is not None else []))
     _log.info("stopped")
+
+
+def _leave_in_peace() -> None:
+    """Have the garbage collector pass over all that is there by now, which stays until the end.
+
+    Walking it took 25 ms, in which nobody is answered, each time that requests had made a quarter
+    as many objects.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _page(runtime: Runtime, common: Common | None) -> Server | None:
