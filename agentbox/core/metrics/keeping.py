@@ -82,7 +82,9 @@ class RollUpMetrics(Job):
     def _at_once(self, level: Level, window: timedelta) -> int:
         """How many series to make in one transaction, by how many rows there are of each."""
         step = STEPS.get(_finer(level), self._interval)
-        return max(1, min(ROLLED_UP_AT_ONCE, ROWS_AT_ONCE // (window // step)))
+        # A window of a minute has no whole step where ticks are farther apart.
+        rows = max(window // step, 1)
+        return max(1, min(ROLLED_UP_AT_ONCE, ROWS_AT_ONCE // rows))
 
     async def _make(
         self, run: JobRun, level: Level, start: datetime, end: datetime, was: datetime | None

@@ -287,3 +287,24 @@ async def test_the_more_rows_a_series_has_the_fewer_are_rolled_up_in_one_transac
     of_the_first_hour = whole - run.left - 3  # what is made, the minute after it, the hour
     assert of_the_first_hour == transactions
     assert await count(storage, Level.HOUR) == 20
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 5, 15, 60])
+async def test_every_level_is_made_minute_by_minute_at_every_interval(
+    storage: Storage, clock: ManualClock, minutes: int
+) -> None:
+    settings = MetricsSettings(collection_interval=minutes * MINUTE)
+    job = RollUpMetrics(settings, clock)
+    midnight = START.replace(hour=0) + DAY
+    clock.instant = midnight - 10 * MINUTE
+    await job.run(Run(storage, clock.now()))
+    while clock.now() < midnight + 2 * minutes * MINUTE:
+        clock.move(60)
+        if not (clock.now() - midnight) % (minutes * MINUTE):
+            await write(storage, [clock.now()])
+        await job.run(Run(storage, clock.now()))
+
+    assert await made(storage) == dict.fromkeys((Level.MINUTE, Level.HOUR, Level.DAY), midnight)
+    before = -(-10 // minutes) - 1
+    rows = [before + 3, before, 1 if before else 0, 1 if before else 0]
+    assert [await count(storage, level) for level in Level] == rows
