@@ -89,19 +89,24 @@ class RollUpMetrics(Job):
     async def _make(
         self, run: JobRun, level: Level, start: datetime, end: datetime, was: datetime | None
     ) -> bool:
-        """False if samples have come of what was made before."""
+        """False if samples have come of what was made before, or meanwhile of what is made."""
         noted = True
         at_once = self._at_once(level, end - start)
 
         async def make(tx: Transaction, after: int) -> int | None:
             nonlocal noted
+            if after == 0:
+                # So that what comes between two transactions, of a series that is made, is noticed.
+                noted = await tx.metrics.note_rolled_up(level, start, was=was, making=end)
+            if not noted:
+                return None
             last = await tx.metrics.roll_up(level, start, end, after=after, limit=at_once)
             if last is not None:
                 # Whether these were the last is found out here, so that a sample can't come between
                 # the rows that are made and the note that they are.
                 last = await tx.metrics.roll_up(level, start, end, after=last, limit=1)
             if last is None:
-                noted = await tx.metrics.note_rolled_up(level, end, was=was)
+                noted = await tx.metrics.note_rolled_up(level, end, was=start)
             return last
 
         await _all_series(run, self._clock, make)

@@ -44,7 +44,8 @@ class MetricStore(ABC):
     the sum and the last. A rolled-up row does so with the rows of its step.
 
     Samples may come late, or their clock be set back: what `put` and `add` write of a step that is
-    made already takes back how far its level is made, to where that step begins.
+    made already takes back how far its level is made, to where that step begins; of one that is
+    about to be made, how far it will have been made.
     """
 
     @abstractmethod
@@ -77,10 +78,19 @@ class MetricStore(ABC):
         """Until when each level is made; nothing for one that never was."""
 
     @abstractmethod
-    async def note_rolled_up(self, level: Level, until: datetime, *, was: datetime | None) -> bool:
-        """Note that it is made until then, if it was until `was`, None for never, in one statement.
+    async def note_rolled_up(
+        self,
+        level: Level,
+        until: datetime,
+        *,
+        was: datetime | None,
+        making: datetime | None = None,
+    ) -> bool:
+        """Note that it is made until then, if it was until `was`, None for never, in one statement;
+        with `making`, that it is about to be made from there until then.
 
-        False, and nothing is noted, if it was not: samples have come late meanwhile.
+        False, and nothing is noted, if it was not, or if what was about to be made is taken back
+        before `until`: samples have come late meanwhile.
         """
 
     @abstractmethod

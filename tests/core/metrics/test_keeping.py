@@ -184,19 +184,26 @@ async def test_what_a_sink_delivers_late_is_rolled_up_too(
 
 
 class Late(Run):
-    """Something comes late before the `nth` transaction of the run."""
+    """A sample of `users` comes late before the `nth` transaction of the run."""
 
     came = False
 
-    def __init__(self, storage: Storage, due: datetime, nth: int) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        due: datetime,
+        nth: int,
+        at: datetime = START + 59 * MINUTE + 30 * SECOND,
+    ) -> None:
         super().__init__(storage, due)
         self._nth = nth
+        self._at = at
 
     @asynccontextmanager
     async def transaction(self, *, last: bool = False) -> AsyncIterator[Transaction]:  # type: ignore[override]
         self._nth -= 1
         if self._nth == 0:
-            await write(self._storage, [START + 59 * MINUTE + 30 * SECOND])
+            await write(self._storage, [self._at])
             self.came = True
         async with super().transaction(last=last) as tx:
             yield tx
@@ -219,6 +226,28 @@ async def test_what_comes_late_while_it_is_rolled_up_is_there_in_the_end(
     assert await sums(storage, Level.HOUR, HOUR) == [120.0]
     assert await count(storage, Level.HOUR) == 1
     assert (await made(storage))[Level.HOUR] == START + HOUR
+
+
+@pytest.mark.parametrize("nth", [2, 3, 4, 5])
+async def test_what_comes_late_between_two_transactions_of_one_window_is_made_of_it(
+    storage: Storage, clock: ManualClock, nth: int
+) -> None:
+    """The row of its series is made already, and the level is not yet."""
+    async with storage.transaction() as tx:
+        others = [Sample(f"x-{number:03}", 1.0) for number in range(250)]
+        await tx.metrics.put(START, [Sample("users", 1.0), *others])
+    clock.instant = START + 30 * SECOND
+    await roll_up(storage, clock)
+    clock.instant = START + 2 * MINUTE
+    run = Late(storage, clock.now(), nth, START + 30 * SECOND)
+    await RollUpMetrics(SETTINGS, clock).run(run)
+    for _ in range(2):
+        clock.move(60)
+        await roll_up(storage, clock)
+
+    assert run.came
+    assert (await made(storage))[Level.MINUTE] == START + 3 * MINUTE
+    assert await sums(storage, Level.MINUTE, MINUTE) == [2.0]
 
 
 # SC-03: what was rolled up while the clock was an hour ahead holds up nothing after it

@@ -79,22 +79,29 @@ class AveragesAverages(MeasuresOtherwise):
 class NotesWithoutLooking(MeasuresOtherwise):
     """Says that it is made, whatever was taken back meanwhile."""
 
-    right = " WHERE level = $1 AND until = $3"
-    wrong = " WHERE level = $1 AND $3 = $3"
+    right = " WHERE level = $1 AND until = $4"
+    wrong = " WHERE level = $1 AND $4 = $4"
+
+
+class NotesWhatIsTakenBack(MeasuresOtherwise):
+    """Says that it is made, whatever came late while it was."""
+
+    right = " making = CASE WHEN making > "
+    wrong = " making = CASE WHEN 0 * making > "
 
 
 class LeavesTheLateOut(MeasuresOtherwise):
     """Never makes anew what is made."""
 
-    right = "UPDATE metric_levels SET until = CASE level"
-    wrong = "UPDATE metric_levels SET until = until + 0 * CASE level"
+    right = "UPDATE metric_levels SET until = CASE WHEN until > "
+    wrong = "UPDATE metric_levels SET until = CASE WHEN 0 * until > "
 
 
 class ShowsTheLateByTheMinute(MeasuresOtherwise):
     """Makes the minute anew, and no hour of it."""
 
-    right = " END WHERE level IN ('minute', 'hour', 'day')"
-    wrong = " END WHERE level IN ('minute')"
+    right = " WHERE level IN ('minute', 'hour', 'day')"
+    wrong = " WHERE level IN ('minute')"
 
 
 class PurgesYoungSamples(Spoilt):
@@ -178,6 +185,10 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     NotesWithoutLooking: (
         CrudTests,
         "test_how_far_a_level_is_made_is_moved_by_whoever_knows_how_far_it_was",
+    ),
+    NotesWhatIsTakenBack: (
+        CrudTests,
+        "test_a_sample_that_comes_while_a_level_is_made_takes_that_back",
     ),
     LeavesTheLateOut: (
         CrudTests,

@@ -25,10 +25,14 @@ NEXT_SERIES = "SELECT id FROM metric_series WHERE id > $1 ORDER BY id LIMIT $2"
 
 SELECT_MARKS = "SELECT level, until FROM metric_levels"
 ADD_MARK = (
-    "INSERT INTO metric_levels (level, until) VALUES ($1, $2)"
+    "INSERT INTO metric_levels (level, until, making) VALUES ($1, $2, $3)"
     " ON CONFLICT (level) DO NOTHING RETURNING level"
 )
-MOVE_MARK = "UPDATE metric_levels SET until = $2 WHERE level = $1 AND until = $3 RETURNING level"
+# Whoever writes samples lowers `making`, like `until`, to where their step begins.
+MOVE_MARK = (
+    "UPDATE metric_levels SET until = $2, making = $3 WHERE level = $1 AND until = $4"
+    " AND (making IS NULL OR making >= $2) RETURNING level"
+)
 
 DELETE_SERIES = "DELETE FROM metric_series WHERE id > $1 AND id <= $2" + "".join(
     f" AND NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.series_id = metric_series.id)"
@@ -103,12 +107,21 @@ async def rolled_up(db: Connection) -> Mapping[Level, datetime]:
 
 
 async def note_rolled_up(
-    db: Connection, level: Level, until: datetime, was: datetime | None
+    db: Connection,
+    level: Level,
+    until: datetime,
+    was: datetime | None,
+    making: datetime | None,
 ) -> bool:
     """What `MetricStore.note_rolled_up` promises."""
+    if level.finer:
+        # Before the row, which those who write samples change while they hold the lock.
+        await db.lock(LOCK)
+    about_to = None if making is None else seconds(making)
+    marks = (level.value, seconds(until), about_to)
     if was is None:
-        return bool(await db.fetch(ADD_MARK, level.value, seconds(until)))
-    return bool(await db.fetch(MOVE_MARK, level.value, seconds(until), seconds(was)))
+        return bool(await db.fetch(ADD_MARK, *marks))
+    return bool(await db.fetch(MOVE_MARK, *marks, seconds(was)))
 
 
 async def purge(

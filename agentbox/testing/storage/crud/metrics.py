@@ -241,6 +241,27 @@ class MetricTests(StorageTests):
                 points = await chart(tx, Aggregate.SUM, level=level, step=HOUR, environment_id=None)
                 assert [value for _, value in points] == [60.0, 61.0, 60.0, 1.0]
 
+    @pytest.mark.parametrize("way", ["put", "add"])
+    async def test_a_sample_that_comes_while_a_level_is_made_takes_that_back(
+        self, storage: Storage, way: str
+    ) -> None:
+        """Its row may be there already, without it."""
+        end = START + HOUR
+        async with storage.transaction() as tx:
+            write = tx.metrics.put if way == "put" else tx.metrics.add
+            note = tx.metrics.note_rolled_up
+            assert await note(Level.MINUTE, START, was=None, making=end)
+            await write(START + 5 * MINUTE + 30 * SECOND, [Sample(CPU, 1.0)])
+            assert not await note(Level.MINUTE, end, was=START)
+            assert await tx.metrics.rolled_up() == {Level.MINUTE: START}
+
+            assert await note(Level.MINUTE, START, was=START, making=end)
+            assert await tx.metrics.rolled_up() == {Level.MINUTE: START}
+            await write(end, [Sample(CPU, 1.0)])
+            assert await note(Level.MINUTE, end, was=START)
+            assert await tx.metrics.rolled_up() == {Level.MINUTE: end}
+            assert await note(Level.MINUTE, end + HOUR, was=end)
+
     async def test_samples_of_no_environment_make_no_series(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await add_environment(tx)
