@@ -73,8 +73,8 @@ class RollUpMetrics(Job):
             was = made.get(level)
             start = was or floor(now - self._kept[_finer(level)], step)
             while start < until:
-                end = min(start + WINDOWS[level], until)
-                if not await self._make(run, level, start, end, was):
+                end = await self._make_some(run, level, start, until, was)
+                if end is None:
                     break  # something came late meanwhile; the next run begins with it
                 start = was = end
             ready = start
@@ -85,6 +85,36 @@ class RollUpMetrics(Job):
         # A window of a minute has no whole step where ticks are farther apart.
         rows = max(window // step, 1)
         return max(1, min(ROLLED_UP_AT_ONCE, ROWS_AT_ONCE // rows))
+
+    async def _make_some(
+        self, run: JobRun, level: Level, start: datetime, until: datetime, was: datetime | None
+    ) -> datetime | None:
+        """A window, or what has nothing in it from `start` on. Where that ends, or None as `_make`
+        says False."""
+        end = start + WINDOWS[level]
+        if end >= until:
+            end = until
+        elif (first := await self._first(run, level, start, until, was)) != start:
+            return first
+        else:
+            was = start
+        return end if await self._make(run, level, start, end, was) else None
+
+    async def _first(
+        self, run: JobRun, level: Level, start: datetime, until: datetime, was: datetime | None
+    ) -> datetime | None:
+        """Where the first step begins of which there is something, noted as where to go on.
+
+        There may be nothing for years, if the database's clock was wrong for a tick. Rows of what
+        has no finer ones any more stay as they are.
+        """
+        async with run.transaction() as tx:
+            if not await tx.metrics.note_rolled_up(level, start, was=was, making=until):
+                return None
+            oldest = await tx.metrics.oldest(_finer(level), start)
+            first = until if oldest is None else min(floor(oldest, STEPS[level]), until)
+            noted = await tx.metrics.note_rolled_up(level, first, was=start)
+        return first if noted else None
 
     async def _make(
         self, run: JobRun, level: Level, start: datetime, end: datetime, was: datetime | None

@@ -74,6 +74,10 @@ class MetricStore(ABC):
         """
 
     @abstractmethod
+    async def oldest(self, level: Level, since: datetime) -> datetime | None:
+        """When the oldest row of any series begins that is not older; None if there is none."""
+
+    @abstractmethod
     async def rolled_up(self) -> Mapping[Level, datetime]:
         """Until when each level is made; nothing for one that never was."""
 

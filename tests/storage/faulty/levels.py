@@ -36,6 +36,13 @@ class RollsUpOnce(MeasuresOtherwise):
     wrong = "DO UPDATE SET samples = metric_minutes.samples,"
 
 
+class OverlooksTheOldest(MeasuresOtherwise):
+    """Says that there is nothing where there is."""
+
+    right = ".at >= $1)) FROM metric_series"
+    wrong = ".at > $1)) FROM metric_series"
+
+
 class RollsUpEverything(Spoilt):
     """Makes all series at once, and says that it has."""
 
@@ -180,6 +187,10 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     RollsUpTheFirst: (CrudTests, "test_a_level_is_made_of_the_finer_one"),
     RollsUpOnce: (CrudTests, "test_a_level_is_made_anew_in_its_span_alone"),
     RollsUpEverything: (CrudTests, "test_a_level_is_made_a_few_series_at_a_time"),
+    OverlooksTheOldest: (
+        CrudTests,
+        "test_the_oldest_row_is_of_any_series_and_of_its_level_alone",
+    ),
     ReadsOneLevel: (CrudTests, "test_a_chart_reads_finer_levels_from_where_its_own_ends"),
     ReadsLevelsTwice: (CrudTests, "test_a_chart_reads_finer_levels_from_where_its_own_ends"),
     NotesWithoutLooking: (

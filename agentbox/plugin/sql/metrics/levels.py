@@ -76,6 +76,14 @@ def _series_with_oldest(table: str) -> str:
     )
 
 
+def _oldest(table: str) -> str:
+    # Series by series along their key, which begins with the series.
+    return (
+        f"SELECT min((SELECT min({table}.at) FROM {table}"
+        f" WHERE {table}.series_id = metric_series.id AND {table}.at >= $1)) FROM metric_series"
+    )
+
+
 def _delete_old(table: str) -> str:
     return (
         f"DELETE FROM {table} WHERE series_id = $1 AND at < $2 AND at < COALESCE(("
@@ -85,6 +93,7 @@ def _delete_old(table: str) -> str:
 
 
 ROLL_UP = {level: _rolled_up(level, finer) for level in Level if (finer := level.finer)}
+OLDEST = {level: _oldest(table) for level, table in TABLES.items()}
 SERIES_WITH_OLDEST = {level: _series_with_oldest(table) for level, table in TABLES.items()}
 DELETE_OLD = {level: _delete_old(table) for level, table in TABLES.items()}
 
@@ -99,6 +108,12 @@ async def roll_up(
     numbers = [row[0] for row in await db.fetch(NEXT_SERIES, after, limit)]
     await db.run_many(ROLL_UP[level], [(number, first, stop) for number in numbers])
     return numbers[-1] if numbers else None
+
+
+async def oldest(db: Connection, level: Level, since: datetime) -> datetime | None:
+    """What `MetricStore.oldest` promises."""
+    at = (await db.fetch(OLDEST[level], next_multiple(seconds(since), 1)))[0][0]
+    return None if at is None else instant(at)
 
 
 async def rolled_up(db: Connection) -> Mapping[Level, datetime]:

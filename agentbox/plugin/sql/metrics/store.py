@@ -29,6 +29,9 @@ class SqlMetricStore(MetricStore):
     ) -> int | None:
         return await levels.roll_up(self._db, level, start, end, after, limit)
 
+    async def oldest(self, level: Level, since: datetime) -> datetime | None:
+        return await levels.oldest(self._db, level, since)
+
     async def rolled_up(self) -> Mapping[Level, datetime]:
         return await levels.rolled_up(self._db)
 

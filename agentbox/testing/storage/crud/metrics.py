@@ -195,6 +195,26 @@ class MetricTests(StorageTests):
             points = await chart(tx, Aggregate.SUM, step=HOUR, environment_id=None)
             assert [value for _, value in points] == [60.0, 69.0, 60.0, 60.0, 69.0, 60.0]
 
+    async def test_the_oldest_row_is_of_any_series_and_of_its_level_alone(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            assert await tx.metrics.oldest(Level.RAW, START) is None
+
+            await put_values(tx, 1.0, start=START + 2 * HOUR, environment_id=None)
+            await tx.metrics.put(START + 90 * SECOND, [Sample(USERS, 1.0)])
+            await roll_up(tx, Level.MINUTE)
+            for level, since, expected in (
+                (Level.RAW, START, START + 90 * SECOND),
+                (Level.RAW, START + 90 * SECOND, START + 90 * SECOND),
+                (Level.RAW, START + 91 * SECOND, START + 2 * HOUR),
+                (Level.RAW, START + 3 * HOUR, None),
+                (Level.MINUTE, START, START + MINUTE),
+                (Level.MINUTE, START + 90 * SECOND, START + 2 * HOUR),
+                (Level.HOUR, START, None),
+            ):
+                assert await tx.metrics.oldest(level, since) == expected
+
     async def test_how_far_a_level_is_made_is_moved_by_whoever_knows_how_far_it_was(
         self, storage: Storage
     ) -> None:
