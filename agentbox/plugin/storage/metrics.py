@@ -66,7 +66,8 @@ class MetricStore(ABC):
         self, level: Level, start: datetime, end: datetime, *, after: int, limit: int
     ) -> int | None:
         """Make the rows of `level` that begin in `start` <= at < `end`, anew if they are there,
-        from the next finer level: for the first `limit` series whose number is above `after`.
+        from the next finer level; one that is made of more samples than are there of it any more
+        stays. For the first `limit` series whose number is above `after`.
         Until a level is made charts read the finer one, so it need not be made minute by minute:
         a quarter of an hour at a time is less work, and its rows lie side by side.
 

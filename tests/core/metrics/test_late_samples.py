@@ -167,3 +167,21 @@ async def test_a_tick_of_a_clock_that_was_wrong_by_years_is_no_work_for_years(
     }
     await purge(storage, clock)
     assert {level: await oldest(storage, level) for level in Level} == begun
+
+
+async def test_what_comes_later_than_finer_values_are_kept_takes_the_place_of_none(
+    storage: Storage, clock: ManualClock
+) -> None:
+    await write(storage, ticks(START, START + HOUR))
+    clock.instant = START + 2 * HOUR
+    await roll_up(storage, clock)
+    clock.instant = START + 6 * DAY
+    await roll_up(storage, clock)
+    await purge(storage, clock)
+    assert await sums(storage, Level.HOUR, HOUR) == [120.0]
+
+    await write(storage, [START + 10 * MINUTE])
+    clock.move(120)
+    await roll_up(storage, clock)
+
+    assert await sums(storage, Level.HOUR, HOUR) == [120.0]

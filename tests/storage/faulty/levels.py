@@ -36,6 +36,13 @@ class RollsUpOnce(MeasuresOtherwise):
     wrong = "DO UPDATE SET samples = metric_minutes.samples,"
 
 
+class RollsUpWhatIsLeft(MeasuresOtherwise):
+    """Puts a late sample in the place of all that were there."""
+
+    right = " WHERE excluded.samples >= metric_minutes.samples"
+    wrong = ""
+
+
 class OverlooksTheOldest(MeasuresOtherwise):
     """Says that there is nothing where there is."""
 
@@ -187,6 +194,7 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     RollsUpTheFirst: (CrudTests, "test_a_level_is_made_of_the_finer_one"),
     RollsUpOnce: (CrudTests, "test_a_level_is_made_anew_in_its_span_alone"),
     RollsUpEverything: (CrudTests, "test_a_level_is_made_a_few_series_at_a_time"),
+    RollsUpWhatIsLeft: (CrudTests, "test_a_row_is_not_made_anew_of_fewer_samples"),
     OverlooksTheOldest: (
         CrudTests,
         "test_the_oldest_row_is_of_any_series_and_of_its_level_alone",

@@ -48,6 +48,8 @@ ALL_TIMES: Final = 1 << 60
 
 def _rolled_up(level: Level, finer: Level) -> str:
     # The last by time is found by the key: no database has it among its aggregates as others do.
+    # Of what was made before there may be a few finer rows alone: those that came long after the
+    # others were deleted.
     table, rows, step = TABLES[level], TABLES[finer], step_of(level)
     return (
         f"INSERT INTO {table} ({COLUMNS})"
@@ -62,7 +64,7 @@ def _rolled_up(level: Level, finer: Level) -> str:
         " ON newest.series_id = $1 AND newest.at = made_steps.newest WHERE true"
         " ON CONFLICT (series_id, at) DO UPDATE SET samples = excluded.samples,"
         " minimum = excluded.minimum, maximum = excluded.maximum, total = excluded.total,"
-        " last = excluded.last"
+        f" last = excluded.last WHERE excluded.samples >= {table}.samples"
     )
 
 

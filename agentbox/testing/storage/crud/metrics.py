@@ -19,6 +19,7 @@ from agentbox.testing.storage.charts import (
     add_environment,
     chart,
     note_made,
+    purge,
     put_values,
     roll_up,
     series,
@@ -149,6 +150,22 @@ class MetricTests(StorageTests):
 
             points = await chart(tx, level=Level.MINUTE, step=MINUTE, environment_id=None)
             assert [value for _, value in points] == [1.0, 4.5, 3.0]
+
+    async def test_a_row_is_not_made_anew_of_fewer_samples(self, storage: Storage) -> None:
+        """Its finer rows may be deleted but for one, which came late."""
+        async with storage.transaction() as tx:
+            await put_values(tx, 1.0, 2.0, 6.0, environment_id=None)
+            await roll_up(tx, Level.MINUTE)
+            await purge(tx, Level.RAW, START + HOUR)
+            await put_values(tx, 9.0, start=START + 10 * SECOND, environment_id=None)
+            await put_values(tx, 4.0, start=START + 70 * SECOND, environment_id=None)
+            await roll_up(tx, Level.MINUTE)
+
+            for aggregate, first in ((Aggregate.SUM, 3.0), (Aggregate.LAST, 2.0)):
+                points = await chart(
+                    tx, aggregate, level=Level.MINUTE, step=MINUTE, environment_id=None
+                )
+                assert points == [(START, first), (START + MINUTE, 4.0)]
 
     async def test_a_level_is_made_a_few_series_at_a_time(self, storage: Storage) -> None:
         types = [f"type-{number}" for number in range(5)]
