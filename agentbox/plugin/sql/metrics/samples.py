@@ -78,7 +78,8 @@ async def write(db: Connection, statement: str, at: datetime, samples: Sequence[
     await db.lock(LOCK)
     numbers = await series_of(db, samples)
     rows: list[tuple[int, int, float]] = [
-        (number, tick, sample.value)
+        # A whole number may be larger than a driver takes, which would refuse everybody's with it.
+        (number, tick, float(sample.value))
         for sample in samples
         if (number := numbers.get(_key(sample))) is not None
     ]

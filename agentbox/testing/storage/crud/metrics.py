@@ -56,7 +56,7 @@ class MetricTests(StorageTests):
             assert await chart(tx, environment_id=None, type_=USERS) == [(START, 5.0)]
             assert await chart(tx, type_=USERS) == []
 
-    @pytest.mark.parametrize("value", [0.1, -1.5, 123_456_789.123_456_7, 1e-200, 1e200, 7])
+    @pytest.mark.parametrize("value", [0.1, -1.5, 123_456_789.123_456_7, 1e-200, 1e200, 7, 2**63])
     async def test_a_value_comes_back_exactly(self, storage: Storage, value: float) -> None:
         async with storage.transaction() as tx:
             await put_values(tx, value, environment_id=None)
