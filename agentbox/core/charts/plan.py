@@ -114,8 +114,9 @@ class Planner:
         return [level for level, length in self.steps.items() if not step % length]
 
     def _covering(self, start: datetime, step: timedelta, now: datetime) -> Level | None:
-        """The coarsest that still has all from `start` on: it is the quickest to read."""
-        kept = [level for level in self._levels(step) if start >= now - self.kept[level]]
+        """The coarsest that still has all full steps from `start` on, but for the first: it is the
+        quickest to read. Whoever asks for as long as it is kept says so a moment before `now`."""
+        kept = [level for level in self._levels(step) if start > now - self.kept[level] - step]
         return kept[-1] if kept else None
 
     def _level(self, start: datetime, step: timedelta, now: datetime) -> Level:

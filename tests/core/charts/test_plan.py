@@ -51,8 +51,10 @@ def refused(asked: Asked) -> tuple[str, str]:
         (DAY, ("2m", Level.MINUTE)),  # 720
         (2 * DAY, ("5m", Level.MINUTE)),
         (3 * DAY, ("5m", Level.MINUTE)),  # 864, and just still kept
-        (3 * DAY + MINUTE, ("1h", Level.HOUR)),
+        (3 * DAY + 2 * SECOND, ("5m", Level.MINUTE)),  # of which the way here took a moment
+        (3 * DAY + 30 * MINUTE, ("1h", Level.HOUR)),
         (30 * DAY, ("1h", Level.HOUR)),
+        (30 * DAY + 2 * SECOND, ("1h", Level.HOUR)),
         (31 * DAY, ("1d", Level.DAY)),
         (730 * DAY, ("1d", Level.DAY)),
         (900 * DAY, ("1d", Level.DAY)),  # kept by none, so the one that goes back farthest
