@@ -76,6 +76,19 @@ class ReadsOneLevel(Spoilt):
         tx.metrics.points = points
 
 
+class ForgetsFractions(Spoilt):
+    """Ends with the second before its end."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.metrics.points
+
+        async def points(query: Any) -> Any:
+            end = query.end.replace(microsecond=0)
+            return await right(msgspec.structs.replace(query, end=end))
+
+        tx.metrics.points = points
+
+
 class ReadsLevelsTwice(MeasuresOtherwise):
     """Adds finer rows to what is made of them."""
 
@@ -201,6 +214,7 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ),
     ReadsOneLevel: (CrudTests, "test_a_chart_reads_finer_levels_from_where_its_own_ends"),
     ReadsLevelsTwice: (CrudTests, "test_a_chart_reads_finer_levels_from_where_its_own_ends"),
+    ForgetsFractions: (CrudTests, "test_a_chart_ends_within_a_second_as_within_any_step"),
     NotesWithoutLooking: (
         CrudTests,
         "test_how_far_a_level_is_made_is_moved_by_whoever_knows_how_far_it_was",

@@ -105,7 +105,7 @@ async def roll_up(
 ) -> int | None:
     """What `MetricStore.roll_up` promises."""
     step = step_of(level)
-    first, stop = (next_multiple(seconds(at), step) for at in (start, end))
+    first, stop = (next_multiple(at, step) for at in (start, end))
     await db.lock(LOCK)
     numbers = [row[0] for row in await db.fetch(NEXT_SERIES, after, limit)]
     await db.run_many(ROLL_UP[level], [(number, first, stop) for number in numbers])
@@ -114,7 +114,7 @@ async def roll_up(
 
 async def oldest(db: Connection, level: Level, since: datetime) -> datetime | None:
     """What `MetricStore.oldest` promises."""
-    at = (await db.fetch(OLDEST[level], next_multiple(seconds(since), 1)))[0][0]
+    at = (await db.fetch(OLDEST[level], next_multiple(since, 1)))[0][0]
     return None if at is None else instant(at)
 
 

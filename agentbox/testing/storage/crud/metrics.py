@@ -117,6 +117,21 @@ class MetricTests(StorageTests):
                 )
                 assert points == [(START + at * MINUTE, value) for at, value in expected.items()]
 
+    async def test_a_chart_ends_within_a_second_as_within_any_step(self, storage: Storage) -> None:
+        """A step that begins in the span is there, whole, though its end is a fraction later."""
+        fraction = timedelta(microseconds=1)
+        async with storage.transaction() as tx:
+            await put_values(tx, 1.0, 2.0, environment_id=None)
+
+            for start, end, expected in (
+                (START, START + 30 * SECOND, [1.0]),
+                (START, START + 30 * SECOND + fraction, [1.0, 2.0]),
+                (START, START + fraction, [1.0]),
+                (START + fraction, START + MINUTE, [2.0]),
+            ):
+                points = await chart(tx, start=start, end=end, environment_id=None)
+                assert [value for _, value in points] == expected
+
     async def test_a_level_is_made_of_the_finer_one(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await add_environment(tx)
