@@ -75,7 +75,7 @@ class Planner:
         Raises `ValidationFailed` for a span that ends before it starts or begins before 1970, for a
         step that no level has, and for too many points.
         """
-        start, end = _span(asked, now)
+        start, end = span(asked, now)
         if asked.step is not None:
             step = self._asked_step(asked.step)
             found = self._plan(start, end, step, self._level(start, step, now), now)
@@ -137,15 +137,16 @@ class Planner:
         )
 
 
-def _span(asked: Asked, now: datetime) -> tuple[datetime, datetime]:
+def span(asked: Asked, now: datetime) -> tuple[datetime, datetime]:
+    """From when until when. Raises `ValidationFailed` if it ends before it starts, or before 1970.
+
+    A start that nobody asked for is not before 1970.
+    """
     end = asked.end or now
-    try:
-        start = asked.start or end - DEFAULT_SPAN
-    except OverflowError:
-        raise _fault("/end", "is out of range") from None
-    for pointer, given in (("/start", start), ("/end", end)):
-        if given < EPOCH:
+    for pointer, given in (("/start", asked.start), ("/end", end)):
+        if given is not None and given < EPOCH:
             raise _fault(pointer, "is before 1970")
+    start = asked.start or max(end - DEFAULT_SPAN, EPOCH)
     if end < start:
         if asked.end is None:
             raise _fault("/start", "is in the future, and there is no end")

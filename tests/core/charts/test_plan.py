@@ -178,9 +178,16 @@ def test_a_span_that_is_none_is_refused() -> None:
     assert refused(Asked(start=NOW, end=NOW - SECOND)) == ("/end", "must not be before start")
     assert refused(Asked(start=NOW + SECOND))[0] == "/start"
     assert refused(Asked(start=EPOCH - SECOND))[0] == "/start"
-    assert refused(Asked(end=EPOCH - SECOND))[0] in {"/start", "/end"}
+    assert refused(Asked(end=EPOCH - SECOND)) == ("/end", "is before 1970")
     assert refused(Asked(end=datetime.min.replace(tzinfo=UTC)))[0] == "/end"
     assert refused(Asked(start=datetime.min.replace(tzinfo=UTC)))[0] == "/start"
+
+
+def test_the_day_before_an_end_begins_with_1970_at_the_earliest() -> None:
+    for end in (EPOCH, EPOCH + HOUR):
+        plan = Planner(MetricsSettings()).plan(Asked(end=end), NOW)
+
+        assert (plan.start, plan.end) == (EPOCH, end)
 
 
 def test_a_span_without_length_is_answered() -> None:
