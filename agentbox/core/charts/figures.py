@@ -150,7 +150,7 @@ class Stats:
             SeriesQuery(
                 type=name,
                 environment_id=None,
-                start=plan.start,
+                start=plan.first,
                 end=plan.until,
                 step=plan.step,
                 level=plan.level,

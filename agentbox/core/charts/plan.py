@@ -47,10 +47,12 @@ class Asked(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """From the full step `start` on, before `end`, read from `level`.
 
+    `first` is where reading begins: with the first full step of which nothing is deleted yet.
     `until` is `end`, or soon after now if that is earlier: nothing is measured ahead of time.
     """
 
     start: datetime
+    first: datetime
     end: datetime
     until: datetime
     step: timedelta
@@ -128,13 +130,23 @@ class Planner:
     def _plan(
         self, start: datetime, end: datetime, step: timedelta, level: Level, now: datetime
     ) -> Plan:
+        first = start = max(floor(start, step), EPOCH)
+        # A row of the level itself is there as a whole or not at all.
+        if step > self.steps[level]:
+            first = max(start, _ceil(now - self.kept[level], step))
         return Plan(
-            start=max(floor(start, step), EPOCH),
+            start=start,
+            first=first,
             end=end,
             until=min(end, now + self.steps[Level.RAW]),
             step=step,
             level=level,
         )
+
+
+def _ceil(at: datetime, step: timedelta) -> datetime:
+    """The first multiple of `step` that is not before `at`."""
+    return at + (EPOCH - at) % step
 
 
 def span(asked: Asked, now: datetime) -> tuple[datetime, datetime]:

@@ -122,6 +122,26 @@ def test_an_explicit_step_of_which_nothing_is_kept_any_more_is_read_all_the_same
 
 
 @pytest.mark.parametrize(
+    ("ago", "step", "gone"),
+    [
+        (3 * DAY, "5m", 1),
+        (3 * DAY, "7m", 1),
+        (3 * DAY - 5 * MINUTE, "5m", 0),
+        (4 * DAY, "90m", 17),
+        (3 * DAY, "1m", 0),  # such a value is there, or it is not
+        (40 * DAY, "1d", 0),
+    ],
+)
+def test_a_step_of_which_a_part_is_deleted_is_not_read(
+    ago: timedelta, step: str, gone: int
+) -> None:
+    plan = planned(ago, step=step)
+
+    assert plan.first - plan.start == gone * plan.step
+    assert plan.first == plan.start or plan.first - plan.step < NOW - 3 * DAY <= plan.first
+
+
+@pytest.mark.parametrize(
     "step", ["45s", "1s", "500ms", "0", "0s", "x", "", "-30s", "1w", "1.5h", "31s", "999999999d"]
 )
 def test_a_step_that_no_level_has_is_refused(step: str) -> None:
