@@ -33,7 +33,7 @@ def series(
     return Series(
         type=LOAD,
         environment_id=environment_id,
-        plan=Plan(start=START, end=end, until=end, step=step, level=Level.RAW),
+        plan=Plan(start=START, first=START, end=end, until=end, step=step, level=Level.RAW),
         aggregate=aggregate,
         points=[Point(START + n * step, value) for n, value in sorted(given.items())],
     )

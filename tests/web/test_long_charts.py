@@ -28,7 +28,7 @@ def series(given: Sequence[Point], environment_id: str | None = WHO) -> Series:
     return Series(
         type=MetricType(name="cpu_usage", unit="millicores", description=""),
         environment_id=environment_id,
-        plan=Plan(start=START, end=end, until=end, step=TICK, level=Level.RAW),
+        plan=Plan(start=START, first=START, end=end, until=end, step=TICK, level=Level.RAW),
         aggregate=Aggregate.AVG,
         points=given,
     )

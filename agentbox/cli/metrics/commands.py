@@ -13,7 +13,7 @@ from agentbox.cli.audit.commands import instant
 from agentbox.cli.invocation import Invocation
 from agentbox.cli.metrics.drawing import Drawing
 from agentbox.cli.user import OPERATOR
-from agentbox.core.charts.plan import DEFAULT_SPAN, Asked
+from agentbox.core.charts.plan import Asked, span
 from agentbox.core.charts.series import Series, charts_of
 from agentbox.core.runtime import Runtime
 from agentbox.model.metrics import Aggregate
@@ -82,8 +82,8 @@ def _drawn(asked: Asked, columns: int, now: datetime) -> Asked:
     """What fits: at most a point for each column, of several days each if it must be."""
     if asked.step is not None:
         return asked
-    end = min(asked.end or now, now)
-    days = (end - (asked.start or end - DEFAULT_SPAN)) // timedelta(days=1) + 1
+    start, end = span(asked, now)
+    days = (min(end, now) - start) // timedelta(days=1) + 1
     if days >= columns:
         return replace(asked, step=f"{-(-days // (columns - 1))}d")
     return replace(asked, most=columns)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from agentbox.core.runtime import Runtime
 
 LOGINS_OF: Final = timedelta(days=1)
-LOGINS_STEP: Final = "10m"
+LOGINS_POINTS: Final = 24 * 6 + 1
+"""At most: steps of ten minutes, or longer ones where these are not kept for so long."""
 
 AT_ONCE: Final = 500
 """Environments that are read in one statement."""
@@ -42,7 +43,8 @@ AT_ONCE: Final = 500
 class OfAll(Struct, frozen=True, kw_only=True):
     """What there is in the whole database, for those who may see all.
 
-    Sign-ins are those of the last 24 hours, to ten minutes; None where they were not counted.
+    Sign-ins are those of the last 24 hours, to ten minutes, or to an hour where finer values are
+    kept for less; None where they were not counted.
     """
 
     users: int
@@ -145,12 +147,12 @@ class Stats:
         )
 
     async def _counted(self, tx: Transaction, name: str, now: datetime) -> int | None:
-        plan = self._planner.plan(Asked(start=now - LOGINS_OF, step=LOGINS_STEP), now)
+        plan = self._planner.plan(Asked(start=now - LOGINS_OF, most=LOGINS_POINTS), now)
         points = await tx.metrics.points(
             SeriesQuery(
                 type=name,
                 environment_id=None,
-                start=plan.start,
+                start=plan.first,
                 end=plan.until,
                 step=plan.step,
                 level=plan.level,

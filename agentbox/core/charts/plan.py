@@ -47,10 +47,12 @@ class Asked(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """From the full step `start` on, before `end`, read from `level`.
 
+    `first` is where reading begins: with the first full step of which nothing is deleted yet.
     `until` is `end`, or soon after now if that is earlier: nothing is measured ahead of time.
     """
 
     start: datetime
+    first: datetime
     end: datetime
     until: datetime
     step: timedelta
@@ -75,7 +77,7 @@ class Planner:
         Raises `ValidationFailed` for a span that ends before it starts or begins before 1970, for a
         step that no level has, and for too many points.
         """
-        start, end = _span(asked, now)
+        start, end = span(asked, now)
         if asked.step is not None:
             step = self._asked_step(asked.step)
             found = self._plan(start, end, step, self._level(start, step, now), now)
@@ -114,8 +116,9 @@ class Planner:
         return [level for level, length in self.steps.items() if not step % length]
 
     def _covering(self, start: datetime, step: timedelta, now: datetime) -> Level | None:
-        """The coarsest that still has all from `start` on: it is the quickest to read."""
-        kept = [level for level in self._levels(step) if start >= now - self.kept[level]]
+        """The coarsest that still has all full steps from `start` on, but for the first: it is the
+        quickest to read. Whoever asks for as long as it is kept says so a moment before `now`."""
+        kept = [level for level in self._levels(step) if start > now - self.kept[level] - step]
         return kept[-1] if kept else None
 
     def _level(self, start: datetime, step: timedelta, now: datetime) -> Level:
@@ -127,8 +130,13 @@ class Planner:
     def _plan(
         self, start: datetime, end: datetime, step: timedelta, level: Level, now: datetime
     ) -> Plan:
+        first = start = max(floor(start, step), EPOCH)
+        # A row of the level itself is there as a whole or not at all.
+        if step > self.steps[level]:
+            first = max(start, _ceil(now - self.kept[level], step))
         return Plan(
-            start=max(floor(start, step), EPOCH),
+            start=start,
+            first=first,
             end=end,
             until=min(end, now + self.steps[Level.RAW]),
             step=step,
@@ -136,15 +144,21 @@ class Planner:
         )
 
 
-def _span(asked: Asked, now: datetime) -> tuple[datetime, datetime]:
+def _ceil(at: datetime, step: timedelta) -> datetime:
+    """The first multiple of `step` that is not before `at`."""
+    return at + (EPOCH - at) % step
+
+
+def span(asked: Asked, now: datetime) -> tuple[datetime, datetime]:
+    """From when until when. Raises `ValidationFailed` if it ends before it starts, or before 1970.
+
+    A start that nobody asked for is not before 1970.
+    """
     end = asked.end or now
-    try:
-        start = asked.start or end - DEFAULT_SPAN
-    except OverflowError:
-        raise _fault("/end", "is out of range") from None
-    for pointer, given in (("/start", start), ("/end", end)):
-        if given < EPOCH:
+    for pointer, given in (("/start", asked.start), ("/end", end)):
+        if given is not None and given < EPOCH:
             raise _fault(pointer, "is before 1970")
+    start = asked.start or max(end - DEFAULT_SPAN, EPOCH)
     if end < start:
         if asked.end is None:
             raise _fault("/start", "is in the future, and there is no end")

@@ -90,7 +90,7 @@ class Charts:
         query = SeriesQuery(
             type=kind.name,
             environment_id=environment_id,
-            start=plan.start,
+            start=plan.first,
             end=plan.until,
             step=plan.step,
             level=plan.level,

@@ -73,8 +73,8 @@ class RollUpMetrics(Job):
             was = made.get(level)
             start = was or floor(now - self._kept[_finer(level)], step)
             while start < until:
-                end = min(start + WINDOWS[level], until)
-                if not await self._make(run, level, start, end, was):
+                end = await self._make_some(run, level, start, until, was)
+                if end is None:
                     break  # something came late meanwhile; the next run begins with it
                 start = was = end
             ready = start
@@ -82,24 +82,61 @@ class RollUpMetrics(Job):
     def _at_once(self, level: Level, window: timedelta) -> int:
         """How many series to make in one transaction, by how many rows there are of each."""
         step = STEPS.get(_finer(level), self._interval)
-        return max(1, min(ROLLED_UP_AT_ONCE, ROWS_AT_ONCE // (window // step)))
+        # A window of a minute has no whole step where ticks are farther apart.
+        rows = max(window // step, 1)
+        return max(1, min(ROLLED_UP_AT_ONCE, ROWS_AT_ONCE // rows))
+
+    async def _make_some(
+        self, run: JobRun, level: Level, start: datetime, until: datetime, was: datetime | None
+    ) -> datetime | None:
+        """A window, or what has nothing in it from `start` on. Where that ends, or None as `_make`
+        says False."""
+        end = start + WINDOWS[level]
+        if end >= until:
+            end = until
+        elif (first := await self._first(run, level, start, until, was)) != start:
+            return first
+        else:
+            was = start
+        return end if await self._make(run, level, start, end, was) else None
+
+    async def _first(
+        self, run: JobRun, level: Level, start: datetime, until: datetime, was: datetime | None
+    ) -> datetime | None:
+        """Where the first step begins of which there is something, noted as where to go on.
+
+        There may be nothing for years, if the database's clock was wrong for a tick. Rows of what
+        has no finer ones any more stay as they are.
+        """
+        async with run.transaction() as tx:
+            if not await tx.metrics.note_rolled_up(level, start, was=was, making=until):
+                return None
+            oldest = await tx.metrics.oldest(_finer(level), start)
+            first = until if oldest is None else min(floor(oldest, STEPS[level]), until)
+            noted = await tx.metrics.note_rolled_up(level, first, was=start)
+        return first if noted else None
 
     async def _make(
         self, run: JobRun, level: Level, start: datetime, end: datetime, was: datetime | None
     ) -> bool:
-        """False if samples have come of what was made before."""
+        """False if samples have come of what was made before, or meanwhile of what is made."""
         noted = True
         at_once = self._at_once(level, end - start)
 
         async def make(tx: Transaction, after: int) -> int | None:
             nonlocal noted
+            if after == 0:
+                # So that what comes between two transactions, of a series that is made, is noticed.
+                noted = await tx.metrics.note_rolled_up(level, start, was=was, making=end)
+            if not noted:
+                return None
             last = await tx.metrics.roll_up(level, start, end, after=after, limit=at_once)
             if last is not None:
                 # Whether these were the last is found out here, so that a sample can't come between
                 # the rows that are made and the note that they are.
                 last = await tx.metrics.roll_up(level, start, end, after=last, limit=1)
             if last is None:
-                noted = await tx.metrics.note_rolled_up(level, end, was=was)
+                noted = await tx.metrics.note_rolled_up(level, end, was=start)
             return last
 
         await _all_series(run, self._clock, make)

@@ -44,7 +44,8 @@ class MetricStore(ABC):
     the sum and the last. A rolled-up row does so with the rows of its step.
 
     Samples may come late, or their clock be set back: what `put` and `add` write of a step that is
-    made already takes back how far its level is made, to where that step begins.
+    made already takes back how far its level is made, to where that step begins; of one that is
+    about to be made, how far it will have been made.
     """
 
     @abstractmethod
@@ -65,7 +66,8 @@ class MetricStore(ABC):
         self, level: Level, start: datetime, end: datetime, *, after: int, limit: int
     ) -> int | None:
         """Make the rows of `level` that begin in `start` <= at < `end`, anew if they are there,
-        from the next finer level: for the first `limit` series whose number is above `after`.
+        from the next finer level; one that is made of more samples than are there of it any more
+        stays. For the first `limit` series whose number is above `after`.
         Until a level is made charts read the finer one, so it need not be made minute by minute:
         a quarter of an hour at a time is less work, and its rows lie side by side.
 
@@ -73,14 +75,27 @@ class MetricStore(ABC):
         """
 
     @abstractmethod
+    async def oldest(self, level: Level, since: datetime) -> datetime | None:
+        """When the oldest row of any series begins that is not older; None if there is none."""
+
+    @abstractmethod
     async def rolled_up(self) -> Mapping[Level, datetime]:
         """Until when each level is made; nothing for one that never was."""
 
     @abstractmethod
-    async def note_rolled_up(self, level: Level, until: datetime, *, was: datetime | None) -> bool:
-        """Note that it is made until then, if it was until `was`, None for never, in one statement.
+    async def note_rolled_up(
+        self,
+        level: Level,
+        until: datetime,
+        *,
+        was: datetime | None,
+        making: datetime | None = None,
+    ) -> bool:
+        """Note that it is made until then, if it was until `was`, None for never, in one statement;
+        with `making`, that it is about to be made from there until then.
 
-        False, and nothing is noted, if it was not: samples have come late meanwhile.
+        False, and nothing is noted, if it was not, or if what was about to be made is taken back
+        before `until`: samples have come late meanwhile.
         """
 
     @abstractmethod

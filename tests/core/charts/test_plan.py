@@ -51,8 +51,10 @@ def refused(asked: Asked) -> tuple[str, str]:
         (DAY, ("2m", Level.MINUTE)),  # 720
         (2 * DAY, ("5m", Level.MINUTE)),
         (3 * DAY, ("5m", Level.MINUTE)),  # 864, and just still kept
-        (3 * DAY + MINUTE, ("1h", Level.HOUR)),
+        (3 * DAY + 2 * SECOND, ("5m", Level.MINUTE)),  # of which the way here took a moment
+        (3 * DAY + 30 * MINUTE, ("1h", Level.HOUR)),
         (30 * DAY, ("1h", Level.HOUR)),
+        (30 * DAY + 2 * SECOND, ("1h", Level.HOUR)),
         (31 * DAY, ("1d", Level.DAY)),
         (730 * DAY, ("1d", Level.DAY)),
         (900 * DAY, ("1d", Level.DAY)),  # kept by none, so the one that goes back farthest
@@ -120,6 +122,26 @@ def test_an_explicit_step_of_which_nothing_is_kept_any_more_is_read_all_the_same
 
 
 @pytest.mark.parametrize(
+    ("ago", "step", "gone"),
+    [
+        (3 * DAY, "5m", 1),
+        (3 * DAY, "7m", 1),
+        (3 * DAY - 5 * MINUTE, "5m", 0),
+        (4 * DAY, "90m", 17),
+        (3 * DAY, "1m", 0),  # such a value is there, or it is not
+        (40 * DAY, "1d", 0),
+    ],
+)
+def test_a_step_of_which_a_part_is_deleted_is_not_read(
+    ago: timedelta, step: str, gone: int
+) -> None:
+    plan = planned(ago, step=step)
+
+    assert plan.first - plan.start == gone * plan.step
+    assert plan.first == plan.start or plan.first - plan.step < NOW - 3 * DAY <= plan.first
+
+
+@pytest.mark.parametrize(
     "step", ["45s", "1s", "500ms", "0", "0s", "x", "", "-30s", "1w", "1.5h", "31s", "999999999d"]
 )
 def test_a_step_that_no_level_has_is_refused(step: str) -> None:
@@ -176,9 +198,16 @@ def test_a_span_that_is_none_is_refused() -> None:
     assert refused(Asked(start=NOW, end=NOW - SECOND)) == ("/end", "must not be before start")
     assert refused(Asked(start=NOW + SECOND))[0] == "/start"
     assert refused(Asked(start=EPOCH - SECOND))[0] == "/start"
-    assert refused(Asked(end=EPOCH - SECOND))[0] in {"/start", "/end"}
+    assert refused(Asked(end=EPOCH - SECOND)) == ("/end", "is before 1970")
     assert refused(Asked(end=datetime.min.replace(tzinfo=UTC)))[0] == "/end"
     assert refused(Asked(start=datetime.min.replace(tzinfo=UTC)))[0] == "/start"
+
+
+def test_the_day_before_an_end_begins_with_1970_at_the_earliest() -> None:
+    for end in (EPOCH, EPOCH + HOUR):
+        plan = Planner(MetricsSettings()).plan(Asked(end=end), NOW)
+
+        assert (plan.start, plan.end) == (EPOCH, end)
 
 
 def test_a_span_without_length_is_answered() -> None:

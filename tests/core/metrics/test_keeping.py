@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
-
 import pytest
 
 from agentbox.config.sections import MetricsSettings
-from agentbox.core.metrics.keeping import PurgeMetrics, RollUpMetrics
+from agentbox.core.metrics.keeping import RollUpMetrics
 from agentbox.model.metrics import Aggregate, Level, Sample, SeriesQuery
-from agentbox.plugin.storage import Storage, Transaction
+from agentbox.plugin.storage import Storage
+from tests.core.metrics.kept import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    count,
+    made,
+    purge,
+    roll_up,
+    ticks,
+    write,
+)
 from tests.core.metrics.parts import Run
 from tests.core.world import START, ManualClock
-
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-DAY = timedelta(days=1)
-SETTINGS = MetricsSettings()
-
-
-async def write(storage: Storage, ticks: Sequence[datetime], value: float = 1.0) -> None:
-    for at in ticks:
-        async with storage.transaction() as tx:
-            await tx.metrics.put(at, [Sample("users", value)])
-
-
-async def count(storage: Storage, level: Level) -> int:
-    """How many rows of the level there are."""
-    table = {Level.RAW: "raw", Level.MINUTE: "minutes", Level.HOUR: "hours", Level.DAY: "days"}
-    async with storage.transaction(read_only=True) as tx:
-        rows = await tx._db.fetch(f"SELECT count(*) FROM metric_{table[level]}")  # type: ignore[attr-defined]
-    return int(rows[0][0])
-
-
-async def made(storage: Storage) -> dict[Level, datetime]:
-    async with storage.transaction(read_only=True) as tx:
-        return dict(await tx.metrics.rolled_up())
-
-
-async def roll_up(storage: Storage, clock: ManualClock, cut_after: int = 1 << 30) -> None:
-    await RollUpMetrics(SETTINGS, clock).run(Run(storage, clock.now(), cut_after))
-
-
-async def purge(storage: Storage, clock: ManualClock, settings: MetricsSettings = SETTINGS) -> None:
-    await PurgeMetrics(settings, clock).run(Run(storage, clock.now()))
-
-
-def ticks(start: datetime, end: datetime) -> list[datetime]:
-    return [start + n * 30 * SECOND for n in range((end - start) // (30 * SECOND))]
 
 
 async def test_a_minute_is_made_once_it_is_over_for_two_intervals(
@@ -145,101 +117,6 @@ async def test_each_level_is_kept_as_long_as_told(storage: Storage, clock: Manua
     assert [await count(storage, level) for level in Level] == [0, 0, 0, 0]
 
 
-async def sums(storage: Storage, level: Level, step: timedelta) -> list[float]:
-    query = SeriesQuery(
-        type="users",
-        environment_id=None,
-        start=START,
-        end=START + 2 * HOUR,
-        step=step,
-        level=level,
-        aggregate=Aggregate.SUM,
-    )
-    async with storage.transaction(read_only=True) as tx:
-        return [value for _, value in await tx.metrics.points(query)]
-
-
-async def test_what_a_sink_delivers_late_is_rolled_up_too(
-    storage: Storage, clock: ManualClock
-) -> None:
-    """As one that was left alone for a minute, or longer, while batches waited for it."""
-    every = ticks(START, START + HOUR + 5 * MINUTE)
-    late = ticks(START + 58 * MINUTE, START + HOUR + 2 * MINUTE)
-    await write(storage, [at for at in every if at not in late])
-    clock.instant = START + HOUR + 4 * MINUTE
-    await roll_up(storage, clock)
-    assert (await made(storage))[Level.HOUR] == START + HOUR
-
-    await write(storage, late)
-    clock.move(MINUTE.total_seconds() + 60)
-    await roll_up(storage, clock)
-
-    assert await made(storage) == {
-        Level.MINUTE: START + HOUR + 5 * MINUTE,
-        Level.HOUR: START + HOUR,
-        Level.DAY: START.replace(hour=0),
-    }
-    assert await sums(storage, Level.MINUTE, MINUTE) == [2.0] * 65
-    assert await sums(storage, Level.HOUR, HOUR) == [120.0, 10.0]
-
-
-class Late(Run):
-    """Something comes late before the `nth` transaction of the run."""
-
-    came = False
-
-    def __init__(self, storage: Storage, due: datetime, nth: int) -> None:
-        super().__init__(storage, due)
-        self._nth = nth
-
-    @asynccontextmanager
-    async def transaction(self, *, last: bool = False) -> AsyncIterator[Transaction]:  # type: ignore[override]
-        self._nth -= 1
-        if self._nth == 0:
-            await write(self._storage, [START + 59 * MINUTE + 30 * SECOND])
-            self.came = True
-        async with super().transaction(last=last) as tx:
-            yield tx
-
-
-@pytest.mark.parametrize("nth", range(1, 4))
-async def test_what_comes_late_while_it_is_rolled_up_is_there_in_the_end(
-    storage: Storage, clock: ManualClock, nth: int
-) -> None:
-    await write(storage, ticks(START, START + HOUR)[:-1])
-    clock.instant = START + 55 * MINUTE
-    await roll_up(storage, clock)
-    clock.instant = START + HOUR + 2 * MINUTE
-    run = Late(storage, clock.now(), nth)
-    await RollUpMetrics(SETTINGS, clock).run(run)
-    for cut_after in (3, 1 << 30):
-        with contextlib.suppress(ConnectionError):
-            await roll_up(storage, clock, cut_after)
-    assert run.came
-    assert await sums(storage, Level.HOUR, HOUR) == [120.0]
-    assert await count(storage, Level.HOUR) == 1
-    assert (await made(storage))[Level.HOUR] == START + HOUR
-
-
-# SC-03: what was rolled up while the clock was an hour ahead holds up nothing after it
-async def test_after_an_hour_ahead_values_are_rolled_up_as_they_come(
-    storage: Storage, clock: ManualClock
-) -> None:
-    await write(storage, ticks(START, START + 10 * MINUTE))
-    clock.instant = START + 90 * MINUTE
-    await write(storage, [clock.now() - 2 * MINUTE])
-    await roll_up(storage, clock)
-
-    await write(storage, ticks(START + 10 * MINUTE, START + HOUR))
-    clock.instant = START + HOUR + 2 * MINUTE
-    assert await sums(storage, Level.HOUR, HOUR) == [120.0, 1.0]
-    await roll_up(storage, clock)
-
-    assert (await made(storage))[Level.HOUR] == START + HOUR
-    assert await count(storage, Level.MINUTE) == 60 + 1
-    assert await sums(storage, Level.HOUR, HOUR) == [120.0, 1.0]
-
-
 async def test_an_empty_database_is_no_work(storage: Storage, clock: ManualClock) -> None:
     await roll_up(storage, clock)
     await purge(storage, clock)
@@ -284,6 +161,28 @@ async def test_the_more_rows_a_series_has_the_fewer_are_rolled_up_in_one_transac
     whole = run.left
     await RollUpMetrics(settings, clock).run(run)
 
-    of_the_first_hour = whole - run.left - 3  # what is made, the minute after it, the hour
+    # What is made, where there is something, the minute after it, the hour.
+    of_the_first_hour = whole - run.left - 4
     assert of_the_first_hour == transactions
     assert await count(storage, Level.HOUR) == 20
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 5, 15, 60])
+async def test_every_level_is_made_minute_by_minute_at_every_interval(
+    storage: Storage, clock: ManualClock, minutes: int
+) -> None:
+    settings = MetricsSettings(collection_interval=minutes * MINUTE)
+    job = RollUpMetrics(settings, clock)
+    midnight = START.replace(hour=0) + DAY
+    clock.instant = midnight - 10 * MINUTE
+    await job.run(Run(storage, clock.now()))
+    while clock.now() < midnight + 2 * minutes * MINUTE:
+        clock.move(60)
+        if not (clock.now() - midnight) % (minutes * MINUTE):
+            await write(storage, [clock.now()])
+        await job.run(Run(storage, clock.now()))
+
+    assert await made(storage) == dict.fromkeys((Level.MINUTE, Level.HOUR, Level.DAY), midnight)
+    before = -(-10 // minutes) - 1
+    rows = [before + 3, before, 1 if before else 0, 1 if before else 0]
+    assert [await count(storage, level) for level in Level] == rows

@@ -147,6 +147,7 @@ def test_years_fit_too(scene: Scene) -> None:
         (("cpu_usage", "--agg", "median"), 2, "median"),
         (("cpu_usage", "--csv", "--json"), 2, "together"),
         ((), 2, "TYPE"),
+        (("users", "--until", "0001-01-01T00:00:00Z"), 1, "end is before 1970"),
     ],
 )
 def test_what_can_not_be_meant_is_refused(

@@ -36,6 +36,20 @@ class RollsUpOnce(MeasuresOtherwise):
     wrong = "DO UPDATE SET samples = metric_minutes.samples,"
 
 
+class RollsUpWhatIsLeft(MeasuresOtherwise):
+    """Puts a late sample in the place of all that were there."""
+
+    right = " WHERE excluded.samples >= metric_minutes.samples"
+    wrong = ""
+
+
+class OverlooksTheOldest(MeasuresOtherwise):
+    """Says that there is nothing where there is."""
+
+    right = ".at >= $1)) FROM metric_series"
+    wrong = ".at > $1)) FROM metric_series"
+
+
 class RollsUpEverything(Spoilt):
     """Makes all series at once, and says that it has."""
 
@@ -62,6 +76,19 @@ class ReadsOneLevel(Spoilt):
         tx.metrics.points = points
 
 
+class ForgetsFractions(Spoilt):
+    """Ends with the second before its end."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.metrics.points
+
+        async def points(query: Any) -> Any:
+            end = query.end.replace(microsecond=0)
+            return await right(msgspec.structs.replace(query, end=end))
+
+        tx.metrics.points = points
+
+
 class ReadsLevelsTwice(MeasuresOtherwise):
     """Adds finer rows to what is made of them."""
 
@@ -79,22 +106,29 @@ class AveragesAverages(MeasuresOtherwise):
 class NotesWithoutLooking(MeasuresOtherwise):
     """Says that it is made, whatever was taken back meanwhile."""
 
-    right = " WHERE level = $1 AND until = $3"
-    wrong = " WHERE level = $1 AND $3 = $3"
+    right = " WHERE level = $1 AND until = $4"
+    wrong = " WHERE level = $1 AND $4 = $4"
+
+
+class NotesWhatIsTakenBack(MeasuresOtherwise):
+    """Says that it is made, whatever came late while it was."""
+
+    right = " making = CASE WHEN making > "
+    wrong = " making = CASE WHEN 0 * making > "
 
 
 class LeavesTheLateOut(MeasuresOtherwise):
     """Never makes anew what is made."""
 
-    right = "UPDATE metric_levels SET until = CASE level"
-    wrong = "UPDATE metric_levels SET until = until + 0 * CASE level"
+    right = "UPDATE metric_levels SET until = CASE WHEN until > "
+    wrong = "UPDATE metric_levels SET until = CASE WHEN 0 * until > "
 
 
 class ShowsTheLateByTheMinute(MeasuresOtherwise):
     """Makes the minute anew, and no hour of it."""
 
-    right = " END WHERE level IN ('minute', 'hour', 'day')"
-    wrong = " END WHERE level IN ('minute')"
+    right = " WHERE level IN ('minute', 'hour', 'day')"
+    wrong = " WHERE level IN ('minute')"
 
 
 class PurgesYoungSamples(Spoilt):
@@ -173,11 +207,21 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     RollsUpTheFirst: (CrudTests, "test_a_level_is_made_of_the_finer_one"),
     RollsUpOnce: (CrudTests, "test_a_level_is_made_anew_in_its_span_alone"),
     RollsUpEverything: (CrudTests, "test_a_level_is_made_a_few_series_at_a_time"),
+    RollsUpWhatIsLeft: (CrudTests, "test_a_row_is_not_made_anew_of_fewer_samples"),
+    OverlooksTheOldest: (
+        CrudTests,
+        "test_the_oldest_row_is_of_any_series_and_of_its_level_alone",
+    ),
     ReadsOneLevel: (CrudTests, "test_a_chart_reads_finer_levels_from_where_its_own_ends"),
     ReadsLevelsTwice: (CrudTests, "test_a_chart_reads_finer_levels_from_where_its_own_ends"),
+    ForgetsFractions: (CrudTests, "test_a_chart_ends_within_a_second_as_within_any_step"),
     NotesWithoutLooking: (
         CrudTests,
         "test_how_far_a_level_is_made_is_moved_by_whoever_knows_how_far_it_was",
+    ),
+    NotesWhatIsTakenBack: (
+        CrudTests,
+        "test_a_sample_that_comes_while_a_level_is_made_takes_that_back",
     ),
     LeavesTheLateOut: (
         CrudTests,

@@ -15,7 +15,6 @@ from agentbox.plugin.sql.metrics.rows import (
     TOTAL,
     instant,
     next_multiple,
-    seconds,
 )
 from agentbox.plugin.turns import in_turns
 
@@ -42,8 +41,8 @@ async def points(db: Connection, query: SeriesQuery) -> Sequence[Point]:
         chart(query.level, query.aggregate),
         query.environment_id or "",
         query.type,
-        next_multiple(seconds(query.start), step),
-        next_multiple(seconds(query.end), step),
+        next_multiple(query.start, step),
+        next_multiple(query.end, step),
         step,
     )
     return [Point(instant(at), value) async for some in in_turns(rows) for at, value in some]

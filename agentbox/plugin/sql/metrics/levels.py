@@ -25,10 +25,14 @@ NEXT_SERIES = "SELECT id FROM metric_series WHERE id > $1 ORDER BY id LIMIT $2"
 
 SELECT_MARKS = "SELECT level, until FROM metric_levels"
 ADD_MARK = (
-    "INSERT INTO metric_levels (level, until) VALUES ($1, $2)"
+    "INSERT INTO metric_levels (level, until, making) VALUES ($1, $2, $3)"
     " ON CONFLICT (level) DO NOTHING RETURNING level"
 )
-MOVE_MARK = "UPDATE metric_levels SET until = $2 WHERE level = $1 AND until = $3 RETURNING level"
+# Whoever writes samples lowers `making`, like `until`, to where their step begins.
+MOVE_MARK = (
+    "UPDATE metric_levels SET until = $2, making = $3 WHERE level = $1 AND until = $4"
+    " AND (making IS NULL OR making >= $2) RETURNING level"
+)
 
 DELETE_SERIES = "DELETE FROM metric_series WHERE id > $1 AND id <= $2" + "".join(
     f" AND NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.series_id = metric_series.id)"
@@ -44,6 +48,8 @@ ALL_TIMES: Final = 1 << 60
 
 def _rolled_up(level: Level, finer: Level) -> str:
     # The last by time is found by the key: no database has it among its aggregates as others do.
+    # Of what was made before there may be a few finer rows alone: those that came long after the
+    # others were deleted.
     table, rows, step = TABLES[level], TABLES[finer], step_of(level)
     return (
         f"INSERT INTO {table} ({COLUMNS})"
@@ -58,7 +64,7 @@ def _rolled_up(level: Level, finer: Level) -> str:
         " ON newest.series_id = $1 AND newest.at = made_steps.newest WHERE true"
         " ON CONFLICT (series_id, at) DO UPDATE SET samples = excluded.samples,"
         " minimum = excluded.minimum, maximum = excluded.maximum, total = excluded.total,"
-        " last = excluded.last"
+        f" last = excluded.last WHERE excluded.samples >= {table}.samples"
     )
 
 
@@ -72,6 +78,14 @@ def _series_with_oldest(table: str) -> str:
     )
 
 
+def _oldest(table: str) -> str:
+    # Series by series along their key, which begins with the series.
+    return (
+        f"SELECT min((SELECT min({table}.at) FROM {table}"
+        f" WHERE {table}.series_id = metric_series.id AND {table}.at >= $1)) FROM metric_series"
+    )
+
+
 def _delete_old(table: str) -> str:
     return (
         f"DELETE FROM {table} WHERE series_id = $1 AND at < $2 AND at < COALESCE(("
@@ -81,6 +95,7 @@ def _delete_old(table: str) -> str:
 
 
 ROLL_UP = {level: _rolled_up(level, finer) for level in Level if (finer := level.finer)}
+OLDEST = {level: _oldest(table) for level, table in TABLES.items()}
 SERIES_WITH_OLDEST = {level: _series_with_oldest(table) for level, table in TABLES.items()}
 DELETE_OLD = {level: _delete_old(table) for level, table in TABLES.items()}
 
@@ -90,11 +105,17 @@ async def roll_up(
 ) -> int | None:
     """What `MetricStore.roll_up` promises."""
     step = step_of(level)
-    first, stop = (next_multiple(seconds(at), step) for at in (start, end))
+    first, stop = (next_multiple(at, step) for at in (start, end))
     await db.lock(LOCK)
     numbers = [row[0] for row in await db.fetch(NEXT_SERIES, after, limit)]
     await db.run_many(ROLL_UP[level], [(number, first, stop) for number in numbers])
     return numbers[-1] if numbers else None
+
+
+async def oldest(db: Connection, level: Level, since: datetime) -> datetime | None:
+    """What `MetricStore.oldest` promises."""
+    at = (await db.fetch(OLDEST[level], next_multiple(since, 1)))[0][0]
+    return None if at is None else instant(at)
 
 
 async def rolled_up(db: Connection) -> Mapping[Level, datetime]:
@@ -103,12 +124,21 @@ async def rolled_up(db: Connection) -> Mapping[Level, datetime]:
 
 
 async def note_rolled_up(
-    db: Connection, level: Level, until: datetime, was: datetime | None
+    db: Connection,
+    level: Level,
+    until: datetime,
+    was: datetime | None,
+    making: datetime | None,
 ) -> bool:
     """What `MetricStore.note_rolled_up` promises."""
+    if level.finer:
+        # Before the row, which those who write samples change while they hold the lock.
+        await db.lock(LOCK)
+    about_to = None if making is None else seconds(making)
+    marks = (level.value, seconds(until), about_to)
     if was is None:
-        return bool(await db.fetch(ADD_MARK, level.value, seconds(until)))
-    return bool(await db.fetch(MOVE_MARK, level.value, seconds(until), seconds(was)))
+        return bool(await db.fetch(ADD_MARK, *marks))
+    return bool(await db.fetch(MOVE_MARK, *marks, seconds(was)))
 
 
 async def purge(

@@ -51,6 +51,9 @@ def instant(at: int) -> datetime:
         raise StorageError("a time in the database is out of range") from None
 
 
-def next_multiple(at: int, step: int) -> int:
-    """The first multiple of `step` that is not below `at`."""
-    return -(-at // step) * step
+def next_multiple(at: datetime, step: int) -> int:
+    """The first multiple of `step` seconds that is not before `at`, as `seconds` has it."""
+    whole = seconds(at)
+    if at.microsecond:
+        whole += 1
+    return -(-whole // step) * step

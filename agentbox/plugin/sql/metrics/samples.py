@@ -48,12 +48,16 @@ ADD = (
     f" maximum = CASE WHEN {OLD_GREATEST} > excluded.last THEN {OLD_GREATEST}"
     f" ELSE excluded.last END, total = {OLD_TOTAL} + excluded.last, last = excluded.last"
 )
-# Rows of a step that is made already are seen by no chart until it is made anew.
+# Rows of a step that is made already are seen by no chart until it is made anew. One that is about
+# to be made may have its row already, without what comes now.
+AT = "CAST($1 AS bigint)"
+STEP_OF_LEVEL = "".join(f" WHEN '{level}' THEN {AT} / {step} * {step}" for level, step in MADE)
 TAKE_BACK = (
-    "UPDATE metric_levels SET until = CASE level"
-    + "".join(f" WHEN '{level}' THEN CAST($1 AS bigint) / {step} * {step}" for level, step in MADE)
-    + f" END WHERE level IN ({', '.join(repr(level) for level, _ in MADE)})"
-    " AND until > CAST($1 AS bigint)"
+    "UPDATE metric_levels SET"
+    f" until = CASE WHEN until > {AT} THEN CASE level{STEP_OF_LEVEL} END ELSE until END,"
+    f" making = CASE WHEN making > {AT} THEN CASE level{STEP_OF_LEVEL} END ELSE making END"
+    f" WHERE level IN ({', '.join(repr(level) for level, _ in MADE)})"
+    f" AND (until > {AT} OR making > {AT})"
 )
 LARGEST: Final = 1e200
 """What is beyond could not be added up."""
@@ -74,7 +78,8 @@ async def write(db: Connection, statement: str, at: datetime, samples: Sequence[
     await db.lock(LOCK)
     numbers = await series_of(db, samples)
     rows: list[tuple[int, int, float]] = [
-        (number, tick, sample.value)
+        # A whole number may be larger than a driver takes, which would refuse everybody's with it.
+        (number, tick, float(sample.value))
         for sample in samples
         if (number := numbers.get(_key(sample))) is not None
     ]

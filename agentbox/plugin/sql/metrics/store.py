@@ -29,11 +29,21 @@ class SqlMetricStore(MetricStore):
     ) -> int | None:
         return await levels.roll_up(self._db, level, start, end, after, limit)
 
+    async def oldest(self, level: Level, since: datetime) -> datetime | None:
+        return await levels.oldest(self._db, level, since)
+
     async def rolled_up(self) -> Mapping[Level, datetime]:
         return await levels.rolled_up(self._db)
 
-    async def note_rolled_up(self, level: Level, until: datetime, *, was: datetime | None) -> bool:
-        return await levels.note_rolled_up(self._db, level, until, was)
+    async def note_rolled_up(
+        self,
+        level: Level,
+        until: datetime,
+        *,
+        was: datetime | None,
+        making: datetime | None = None,
+    ) -> bool:
+        return await levels.note_rolled_up(self._db, level, until, was, making)
 
     async def points(self, query: SeriesQuery) -> Sequence[Point]:
         return await charts.points(self._db, query)

@@ -19,6 +19,7 @@ from agentbox.testing.storage.charts import (
     add_environment,
     chart,
     note_made,
+    purge,
     put_values,
     roll_up,
     series,
@@ -55,7 +56,7 @@ class MetricTests(StorageTests):
             assert await chart(tx, environment_id=None, type_=USERS) == [(START, 5.0)]
             assert await chart(tx, type_=USERS) == []
 
-    @pytest.mark.parametrize("value", [0.1, -1.5, 123_456_789.123_456_7, 1e-200, 1e200, 7])
+    @pytest.mark.parametrize("value", [0.1, -1.5, 123_456_789.123_456_7, 1e-200, 1e200, 7, 2**63])
     async def test_a_value_comes_back_exactly(self, storage: Storage, value: float) -> None:
         async with storage.transaction() as tx:
             await put_values(tx, value, environment_id=None)
@@ -116,6 +117,21 @@ class MetricTests(StorageTests):
                 )
                 assert points == [(START + at * MINUTE, value) for at, value in expected.items()]
 
+    async def test_a_chart_ends_within_a_second_as_within_any_step(self, storage: Storage) -> None:
+        """A step that begins in the span is there, whole, though its end is a fraction later."""
+        fraction = timedelta(microseconds=1)
+        async with storage.transaction() as tx:
+            await put_values(tx, 1.0, 2.0, environment_id=None)
+
+            for start, end, expected in (
+                (START, START + 30 * SECOND, [1.0]),
+                (START, START + 30 * SECOND + fraction, [1.0, 2.0]),
+                (START, START + fraction, [1.0]),
+                (START + fraction, START + MINUTE, [2.0]),
+            ):
+                points = await chart(tx, start=start, end=end, environment_id=None)
+                assert [value for _, value in points] == expected
+
     async def test_a_level_is_made_of_the_finer_one(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await add_environment(tx)
@@ -149,6 +165,22 @@ class MetricTests(StorageTests):
 
             points = await chart(tx, level=Level.MINUTE, step=MINUTE, environment_id=None)
             assert [value for _, value in points] == [1.0, 4.5, 3.0]
+
+    async def test_a_row_is_not_made_anew_of_fewer_samples(self, storage: Storage) -> None:
+        """Its finer rows may be deleted but for one, which came late."""
+        async with storage.transaction() as tx:
+            await put_values(tx, 1.0, 2.0, 6.0, environment_id=None)
+            await roll_up(tx, Level.MINUTE)
+            await purge(tx, Level.RAW, START + HOUR)
+            await put_values(tx, 9.0, start=START + 10 * SECOND, environment_id=None)
+            await put_values(tx, 4.0, start=START + 70 * SECOND, environment_id=None)
+            await roll_up(tx, Level.MINUTE)
+
+            for aggregate, first in ((Aggregate.SUM, 3.0), (Aggregate.LAST, 2.0)):
+                points = await chart(
+                    tx, aggregate, level=Level.MINUTE, step=MINUTE, environment_id=None
+                )
+                assert points == [(START, first), (START + MINUTE, 4.0)]
 
     async def test_a_level_is_made_a_few_series_at_a_time(self, storage: Storage) -> None:
         types = [f"type-{number}" for number in range(5)]
@@ -195,6 +227,26 @@ class MetricTests(StorageTests):
             points = await chart(tx, Aggregate.SUM, step=HOUR, environment_id=None)
             assert [value for _, value in points] == [60.0, 69.0, 60.0, 60.0, 69.0, 60.0]
 
+    async def test_the_oldest_row_is_of_any_series_and_of_its_level_alone(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            assert await tx.metrics.oldest(Level.RAW, START) is None
+
+            await put_values(tx, 1.0, start=START + 2 * HOUR, environment_id=None)
+            await tx.metrics.put(START + 90 * SECOND, [Sample(USERS, 1.0)])
+            await roll_up(tx, Level.MINUTE)
+            for level, since, expected in (
+                (Level.RAW, START, START + 90 * SECOND),
+                (Level.RAW, START + 90 * SECOND, START + 90 * SECOND),
+                (Level.RAW, START + 91 * SECOND, START + 2 * HOUR),
+                (Level.RAW, START + 3 * HOUR, None),
+                (Level.MINUTE, START, START + MINUTE),
+                (Level.MINUTE, START + 90 * SECOND, START + 2 * HOUR),
+                (Level.HOUR, START, None),
+            ):
+                assert await tx.metrics.oldest(level, since) == expected
+
     async def test_how_far_a_level_is_made_is_moved_by_whoever_knows_how_far_it_was(
         self, storage: Storage
     ) -> None:
@@ -240,6 +292,27 @@ class MetricTests(StorageTests):
             for level in (Level.MINUTE, Level.HOUR):
                 points = await chart(tx, Aggregate.SUM, level=level, step=HOUR, environment_id=None)
                 assert [value for _, value in points] == [60.0, 61.0, 60.0, 1.0]
+
+    @pytest.mark.parametrize("way", ["put", "add"])
+    async def test_a_sample_that_comes_while_a_level_is_made_takes_that_back(
+        self, storage: Storage, way: str
+    ) -> None:
+        """Its row may be there already, without it."""
+        end = START + HOUR
+        async with storage.transaction() as tx:
+            write = tx.metrics.put if way == "put" else tx.metrics.add
+            note = tx.metrics.note_rolled_up
+            assert await note(Level.MINUTE, START, was=None, making=end)
+            await write(START + 5 * MINUTE + 30 * SECOND, [Sample(CPU, 1.0)])
+            assert not await note(Level.MINUTE, end, was=START)
+            assert await tx.metrics.rolled_up() == {Level.MINUTE: START}
+
+            assert await note(Level.MINUTE, START, was=START, making=end)
+            assert await tx.metrics.rolled_up() == {Level.MINUTE: START}
+            await write(end, [Sample(CPU, 1.0)])
+            assert await note(Level.MINUTE, end, was=START)
+            assert await tx.metrics.rolled_up() == {Level.MINUTE: end}
+            assert await note(Level.MINUTE, end + HOUR, was=end)
 
     async def test_samples_of_no_environment_make_no_series(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

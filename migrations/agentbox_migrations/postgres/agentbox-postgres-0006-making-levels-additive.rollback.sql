@@ -1,0 +1,1 @@
+ALTER TABLE metric_levels DROP COLUMN making;
