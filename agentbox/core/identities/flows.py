@@ -77,12 +77,15 @@ class Flows:
         return self._opened(kind, flow, of)
 
     async def take(self, kind: Kind, text: object, of: type[WaitingT]) -> WaitingT | None:
-        """The value that was kept, used up by this; None if there is none of that kind."""
+        """The value that was kept, used up by this; None if there is none of that kind.
+
+        What waits for something else is left as it is.
+        """
         flow_id = _id_if_text(text)
         if flow_id is None:
             return None
         async with self._storage.transaction() as tx:
-            flow = await tx.login_flows.take(flow_id, self._clock.now())
+            flow = await tx.login_flows.take(flow_id, _owner(kind), self._clock.now())
         return self._opened(kind, flow, of)
 
     def _warn(self, at_most: int | None, gone: int) -> None:

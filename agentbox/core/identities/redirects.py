@@ -192,8 +192,11 @@ class Redirects:
         """
         origin = self._at(provider, origin)
         state = data.get("state")
+        # First a look, so that who has no business here writes nothing: what is kept never changes.
         seen = await self._flows.find("redirect", state, Waiting)
-        if seen is not None and not is_browser(seen.browser, browser):
+        if seen is None:
+            raise self._asking.refused(origin, "unknown_flow")
+        if not is_browser(seen.browser, browser):
             raise self._asking.refused(origin, "browser")
         waiting = await self._flows.take("redirect", state, Waiting)
         if waiting is None:
@@ -237,8 +240,10 @@ class Redirects:
         page of ours. Without the cookie the code is not used up. Raises `InvalidGrant`.
         """
         seen = await self._flows.find("exchange", code, Landed)
-        origin = self._at(seen.provider, origin) if seen else origin
-        if seen is not None and seen.browser and not is_browser(seen.browser, browser):
+        if seen is None:
+            raise self._asking.refused(origin, "unknown_flow")
+        origin = self._at(seen.provider, origin)
+        if seen.browser and not is_browser(seen.browser, browser):
             raise self._asking.refused(origin, "browser")
         landed = await self._flows.take("exchange", code, Landed)
         if landed is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec import Struct
@@ -217,21 +218,67 @@ async def test_what_waits_for_one_thing_is_not_taken_for_another(sites: Sites) -
     text = await sites.flows.keep("redirect", Anything(), timedelta(minutes=1))
 
     assert await sites.flows.take("exchange", text, Anything) is None
+    assert await sites.flows.take("redirect", text, Anything) == Anything()
 
 
-@pytest.mark.parametrize("method", ["example", "redirect", "exchange"])
+@pytest.mark.parametrize("method", ["example", "redirect", "exchange", "core:redirect", "m0"])
 async def test_a_state_does_not_go_on_with_a_login_in_steps(
     world: World, sites: Sites, method: str
 ) -> None:
     # JWT-09: not even with a method that is called as what waits is
     steps = Method(verified(await add_user(world.storage)))
     one = login(world, steps)
-    one._methods = [one._methods[0]._replace(id=method)]
-    state, _ = await sites.begin()
+    if method != "core:redirect":  # what nobody can be called
+        one._methods = [one._methods[0]._replace(id=method)]
+    state, browser = await sites.begin()
 
     with pytest.raises(InvalidCredentials):
         await one.continue_flow(state, method, {}, HERE)
     assert steps.states == []
+    assert (await sites.back(state, browser)).signed_in  # OA-01: and it is not used up
+
+
+async def test_a_code_that_is_brought_as_a_state_is_not_used_up(sites: Sites) -> None:
+    # OA-01: whoever saw the address of the page needs no cookie to ask for a callback
+    state, browser = await sites.begin(return_to=PAGE)
+    code = query_of((await sites.back(state, browser)).redirect)["code"]
+
+    for stranger in (None, "x" * 43, browser):
+        with pytest.raises(InvalidGrant):
+            await sites.back(code, stranger)
+    assert await sites.redirects.exchange(code, None, HERE, browser=browser)
+
+
+async def test_a_state_that_is_brought_as_a_code_is_not_used_up(sites: Sites) -> None:
+    # OA-01
+    state, browser = await sites.begin()
+
+    with pytest.raises(InvalidGrant):
+        await sites.redirects.exchange(state, None, HERE, browser=None)
+    assert (await sites.back(state, browser)).signed_in
+
+
+async def test_who_has_no_cookie_writes_nothing(
+    world: World, sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # OA-01: nor does who makes states up; others that write wait for each other
+    state, browser = await sites.begin(return_to=PAGE)
+    code = query_of((await sites.back(state, browser)).redirect)["code"]
+    waiting, _ = await sites.begin()
+    right, written = world.storage.transaction, []
+
+    def noting(**options: Any) -> Any:
+        written.append(not options.get("read_only", False))
+        return right(**options)
+
+    monkeypatch.setattr(world.storage, "transaction", noting)
+    for text in (waiting, code, "x" * 43):
+        with pytest.raises(InvalidGrant):
+            await sites.back(text, None)
+        with pytest.raises(InvalidGrant):
+            await sites.redirects.exchange(text, None, HERE, browser=None)
+
+    assert written == [False] * 6
 
 
 async def test_a_login_in_steps_does_not_come_back_from_a_site(world: World, sites: Sites) -> None:
