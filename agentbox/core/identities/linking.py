@@ -72,7 +72,6 @@ class Linking:
         provider: str,
         *,
         current_password: Secret | None,
-        browser: str | None,
         return_to: str | None = None,
     ) -> Begun:
         """Where to send the browser of somebody who wants to link a sign-in.
@@ -93,7 +92,6 @@ class Linking:
         return await self._redirects.begin(
             provider,
             origin,
-            browser=browser,
             return_to=return_to,
             link=Link(caller.user_id, session_id, _set_at(password)),
         )

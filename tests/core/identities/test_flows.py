@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from agentbox.core.identities.flows import flow_of
 from agentbox.errors import (
     AuthenticatorUnavailable,
     InvalidCredentials,
@@ -59,24 +60,42 @@ async def test_state_and_cookie_are_of_256_bits_and_new_each_time(sites: Sites) 
     made = [await sites.begin() for _ in range(3)]
 
     texts = {text for pair in made for text in pair}
-    assert len(texts) == 6
-    assert {len(text) for text in texts} == {43}
+    secret = {text.rpartition(".")[2] for text in texts}
+    assert len(secret) == 6
+    assert {len(text) for text in secret} == {43}
 
 
-async def test_a_browser_that_has_a_cookie_keeps_it(sites: Sites) -> None:
-    _, browser = await sites.begin()
+async def test_state_and_code_begin_with_the_name_of_their_flow(world: World, sites: Sites) -> None:
+    flows = []
+    for _ in range(2):
+        begun = await sites.redirects.begin("example", HERE, return_to=PAGE)
+        state = query_of(begun.url)["state"]
+        code = query_of((await sites.back(state, begun.browser)).redirect)["code"]
+        assert flow_of(state) == flow_of(code) == begun.flow
+        assert begun.browser not in state + code
+        flows.append(begun.flow)
+        world.clock.move(1)
 
-    assert (await sites.begin(browser=browser))[1] == browser
-    for strange in ("", "x", "x" * 42, "x" * 44, "ü" * 43, "x" * 42 + " "):
-        assert (await sites.begin(browser=strange))[1] != strange
+    assert len(set(flows)) == 2
+    assert sorted(flows) == flows  # a browser's oldest is the first
 
 
-async def test_two_tabs_of_one_browser_both_come_back(sites: Sites) -> None:
-    first, browser = await sites.begin()
-    second, _ = await sites.begin(browser=browser)
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "0" * 16, "0" * 16 + "." + "x" * 42, "0" * 15 + "g." + "x" * 43, "x" * 60, None, 7],
+)
+async def test_what_we_never_made_is_of_no_flow(text: object) -> None:
+    assert flow_of(text) is None
 
-    assert (await sites.back(first, browser)).signed_in
-    assert (await sites.back(second, browser)).signed_in
+
+async def test_two_tabs_of_one_browser_have_nothing_in_common(sites: Sites) -> None:
+    (first, one), (second, two) = await sites.begin(), await sites.begin()
+
+    assert one != two
+    with pytest.raises(InvalidGrant):
+        await sites.back(second, one)
+    assert (await sites.back(first, one)).signed_in
+    assert (await sites.back(second, two)).signed_in
 
 
 async def test_a_state_is_good_once(sites: Sites) -> None:

@@ -48,7 +48,7 @@ async def caller(world: World, user: User) -> Principal:
 
 
 async def begun(sites: Sites, caller: Principal, **options: Any) -> tuple[str, str]:
-    values = {"current_password": Secret(PASSWORD), "browser": None} | options
+    values = {"current_password": Secret(PASSWORD)} | options
     one = await sites.linking.begin(caller, HERE, "example", **values)
     return query_of(one.url)["state"], one.browser
 
@@ -170,7 +170,6 @@ async def test_what_can_t_be_begun_asks_for_no_password(
             HERE,
             provider,
             current_password=Secret(PASSWORD),
-            browser=None,
             return_to=options.get("return_to"),
         )
 

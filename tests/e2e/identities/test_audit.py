@@ -17,7 +17,7 @@ from tests.backend import Database, database_in
 from tests.core.identities.at_sites import NOBODY, Site, judged, query_of, someone, with_email
 from tests.e2e.audit.reading import listed
 from tests.e2e.audit.test_no_row_no_change import stored
-from tests.e2e.identities.browser import COOKIE, OUR_PAGE, Away, away_by, begun
+from tests.e2e.identities.browser import OUR_PAGE, Away, away_by, begun
 from tests.e2e.people import People
 from tests.live import USER_PASSWORD, Answer, Caller, Live
 
@@ -45,7 +45,7 @@ class Trail:
         self.id = f"sign-in-{next(_numbers)}"
         headers = {"X-Request-Id": self.id}
         if cookie := more.pop("cookie", None):
-            headers["Cookie"] = f"{COOKIE}={cookie}"
+            headers["Cookie"] = cookie
         return await (caller or self._live.anonymous).request(
             method, path, headers=headers, allow_redirects=False, **more
         )
