@@ -170,7 +170,12 @@ class Redirects:
             raise RateLimited("Too many sign-ins were begun.", retry_after=wait)
         context = LoginContext(now=self._clock.now(), origin=origin)
         anew = fresh or link is not None
-        away = await self._asking.where(named, RedirectLogin(provider, fresh=anew), context)
+        away = await self._asking.where(
+            named,
+            RedirectLogin(provider, fresh=anew),
+            context,
+            asker=link.user_id if link else None,
+        )
         flow, known = new_flow(context.now), secrets.token_urlsafe(32)
         waiting = Waiting(
             provider=provider,
@@ -206,8 +211,9 @@ class Redirects:
         waiting = await self._flows.take("redirect", state, Waiting)
         if waiting is None:
             raise self._asking.refused(origin, "unknown_flow")
+        asker = waiting.link.user_id if waiting.link else None
         if waiting.provider != provider or provider not in self._providers:
-            raise self._asking.refused(origin, "provider")
+            raise self._asking.refused(origin, "provider", asker)
         named, info = self._providers[provider]
         context = LoginContext(now=self._clock.now(), origin=origin)
         rest = {name: value for name, value in data.items() if name != "state"}
@@ -219,6 +225,7 @@ class Redirects:
             rest,
             fresh_since=waiting.fresh_since,
             or_silent=waiting.link is not None,
+            asker=asker,
         )
         if waiting.link is not None:
             return Finished(redirect=waiting.return_to, to_link=(waiting.link, judged.identity))
