@@ -169,6 +169,22 @@ async def test_codes_states_and_flows_are_not_each_other(scene: Scene) -> None: 
         assert (await scene.live.with_token(text).get("/auth/me")).status == 401
 
 
+async def test_what_is_brought_to_the_wrong_place_is_not_used_up(scene: Scene) -> None:  # OA-01
+    browser = scene.browser()
+    code, waiting = await landed(browser), await browser.returned("fake")
+    anonymous, state = scene.live.anonymous, parameters(waiting)["state"]
+
+    for method in ("oidc", "password", "core:redirect"):
+        step = {"flow": state, "method": method, "data": {}}
+        assert (await anonymous.post("/auth/login/continue", step)).status == 401
+    assert (await exchange(scene.browser(), state)).status == 401
+    stranger = f"/api/v1/auth/fake/callback?code=x&state={code}"
+    assert (await scene.browser().ask("GET", stranger)).status == 401
+
+    assert (await exchange(browser, code)).status == 200
+    assert (await browser.ask("GET", waiting)).status == 200
+
+
 async def test_an_id_token_of_a_provider_is_no_credential_here(scene: Scene) -> None:  # JWT-09
     answer = await scene.sign_in()
     (id_token,) = [text for text in scene.provider.given_out if text.startswith("eyJ")]
