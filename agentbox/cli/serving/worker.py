@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from agentbox.cli.serving.announcements import announce_page_stays
 from agentbox.cli.serving.inheritance import READY, STOPS, Common, Inheritance, Order
 from agentbox.cli.serving.orders import Orders, Stop, on_signals
 from agentbox.cli.serving.server import retirement, run, serve_until_told
@@ -36,7 +37,9 @@ def serve_as_worker(assembly: Assembly, inheritance: Inheritance) -> None:
         turn=Turns(inheritance.common),
     )
     try:
-        run(_serve(assembly, log, channel, common))
+        if inheritance.moves_page(assembly.settings):
+            announce_page_stays(assembly.settings.metrics.listen, inheritance.listen)
+        run(_serve(inheritance.in_force(assembly), log, channel, common))
     finally:
         log.close()
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from agentbox.core.background.runs import OwnRun, perform
-from agentbox.core.background.schedule import first_tick, next_tick
+from agentbox.core.background.schedule import AHEAD, first_tick, next_tick
 from agentbox.core.counters import Counters
 from agentbox.model.jobs import JobState
 from agentbox.plugin.job import Job
@@ -96,6 +96,9 @@ class Timer:
         now = self._start + timedelta(seconds=self._clock.monotonic() - self._begun)
         if self._job.cron is not None:
             now = self._clock.now()
+            # The clock was ahead, and is right again: what it said is no time to count from.
+            if self._tick > now + AHEAD:
+                self._tick = self._start
         first = self._tick == self._start
         self._tick = first_tick(self._job, now) if first else next_tick(self._tick, self._job, now)
         spread = random.uniform(0, self._job.jitter.total_seconds())  # noqa: S311  spreads load

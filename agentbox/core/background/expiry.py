@@ -47,7 +47,8 @@ class PurgeExpired(Job):
     """Deletes what is over, a day later for those who look: sessions, unfinished logins and
     password resets that expired, and signing keys that verify nothing any more; how often API keys
     were used, after 90 days; guesses at passwords and uses of limited API keys that count no more;
-    and rows of plugins' tables, as they say."""
+    rows of jobs that are none of `jobs`, 90 days after they were due, begun or held last; and rows
+    of plugins' tables, as they say."""
 
     name = "purge-expired"
     description = "Deletes what is over: sessions, sign-ins, secrets, counts, rows of plugins."
@@ -57,10 +58,14 @@ class PurgeExpired(Job):
     kept_for = timedelta(days=1)
     usage_kept_for = timedelta(days=90)
     rates_kept_for = timedelta(days=2)  # no rate has a period of more than one
+    jobs_kept_for = timedelta(days=90)  # counted from when they were due, be it once a year
 
-    def __init__(self, clock: Clock, tables: Sequence[Expiring] = ()) -> None:
+    def __init__(
+        self, clock: Clock, tables: Sequence[Expiring] = (), jobs: Sequence[Job] = ()
+    ) -> None:
         self._clock = clock
         self._tables = tables
+        self._jobs = {self.name, *(job.name for job in jobs if not job.everywhere)}
 
     async def run(self, run: JobRun) -> None:
         """Small transactions until there is nothing left; how many are gone is logged.
@@ -87,6 +92,16 @@ class PurgeExpired(Job):
         yield "api_key_rates", lambda tx: tx.api_key_rates.purge(now - self.rates_kept_for)
         blocks, known = now - BLOCKS_REMEMBERED, now - KNOWN_FOR
         yield "guesses", lambda tx: tx.throttles.purge(now, blocks, known)
+        yield "jobs", lambda tx: self._of_jobs(tx, now - self.jobs_kept_for)
+
+    async def _of_jobs(self, tx: Transaction, before: datetime) -> int:
+        """Rows that are left of plugins which were removed.
+
+        One of this program stays, however long ago it was due: a job that looks first is due for as
+        long as there is nothing to do.
+        """
+        others = [each.name for each in await tx.jobs.list() if each.name not in self._jobs]
+        return sum([await tx.jobs.forget(name, before) for name in others])
 
     async def _of_plugin(self, each: Expiring, run: JobRun, gone: dict[str, int]) -> bool:
         before = self._clock.now() - each.kept

@@ -32,13 +32,13 @@ def make_scheduling(
     """
     services, place = on.services, on.settings.public_url
     jobs: list[Job] = [
-        PurgeExpired(services.clock, expiring(folders)),
         FlushLastUsed(on.last_used),
         WriteRefusals(on.audit.refusals),
         *on.audit.jobs(),
         *_rotation(on),
         *further,
     ]
+    jobs.append(PurgeExpired(services.clock, expiring(folders), tuple(jobs)))
     scheduler = Scheduler(jobs, services.storage, services.clock, services.counters, place=place)
     return Scheduling(
         scheduler=scheduler,

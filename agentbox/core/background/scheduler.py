@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from agentbox.core.background.everywhere import Everywhere
+from agentbox.core.background.leases import Leases
 from agentbox.core.background.runs import LEASE, ClaimedRun, perform
 from agentbox.core.background.schedule import (
     AHEAD,
@@ -88,6 +89,7 @@ class Scheduler:
         self._process = process or f"{socket.gethostname()}:{os.getpid()}"
         self._poll = poll
         self._lease = lease
+        self._leases = Leases(clock, lease)
         self._renew_every = renew_every
         self._running: dict[str, asyncio.Task[None]] = {}
         self._loop_task: asyncio.Task[None] | None = None
@@ -144,7 +146,16 @@ class Scheduler:
                 # Whoever had it may have died in the middle of a transaction that still holds it.
                 _log.warning("job_not_claimed", job=job.name, error=str(error))
         for job, state in known:
-            await self._bring_back(job, state, now)
+            try:
+                await self._bring_back(job, state, now)
+            except StorageError as error:
+                _log.warning("job_not_brought_back", job=job.name, error=str(error))
+        absent = [job for job in idle if job.name not in states]
+        if absent:
+            # Deleted by a process that does not have them, or the database is another one by now.
+            async with self._storage.transaction() as tx:
+                for job in absent:
+                    await self._prepare(job, tx)
 
     async def _look_forever(self) -> None:
         while not self._stopping.is_set():
@@ -172,11 +183,27 @@ class Scheduler:
         would have their last run again.
         """
         tick = realigned(job, state.next_due, now + AHEAD)
+        if self._leases.is_over(state):
+            await self._end_lease(state, tick, now)
+            return
         if tick == state.next_due or state.lease_until is not None:
             return
         async with self._storage.transaction() as tx:
             if await tx.jobs.skip(job.name, state.next_due, tick):
                 _log.warning("job_brought_back", job=job.name, due=state.next_due, next_due=tick)
+
+    async def _end_lease(self, state: JobState, tick: datetime, now: datetime) -> None:
+        """Let others claim a job whose process died while its clock was ahead."""
+        async with self._storage.transaction() as tx:
+            ended = await tx.jobs.correct(state, next_due=tick, lease_until=now)
+        if ended:
+            _log.warning(
+                "job_lease_ended",
+                job=state.name,
+                lease_until=state.lease_until,
+                process=state.last_process,
+                next_due=tick,
+            )
 
     async def _is_due(self, job: Job, state: JobState, tx: Transaction, now: datetime) -> bool:
         """Whether there is a run to claim or to skip."""
@@ -210,13 +237,15 @@ class Scheduler:
             return
         if state.last_process not in {None, "", self._process}:
             self._counters.add(f"jobs.{job.name}.taken_over")
+        # By a clock that was ahead: nobody asks for a run of the time to come.
+        asked_at = None if state.asked_at is None else min(state.asked_at, now)
         run = ClaimedRun(
             job,
             self._storage,
             self._clock,
             lease,
             state.next_due,
-            asked_at=state.asked_at,
+            asked_at=asked_at,
             holds_for=self._lease,
         )
         task = asyncio.create_task(self._run(job, run), name=f"agentbox-job-{job.name}")

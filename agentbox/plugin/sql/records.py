@@ -39,14 +39,26 @@ RENEW_JOB = (
     "UPDATE jobs SET lease_until = $3 WHERE name = $1 AND fence = $2 AND lease_until IS NOT NULL"
     " RETURNING name"
 )
+# The clock may have been ahead when the run began, and right when it ended.
 FINISH_JOB = (
     "UPDATE jobs SET next_due = $3, lease_until = NULL, asked_at = NULL,"
+    " last_started = CASE WHEN last_started > $4 THEN $4 ELSE last_started END,"
     " last_finished = $4, last_outcome = $5"
     " WHERE name = $1 AND fence = $2 RETURNING name"
 )
 SKIP_RUN = (
     "UPDATE jobs SET next_due = $3 WHERE name = $1 AND next_due = $2 AND lease_until IS NULL"
     " AND asked_at IS NULL RETURNING name"
+)
+CORRECT_JOB = (
+    "UPDATE jobs SET next_due = $4, lease_until = $5"
+    " WHERE name = $1 AND fence = $2 AND lease_until = $3 RETURNING name"
+)
+FORGET_JOB = (
+    "DELETE FROM jobs WHERE name = $1 AND next_due < $2"
+    " AND (last_started IS NULL OR last_started < $2)"
+    " AND (lease_until IS NULL OR lease_until < $2)"
+    " AND (asked_at IS NULL OR asked_at < $2) RETURNING name"
 )
 ASK_FOR_RUN = (
     "UPDATE jobs SET asked_at = $2 WHERE name = $1"
@@ -132,6 +144,13 @@ class SqlJobStore(JobStore):
 
     async def skip(self, name: str, due: datetime, next_due: datetime) -> bool:
         return bool(await self._db.fetch(SKIP_RUN, name, due, next_due))
+
+    async def correct(self, state: JobState, *, next_due: datetime, lease_until: datetime) -> bool:
+        found = (state.name, state.fence, state.lease_until)
+        return bool(await self._db.fetch(CORRECT_JOB, *found, next_due, lease_until))
+
+    async def forget(self, name: str, before: datetime) -> bool:
+        return bool(await self._db.fetch(FORGET_JOB, name, before))
 
     async def run_now(self, name: str, now: datetime) -> bool:
         return bool(await self._db.fetch(ASK_FOR_RUN, name, now))

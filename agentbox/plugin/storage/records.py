@@ -42,13 +42,26 @@ class JobStore(ABC):
     async def finish(self, lease: Lease, next_due: datetime, *, at: datetime, outcome: str) -> bool:
         """Give the lease back, say when the next run is due, and when and how this one ended.
 
-        Nothing is asked for any more. False if the fence has moved.
+        Nothing is asked for any more. A run that began later than `at`, by a clock that was ahead,
+        began at `at`. False if the fence has moved.
         """
 
     @abstractmethod
     async def skip(self, name: str, due: datetime, next_due: datetime) -> bool:
         """Put the run that is due at `due` off to `next_due`, in one statement; False if another
         is due, a process has the job or had it and died, or somebody has asked for a run."""
+
+    @abstractmethod
+    async def correct(self, state: JobState, *, next_due: datetime, lease_until: datetime) -> bool:
+        """Put right when the job is due, and when its lease ends, which a clock that was ahead has
+        written; in one statement. False if the lease is not as in `state` any more: given back,
+        renewed or taken over. The fence stays: who lives after all goes on until another claims."""
+
+    @abstractmethod
+    async def forget(self, name: str, before: datetime) -> bool:
+        """Delete the row of a job that was due, begun, asked for and held before `before` only, in
+        one statement; False if there is none, or any of it was later. Never begun counts as long
+        ago."""
 
     @abstractmethod
     async def run_now(self, name: str, now: datetime) -> bool:

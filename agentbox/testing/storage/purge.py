@@ -70,6 +70,33 @@ class PurgeTests(StorageTests):
             left = [key.id for key in await tx.signing_keys.list()]
             assert left == ["now", "later", "never"]
 
+    async def test_rows_of_jobs_go_once_nobody_has_had_them_for_long(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            dues = {"never-begun": NOON - TICK, "due-now": NOON, "yearly": NOON + 9 * HOUR}
+            for name, due in dues.items():
+                await tx.jobs.ensure(name, due)
+            for name, began, ends in (
+                ("begun-before", NOON - TICK, NOON - TICK),
+                ("begun-since", NOON, NOON - TICK),
+                ("held-before", NOON - HOUR, NOON - TICK),
+                ("held-since", NOON - HOUR, NOON),
+            ):
+                await tx.jobs.ensure(name, NOON - HOUR)
+                await tx.jobs.claim(name, began, ends)
+            for name, at in (("asked-for-before", NOON - TICK), ("asked-for-since", NOON)):
+                await tx.jobs.ensure(name, NOON - HOUR)
+                await tx.jobs.run_now(name, at)
+
+            names = [state.name for state in await tx.jobs.list()]
+            gone = {name for name in names if await tx.jobs.forget(name, NOON)}
+            assert gone == {"never-begun", "begun-before", "held-before", "asked-for-before"}
+            assert [state.name for state in await tx.jobs.list()] == [
+                name for name in names if name not in gone
+            ]
+            assert not await tx.jobs.forget("never-begun", NOON)
+
     async def test_what_is_over_goes_however_much_it_is(self, storage: Storage) -> None:
         over = 1_201
         async with storage.transaction() as tx:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any
 
@@ -96,9 +97,9 @@ class Endpoint:
                 cookies=cookies,
             )
         )
-        return self._answer(result, request)
+        return await self._answer(result, request)
 
-    def _answer(self, result: Struct | RouteResponse | None, request: web.Request) -> Answer:
+    async def _answer(self, result: Struct | RouteResponse | None, request: web.Request) -> Answer:
         if isinstance(result, RouteResponse):
             return self._own_answer(result)
         self._check(result)
@@ -108,7 +109,8 @@ class Endpoint:
             wanted = preferred(request.headers.getall(hdrs.ACCEPT, ()), self._offered)
             if wanted in self._others:
                 represent, headers = self._others[wanted]
-                return Answer(body=represent(result), status=self.route.status, headers=headers)
+                body = await _whole(represent(result))
+                return Answer(body=body, status=self.route.status, headers=headers)
         return Answer(body=_encode(result), status=self.route.status, headers=self._json)
 
     def _check(self, body: object) -> None:
@@ -141,3 +143,13 @@ def _cookies(request: web.Request, route: Route) -> tuple[str | None, Mapping[st
         None if route.cookie is None else cookie_of(sent, route.cookie),
         {} if route.cookies is None else cookies_of(sent, route.cookies),
     )
+
+
+async def _whole(form: bytes | Iterable[bytes]) -> bytes:
+    if isinstance(form, bytes):
+        return form
+    pieces = []
+    for piece in form:
+        pieces.append(piece)
+        await asyncio.sleep(0)
+    return b"".join(pieces)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Any
 
+from agentbox.core.background.jobs import Jobs, JobView
 from agentbox.core.background.scheduler import Scheduler
+from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.jobs import JobState
+from agentbox.model.principal import Operator
 from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.storage import Storage
+from tests.core.world import ManualClock
 
 MINUTE = timedelta(minutes=1)
+PLACE = "https://a.example"
 
 Make = Callable[..., Awaitable[Scheduler]]
 
@@ -55,3 +61,18 @@ async def row(storage: Storage, name: str = "work") -> JobState:
 
 async def hang(_: JobRun) -> None:
     await asyncio.Event().wait()
+
+
+async def told(storage: Storage, clock: ManualClock, *jobs: Work) -> dict[str, JobView]:
+    """What there is to tell; changes are not asked for here."""
+    nothing: Any = None
+    listing = Jobs(
+        jobs,
+        here=dict,
+        place=PLACE,
+        storage=storage,
+        changes=nothing,
+        clock=clock,
+        scopes=ScopeTable(()),
+    )
+    return {view.name: view for view in await listing.list(Operator())}

@@ -83,3 +83,19 @@ async def test_a_run_that_another_process_has_had_is_not_had_again_by_one_that_i
 
     assert (len(first.runs), second.runs) == (1, [])
     assert (await row(storage)).next_due == START + MINUTE
+
+
+async def test_a_run_that_was_asked_for_ahead_is_one_between_the_times_of_the_job(
+    storage: Storage, clock: ManualClock, counters: Counters
+) -> None:
+    job = Work()
+    one = await looking(job, storage, clock, counters)
+    async with storage.transaction() as tx:
+        assert await tx.jobs.run_now("work", clock.now() + HOUR)
+    clock.move(10)
+    await one.look()
+    await settle(one)
+    await one.stop()
+
+    assert job.runs == [START + timedelta(seconds=10)]
+    assert (await row(storage)).next_due == START + MINUTE

@@ -210,6 +210,21 @@ def test_cron_is_followed_by_the_clock_of_the_database() -> None:
     assert waits == pytest.approx([40, 60.1])
 
 
+# SC-03
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=400)], ids=str)
+def test_after_a_clock_was_ahead_cron_goes_on_by_what_it_says_now(ahead: timedelta) -> None:
+    clock = TwoClocks()
+    timer = Timer(OnTheMinute(), clock)
+    assert timer.wait() == 60
+    clock.mono, clock.wall = clock.mono + 60, clock.wall + ahead.total_seconds()
+    assert timer.wait() == 60
+    clock.mono, clock.wall = clock.mono + 60, 0
+
+    assert timer.wait() == 60
+    clock.mono, clock.wall = clock.mono + 59.9, 59.9  # a timer may be a little early
+    assert timer.wait() == pytest.approx(60.1)
+
+
 class TwoClocks:
     """A wall clock and a monotonic one, moved apart from each other."""
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agentbox.core.background.expiry import AT_ONCE, Expiring, PurgeExpired, expiring
+from agentbox.core.background.schedule import first_tick
 from agentbox.core.background.scheduler import Scheduler
 from agentbox.errors import StorageError
 from agentbox.model.sessions import LoginFlow
+from agentbox.plugin.job import Job
 from agentbox.plugin.migrations import MigrationFolder
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import TICK, a_signing_key
 from tests.backend import Database
-from tests.core.background.jobs import row, settle
+from tests.core.background.jobs import MINUTE, Work, row, settle
 from tests.core.world import START, World
 from tests.scale import scaled
 
@@ -52,13 +55,24 @@ def add_visits(database: Database, number: int, age: timedelta, *, apart: bool =
         )
 
 
+class Careful(Work):
+    run_missed = True
+
+
+class Yearly(Careful):
+    interval = None
+    cron = "0 6 1 1 *"
+
+
 def left(database: Database) -> int:
     return int(database.run("SELECT count(*) FROM visits")[0][0])
 
 
-async def run(world: World, storage: Storage, *tables: Expiring) -> str | None:
+async def run(
+    world: World, storage: Storage, *tables: Expiring, jobs: Sequence[Job] = ()
+) -> str | None:
     """One run of the job, now; how it ended."""
-    job = PurgeExpired(world.clock, tables)
+    job = PurgeExpired(world.clock, tables, jobs)
     scheduler = Scheduler([job], storage, world.clock, world.counters)
     async with storage.transaction() as tx:
         await tx.jobs.ensure(job.name, world.clock.now())
@@ -81,6 +95,83 @@ async def test_a_signing_key_goes_a_day_after_it_has_verified_its_last(
     async with storage.transaction(read_only=True) as tx:
         left = {key.id for key in await tx.signing_keys.list()}
     assert left == {"seen", "verifying", "signing"}
+
+
+async def add_jobs(storage: Storage, dues: Mapping[str, datetime]) -> None:
+    """Rows of jobs that were never begun."""
+    async with storage.transaction() as tx:
+        for name, due in dues.items():
+            await tx.jobs.ensure(name, due)
+
+
+async def names_of_jobs(storage: Storage) -> set[str]:
+    async with storage.transaction(read_only=True) as tx:
+        return {state.name for state in await tx.jobs.list()}
+
+
+async def test_the_row_of_a_job_that_nobody_has_goes_90_days_after_it_was_due(
+    world: World, storage: Storage
+) -> None:
+    dues = {"ex-gone": 90 * DAY + TICK, "ex-away": 90 * DAY, "ex-yearly": -300 * DAY}
+    await add_jobs(storage, {name: START - ago for name, ago in dues.items()})
+
+    assert await run(world, storage) == "ok"
+    assert await names_of_jobs(storage) == {"ex-away", "ex-yearly", "purge-expired"}
+
+
+async def test_a_job_that_was_begun_or_is_held_since_stays(world: World, storage: Storage) -> None:
+    ago = START - 91 * DAY
+    await add_jobs(storage, dict.fromkeys(("ex-begun", "ex-held", "ex-gone"), ago))
+    async with storage.transaction() as tx:
+        await tx.jobs.claim("ex-begun", START - DAY, ago)
+        await tx.jobs.claim("ex-held", ago, START + DAY)
+
+    assert await run(world, storage) == "ok"
+    assert await names_of_jobs(storage) == {"ex-begun", "ex-held", "purge-expired"}
+
+
+# One that looks first, as sealing does, is due for as long as there is nothing to do.
+async def test_jobs_of_this_program_keep_their_rows(world: World, storage: Storage) -> None:
+    await add_jobs(storage, {"work": START - 400 * DAY, "other": START - 400 * DAY})
+
+    assert await run(world, storage, jobs=[Work()]) == "ok"
+    assert await names_of_jobs(storage) == {"work", "purge-expired"}
+
+
+async def test_a_job_that_comes_back_late_runs_at_its_next_time(
+    world: World, storage: Storage
+) -> None:
+    """Away for longer than its row is kept, it is a new one: nothing is made up for."""
+    job = Careful()
+    await add_jobs(storage, {"work": START - 91 * DAY})
+    assert await run(world, storage) == "ok"
+    scheduler = Scheduler([job], storage, world.clock, world.counters)
+    await scheduler.look()  # as a server does that began before the row went
+    await settle(scheduler)
+
+    assert (job.runs, (await row(storage)).next_due) == ([], START + MINUTE)
+    world.clock.move(60)
+    await scheduler.look()
+    await settle(scheduler)
+    await scheduler.stop()
+
+    assert job.runs == [START + MINUTE]
+
+
+async def test_a_yearly_job_that_was_away_makes_up_for_its_run(
+    world: World, storage: Storage
+) -> None:
+    job = Yearly()
+    due = first_tick(job, START)
+    await add_jobs(storage, {"work": due})
+    world.clock.instant = due + 89 * DAY
+    assert await run(world, storage) == "ok"
+    scheduler = Scheduler([job], storage, world.clock, world.counters)
+    await scheduler.look()
+    await settle(scheduler)
+    await scheduler.stop()
+
+    assert job.runs == [due]
 
 
 @pytest.mark.usefixtures("visits")

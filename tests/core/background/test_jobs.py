@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from agentbox.core.background.jobs import Jobs, JobView
+from agentbox.core.background.jobs import JobView
 from agentbox.core.background.schedule import begins_at
-from agentbox.model.access.scopes import ScopeTable
 from agentbox.model.jobs import Lease
-from agentbox.model.principal import Operator
 from agentbox.plugin.storage import Storage
-from tests.core.background.jobs import MINUTE, Other, Work
+from tests.core.background.jobs import MINUTE, PLACE, Other, Work, told
 from tests.core.world import START, ManualClock
 
-PLACE = "https://a.example"
 HOUR = timedelta(hours=1)
 
 
 class Spread(Work):
     interval = HOUR
     jitter = timedelta(minutes=10)
-
-
-async def told(storage: Storage, clock: ManualClock, *jobs: Work) -> dict[str, JobView]:
-    """What there is to tell; changes are not asked for here."""
-    nothing: Any = None
-    listing = Jobs(
-        jobs,
-        here=dict,
-        place=PLACE,
-        storage=storage,
-        changes=nothing,
-        clock=clock,
-        scopes=ScopeTable(()),
-    )
-    return {view.name: view for view in await listing.list(Operator())}
 
 
 async def claim(storage: Storage, clock: ManualClock, lease: timedelta) -> None:

@@ -91,6 +91,83 @@ class PutsOffWhatIsAskedFor(Spoilt):
         tx.jobs.skip = skip
 
 
+class SendsOtherwise(Spoilt):
+    """Sends another text wherever a statement about jobs has `right`."""
+
+    right = ""
+    wrong = ""
+
+    def spoil(self, tx: Any) -> None:
+        fetch = tx._db.fetch
+
+        async def rewritten(sql: str, *values: Any) -> Any:
+            about = " jobs " in sql and self.right in sql
+            return await fetch(sql.replace(self.right, self.wrong) if about else sql, *values)
+
+        tx._db.fetch = rewritten
+
+
+class EndsBeforeItBegan(SendsOtherwise):
+    """Leaves the begin of a run as a clock that was ahead has told it."""
+
+    right = "last_started > $4"
+    wrong = "false"
+
+
+class PutsRightWhatHasChanged(Spoilt):
+    """Ends a lease that was renewed or taken over meanwhile."""
+
+    def spoil(self, tx: Any) -> None:
+        right = tx.jobs.correct
+
+        async def correct(state: JobState, *, next_due: datetime, lease_until: datetime) -> bool:
+            now = await tx.jobs.get(state.name)
+            return bool(await right(now, next_due=next_due, lease_until=lease_until))
+
+        tx.jobs.correct = correct
+
+
+class LeavesTheDate(SendsOtherwise):
+    """Puts the end of a lease right, and not when the job is due."""
+
+    right = "next_due = $4, "
+
+
+class MovesTheFence(SendsOtherwise):
+    """Takes the job from who has it, where it puts the end of the lease right."""
+
+    right = "next_due = $4, "
+    wrong = "next_due = $4, fence = fence + 1, "
+
+
+class ForgetsWhatIsDueLater(SendsOtherwise):
+    """Deletes the row of a job that is due in the future and was not begun lately."""
+
+    right = "next_due < $2"
+    wrong = "$2 = $2"
+
+
+class ForgetsWhatIsHeld(SendsOtherwise):
+    """Deletes the row of a job that a process had lately."""
+
+    right = "lease_until IS NULL OR lease_until < $2"
+    wrong = "$2 = $2"
+
+
+class ForgetsWhatIsAskedFor(SendsOtherwise):
+    """Deletes the row of a job that somebody asked for lately."""
+
+    right = "asked_at IS NULL OR asked_at < $2"
+    wrong = "$2 = $2"
+
+
+class ForgetsNoneThatWasNotBegun(SendsOtherwise):
+    """Keeps the row of a job that was never begun."""
+
+    right = "last_started IS NULL OR last_started < $2"
+    wrong = "last_started < $2"
+
+
 class PurgesOneBatch(Spoilt):
     """Says that all is gone after it has deleted some."""
 
@@ -108,6 +185,8 @@ class PurgesOneBatch(Spoilt):
         tx.login_flows.purge = purge
 
 
+FORGOTTEN = "test_rows_of_jobs_go_once_nobody_has_had_them_for_long"
+
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ForgetsWhoRan: (CrudTests, "test_of_the_last_run_is_kept_when_and_how_and_by_whom"),
     SaysThatAllWentWell: (CrudTests, "test_of_the_last_run_is_kept_when_and_how_and_by_whom"),
@@ -116,6 +195,17 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
         CrudTests,
         "test_a_run_that_is_asked_for_is_claimed_before_it_is_due",
     ),
+    EndsBeforeItBegan: (CrudTests, "test_a_run_does_not_end_before_it_began"),
+    PutsRightWhatHasChanged: (
+        CrudTests,
+        "test_nothing_is_put_right_where_the_lease_has_changed",
+    ),
+    LeavesTheDate: (CrudTests, "test_what_a_clock_that_was_ahead_has_written_is_put_right"),
+    MovesTheFence: (CrudTests, "test_what_a_clock_that_was_ahead_has_written_is_put_right"),
+    ForgetsWhatIsDueLater: (PurgeTests, FORGOTTEN),
+    ForgetsWhatIsHeld: (PurgeTests, FORGOTTEN),
+    ForgetsWhatIsAskedFor: (PurgeTests, FORGOTTEN),
+    ForgetsNoneThatWasNotBegun: (PurgeTests, FORGOTTEN),
     PurgesOneBatch: (PurgeTests, "test_what_is_over_goes_however_much_it_is"),
     PutsOffAnyDate: (CrudTests, "test_a_run_that_nobody_began_is_put_off"),
     PutsOffWhatIsAskedFor: (

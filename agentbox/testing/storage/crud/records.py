@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from agentbox.model.jobs import JobState, Lease
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import HOUR, NOON, TICK
@@ -156,6 +158,64 @@ class RecordTests(StorageTests):
             assert state is not None
             over = (state.next_due, state.lease_until, state.fence)
             assert over == (NOON + 5 * HOUR, None, 2)
+
+    async def test_a_run_does_not_end_before_it_began(self, storage: Storage) -> None:
+        """It may have begun by a clock that was ahead."""
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            lease = await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR, "one")
+            assert lease is not None
+            assert await tx.jobs.finish(lease, NOON + HOUR, at=NOON + TICK, outcome="ok")
+            state = await tx.jobs.get("job")
+            assert state is not None
+            assert (state.last_started, state.last_finished) == (NOON + TICK, NOON + TICK)
+
+    async def test_what_a_clock_that_was_ahead_has_written_is_put_right(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON + 9 * HOUR)
+            await tx.jobs.ensure("other", NOON + 9 * HOUR)
+            lease = await tx.jobs.claim("job", NOON + 9 * HOUR, NOON + 10 * HOUR, "one")
+            other = await tx.jobs.claim("other", NOON + 9 * HOUR, NOON + 10 * HOUR, "one")
+            found = await tx.jobs.get("job")
+            beside = await tx.jobs.get("other")
+            assert lease is not None
+            assert found is not None
+            assert await tx.jobs.correct(found, next_due=NOON, lease_until=NOON + TICK)
+
+            corrected = replace(found, next_due=NOON, lease_until=NOON + TICK)
+            assert await tx.jobs.get("job") == corrected
+            assert await tx.jobs.get("other") == beside
+            # Who had it and lives after all goes on, until another claims it.
+            assert await tx.jobs.renew(lease, NOON + HOUR)
+            assert await tx.jobs.claim("job", NOON + TICK, NOON + HOUR) is None
+            assert await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR) == Lease("job", 2)
+            assert other == Lease("other", 1)
+
+    async def test_nothing_is_put_right_where_the_lease_has_changed(self, storage: Storage) -> None:
+        async with storage.transaction() as tx:
+            for name in ("renewed", "given-back", "taken-over", "same"):
+                await tx.jobs.ensure(name, NOON)
+            found = {state.name: state for state in await tx.jobs.list()}
+            right = {"next_due": NOON - HOUR, "lease_until": NOON - HOUR}
+            assert not await tx.jobs.correct(found["same"], **right)  # nobody has it
+            leases = {name: await tx.jobs.claim(name, NOON, NOON + HOUR) for name in found}
+            found = {state.name: state for state in await tx.jobs.list()}
+            renewed, given_back = leases["renewed"], leases["given-back"]
+            assert renewed is not None
+            assert given_back is not None
+            await tx.jobs.renew(renewed, NOON + HOUR + TICK)
+            await tx.jobs.finish(given_back, NOON + HOUR, at=NOON, outcome="ok")
+            # To the same end, so that the fence alone tells of it.
+            await tx.jobs.claim("taken-over", NOON + HOUR, NOON + 2 * HOUR)
+            await tx.jobs.renew(Lease("taken-over", 2), NOON + HOUR)
+
+            before = list(await tx.jobs.list())
+            for name in ("renewed", "given-back", "taken-over"):
+                assert not await tx.jobs.correct(found[name], **right)
+            assert list(await tx.jobs.list()) == before
+            assert await tx.jobs.correct(found["same"], **right)
 
     async def test_a_marker_is_written_once(self, storage: Storage) -> None:
         async with storage.transaction() as tx:

@@ -78,6 +78,25 @@ class RuleRaceTests(TwoInstances):
         async with both[1].transaction(read_only=True) as tx:
             assert await tx.users.get(a_user().id) is not None
 
+    async def test_a_job_that_is_claimed_meanwhile_is_not_forgotten(
+        self, both: list[Storage]
+    ) -> None:
+        async with both[0].transaction() as tx:
+            await tx.jobs.ensure("job", NOON - HOUR)
+
+        async def forget() -> bool:
+            async with both[1].transaction() as tx:
+                return await tx.jobs.forget("job", NOON)
+
+        async with both[0].transaction() as tx:
+            lease = await tx.jobs.claim("job", NOON, NOON + HOUR)
+            forgetting = asyncio.create_task(forget())
+            await asyncio.wait({forgetting}, timeout=0.1)
+
+        assert not await forgetting
+        async with both[1].transaction(lease=lease) as tx:
+            assert await tx.jobs.get("job") is not None
+
     async def test_one_of_many_writes_a_marker(self, both: list[Storage]) -> None:
         got = await race(both, lambda tx, n: tx.markers.claim("name", str(n)))
 
