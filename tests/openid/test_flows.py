@@ -162,25 +162,6 @@ async def test_a_cookie_of_another_name_is_none(scene: Scene, name: str) -> None
     assert answer.error == "invalid_grant"
 
 
-async def test_the_cookie_of_another_sign_in_is_not_enough(scene: Scene) -> None:  # OA-01
-    browser = scene.browser()
-    callback = await browser.returned("fake")
-    ((name, secret),) = browser.cookies.items()
-    other = scene.browser()
-    await other.begin("fake")
-    ((other_name, other_secret),) = other.cookies.items()
-
-    for cookie in (
-        f"{other_name}={secret}",
-        f"{name}={other_secret}",
-        f"{FLOW_COOKIE}={secret}",
-        f"{FLOW_COOKIE[:-1]}={secret}",
-    ):
-        refused = await scene.browser().ask("GET", callback, headers={"Cookie": cookie})
-        assert refused.error == "invalid_grant"
-    assert (await browser.ask("GET", callback)).status == 200
-
-
 async def test_parameters_that_come_twice_are_refused(scene: Scene) -> None:  # IV-04
     browser = scene.browser()
     callback = await browser.returned("fake")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from agentbox.web.handlers.identities import MOST_COOKIES
-from tests.openid.browser import Browser, parameters
+from tests.openid.browser import FLOW_COOKIE, Browser, parameters
 from tests.openid.scene import RETURN_TO, Scene
 
 
@@ -115,3 +115,22 @@ async def test_the_cookie_is_there_as_long_as_the_code_is(scene: Scene) -> None:
 
     assert "; Max-Age=660; " in begun.headers["Set-Cookie"]
     assert await exchanged(browser, landed.headers["Location"]) == 200
+
+
+async def test_the_cookie_of_another_sign_in_is_not_enough(scene: Scene) -> None:  # OA-01
+    browser = scene.browser()
+    callback = await browser.returned("fake")
+    ((name, secret),) = browser.cookies.items()
+    other = scene.browser()
+    await other.begin("fake")
+    ((other_name, other_secret),) = other.cookies.items()
+
+    for cookie in (
+        f"{other_name}={secret}",
+        f"{name}={other_secret}",
+        f"{FLOW_COOKIE}={secret}",
+        f"{FLOW_COOKIE[:-1]}={secret}",
+    ):
+        refused = await scene.browser().ask("GET", callback, headers={"Cookie": cookie})
+        assert refused.error == "invalid_grant"
+    assert (await browser.ask("GET", callback)).status == 200
