@@ -99,18 +99,20 @@ class Login:
     async def continue_flow(
         self, flow: str, method: str, data: Mapping[str, Any], origin: Origin
     ) -> SignedIn:
-        """Go on with a login that needs another step. A flow is used up by each try.
+        """Go on with a login that needs another step. A flow is used up by each try
+        of the method that it waits for.
 
         Raises as `with_password` does.
         """
         context = LoginContext(now=self._clock.now(), origin=origin)
         flow_id = _flow_id(flow)
-        async with self._storage.transaction() as tx:
-            waiting = await tx.login_flows.take(flow_id, context.now)
-        if waiting is None or waiting.authenticator_id != method:
-            raise self._signing_in.refused(origin, "unknown_flow")
+        # What waits for something else, such as a browser to come back, is no method's to take.
         named = next((n for n in self._methods if n.id == method), None)
         if named is None:
+            raise self._signing_in.refused(origin, "unknown_flow")
+        async with self._storage.transaction() as tx:
+            waiting = await tx.login_flows.take(flow_id, named.id, context.now)
+        if waiting is None:
             raise self._signing_in.refused(origin, "unknown_flow")
         try:
             state = self._sealer.open(waiting.sealed_state, place=_flow_place(flow_id))

@@ -177,7 +177,8 @@ class SigningIn:
             if still_holds is not None and not await still_holds(writing):
                 raise self.refused(origin, "raced", session.user_id)
             await writing.tx.sessions.add(session)
-            await writing.record("session.begin", f"session:{session.id}")
+            details = {"method": session.authenticator_id}
+            await writing.record("session.begin", f"session:{session.id}", details)
 
 
 def handed_out(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -30,6 +30,9 @@ class RouteRequest(Struct, Generic[BodyT, QueryT], kw_only=True):
     cookie: str | None = None
     """The value of the cookie that the route names, if it was sent; never a credential."""
 
+    cookies: Mapping[str, str] = {}
+    """Values of the cookies that begin as the route says, by the rest of their names."""
+
     accept: str = ""
     """The `Accept` header, of a route that `negotiates`."""
 
@@ -52,6 +55,8 @@ class RouteResponse(Struct, frozen=True, kw_only=True):
     status: int = 200
     headers: Mapping[str, str] = {}
     content_type: str | None = None
+    cookies: Sequence[str] = ()
+    """`Set-Cookie` headers, one each."""
 
 
 Represent = Callable[[Any], bytes | Iterable[bytes]]
@@ -98,6 +103,10 @@ class Route(Struct, frozen=True, kw_only=True):
 
     cookie: str | None = None
     """The name of the one cookie that the handler reads; two of that name are refused."""
+
+    cookies: str | None = None
+    """What the names of the cookies begin with that the handler reads, where there are several; two
+    of one name are refused."""
 
     negotiates: bool = False
     """True if the handler chooses the form of its bytes by the `Accept` header."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -52,8 +52,10 @@ class Headers:
         headers[hdrs.CONTENT_TYPE] = content_type
         return headers
 
-    def with_own(self, content_type: str | None, own: Mapping[str, str]) -> CIMultiDict[str]:
-        """The headers of every answer, overridden by a route's `own`.
+    def with_own(
+        self, content_type: str | None, own: Mapping[str, str], cookies: Iterable[str] = ()
+    ) -> CIMultiDict[str]:
+        """The headers of every answer, overridden by a route's `own`, and its cookies.
 
         Raises ValueError for control characters in them, which could begin another header.
         """
@@ -64,4 +66,8 @@ class Headers:
             if not (name + value).isprintable():
                 raise ValueError(f"the response header {name!r} holds control characters")
             headers[name] = value
+        for text in cookies:
+            if not text.isprintable():
+                raise ValueError("a cookie holds control characters")
+            headers.add(hdrs.SET_COOKIE, text)
         return headers

@@ -1,4 +1,4 @@
-"""A browser as small as can be: it keeps one cookie, and goes where it is told.
+"""A browser as small as can be: it keeps the cookies of its sign-ins, and goes where it is told.
 
 aiohttp's own jar would not send a Secure cookie over plain http, and no redirect is followed
 without the test saying so.
@@ -15,33 +15,52 @@ from yarl import URL
 
 from tests.live import Answer, Caller
 
-FLOW_COOKIE = "__Host-agentbox_flow"
+FLOW_COOKIE = "__Host-agentbox_flow_"
+"""What the name of a sign-in's cookie begins with."""
 
 Visits = Callable[[], aiohttp.ClientSession]
 """What goes to the provider's pages."""
 
 
 class Browser:
-    """Somebody who signs in; `cookie` is what it was given last."""
+    """Somebody who signs in; `cookies` are those that it has, the oldest first."""
 
     def __init__(self, caller: Caller, visits: Visits = aiohttp.ClientSession) -> None:
         self._caller = caller
         self._visits = visits
-        self.cookie: str | None = None
+        self.cookies: dict[str, str] = {}
+
+    @property
+    def cookie(self) -> str | None:
+        """What it sends as `Cookie`; None if it has none. May be set as well."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items()) or None
+
+    @cookie.setter
+    def cookie(self, header: str | None) -> None:
+        pairs = (pair.partition("=") for pair in (header or "").split("; ") if pair)
+        self.cookies = {name: value for name, _, value in pairs}
 
     async def ask(self, method: str, path: str, **options: Any) -> Answer:
-        """A request to agentbox with the cookie; the one that comes back is kept."""
+        """A request to agentbox with the cookies; those that come back are kept."""
         headers = dict(options.pop("headers", {}))
         if self.cookie is not None:
-            headers.setdefault("Cookie", f"{FLOW_COOKIE}={self.cookie}")
+            headers.setdefault("Cookie", self.cookie)
         address = URL(path, encoded=True)
         answer = await self._caller.raw(
             method, address, headers=headers, allow_redirects=False, **options
         )
-        given = answer.headers.get("Set-Cookie", "")
-        if given.startswith(f"{FLOW_COOKIE}="):
-            self.cookie = given.partition(";")[0].partition("=")[2] or None
+        self.keep(answer)
         return answer
+
+    def keep(self, answer: Answer) -> None:
+        """Do as its `Set-Cookie` headers say."""
+        for text in answer.headers.getall("Set-Cookie", []):
+            name, _, value = text.partition(";")[0].partition("=")
+            assert name.startswith(FLOW_COOKIE), text
+            if "Max-Age=0;" in text:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value
 
     async def begin(self, provider: str, **query: str) -> Answer:
         """GET /auth/{provider}/url."""

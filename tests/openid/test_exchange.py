@@ -9,7 +9,7 @@ import hashlib
 import pytest
 
 from tests.live import Answer
-from tests.openid.browser import FLOW_COOKIE, Browser, parameters
+from tests.openid.browser import Browser, parameters
 from tests.openid.scene import RETURN_TO, Scene
 
 VERIFIER = "verifier-" * 5
@@ -51,7 +51,7 @@ async def test_a_code_is_good_once(scene: Scene) -> None:
 async def test_of_many_at_once_one_gets_the_tokens(scene: Scene) -> None:
     browser = scene.browser()
     code = await landed(browser)
-    headers = {"Cookie": f"{FLOW_COOKIE}={browser.cookie}"}
+    headers = {"Cookie": browser.cookie or ""}
     answers = await asyncio.gather(
         *(
             browser.ask("POST", "/api/v1/auth/exchange", json={"code": code}, headers=headers)
@@ -160,13 +160,29 @@ async def test_codes_states_and_flows_are_not_each_other(scene: Scene) -> None: 
     assert (await exchange(browser, state)).error == "invalid_grant"
     texts = {"code": await landed(browser)}
     texts["state"] = parameters((await browser.begin("fake")).body["url"])["state"]
-    texts["cookie"] = browser.cookie or ""
+    texts["cookie"] = list(browser.cookies.values())[-1]
     for text in texts.values():
         login = await anonymous.post("/auth/login/continue", {"flow": text, **step})
         assert (login.status, login.error) == (401, "invalid_credentials")
         refresh = await anonymous.post("/auth/refresh", {"refresh_token": text})
         assert (refresh.status, refresh.error) == (401, "invalid_grant")
         assert (await scene.live.with_token(text).get("/auth/me")).status == 401
+
+
+async def test_what_is_brought_to_the_wrong_place_is_not_used_up(scene: Scene) -> None:  # OA-01
+    browser = scene.browser()
+    code, waiting = await landed(browser), await browser.returned("fake")
+    anonymous, state = scene.live.anonymous, parameters(waiting)["state"]
+
+    for method in ("oidc", "password", "core:redirect"):
+        step = {"flow": state, "method": method, "data": {}}
+        assert (await anonymous.post("/auth/login/continue", step)).status == 401
+    assert (await exchange(scene.browser(), state)).status == 401
+    stranger = f"/api/v1/auth/fake/callback?code=x&state={code}"
+    assert (await scene.browser().ask("GET", stranger)).status == 401
+
+    assert (await exchange(browser, code)).status == 200
+    assert (await browser.ask("GET", waiting)).status == 200
 
 
 async def test_an_id_token_of_a_provider_is_no_credential_here(scene: Scene) -> None:  # JWT-09

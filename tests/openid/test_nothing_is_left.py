@@ -63,8 +63,8 @@ class Visit:
             challenge = {"code_challenge": _challenge(verifier)} if more else {}
             landed = await browser.sign_in("fake", return_to=RETURN_TO, **challenge)
             code = parameters(landed.headers["Location"])["code"]
-            assert browser.cookie is not None
-            self.canaries |= {code, browser.cookie}
+            (secret,) = browser.cookies.values()
+            self.canaries |= {code, secret}
             body = {"code": code, **more}
             await self._signed_in(await browser.ask("POST", "/api/v1/auth/exchange", json=body))
             self.refusals.append(await browser.ask("POST", "/api/v1/auth/exchange", json=body))

@@ -42,6 +42,17 @@ async def test_nobody_is_sent_away_with_a_hostile_target(scene: Scene, route: st
     assert flows(scene) == 0
 
 
+@pytest.mark.parametrize("page", ["/search?q=hello%20world", "/?a=%23tag", "/a%20b/%E2%82%AC"])
+async def test_a_page_of_ours_is_reached_as_it_was_written(scene: Scene, page: str) -> None:
+    browser = scene.browser()
+    landed = await browser.sign_in("fake", return_to=page)
+    address, _, code = landed.headers["Location"].rpartition("code=")
+
+    assert address == f"http://127.0.0.1:8080{page}{'&' if '?' in page else '?'}"
+    answer = await browser.ask("POST", "/api/v1/auth/exchange", json={"code": code})
+    assert answer.status == 200
+
+
 async def test_nobody_links_with_a_hostile_target(scene: Scene) -> None:  # OA-10
     taken = {}
     for text in HOSTILE:

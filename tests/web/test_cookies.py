@@ -1,13 +1,14 @@
-"""The one cookie that a route reads, of all that browsers send (RFC 6265)."""
+"""The cookies that a route reads, of all that browsers send (RFC 6265)."""
 
 from __future__ import annotations
 
 import pytest
 
 from agentbox.errors import InvalidRequest
-from agentbox.web.typed.cookie import cookie_of
+from agentbox.web.typed.cookie import cookie_of, cookies_of
 
-NAME = "__Host-agentbox_flow"
+NAME = "__Host-badge"
+PREFIX = "__Host-badge_"
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,37 @@ def test_two_of_one_name_are_refused(headers: list[str]) -> None:
     # OA-01
     with pytest.raises(InvalidRequest):
         cookie_of(headers, NAME)
+
+
+@pytest.mark.parametrize(
+    ("headers", "values"),
+    [
+        ([], {}),
+        (["a=b"], {}),
+        ([f"{PREFIX}1=x"], {"1": "x"}),
+        ([f"a=b; {PREFIX}1=x;{PREFIX}2=y", f"{PREFIX}3=z"], {"1": "x", "2": "y", "3": "z"}),
+        ([f" \t{PREFIX}1 = x \t"], {"1": "x"}),
+        ([f"{PREFIX}{'1' * 64}=x"], {"1" * 64: "x"}),
+        # No value of a cookie, or none at all.
+        ([f"{PREFIX}1=; {PREFIX}2; {PREFIX}3=a b; {PREFIX}4=ä; {PREFIX}5=" + "x" * 513], {}),
+        # Other names, and ones that could not be set.
+        ([f"{PREFIX}=x; {PREFIX[:-1]}=x; {PREFIX.lower()}1=x; x{PREFIX}1=x"], {}),
+        ([f"{PREFIX}a b=x; {PREFIX}ä=x; {PREFIX}{'1' * 65}=x; {PREFIX}a,b=x"], {}),
+    ],
+)
+def test_those_that_begin_alike_are_read(headers: list[str], values: dict[str, str]) -> None:
+    assert cookies_of(headers, PREFIX) == values
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [f"{PREFIX}1=x; {PREFIX}2=y; {PREFIX}1=z"],
+        [f"{PREFIX}1=x", f"{PREFIX}1=x"],
+        [f"{PREFIX}1=; {PREFIX}1=x"],
+    ],
+)
+def test_two_of_one_name_are_refused_there_too(headers: list[str]) -> None:
+    # OA-01
+    with pytest.raises(InvalidRequest):
+        cookies_of(headers, PREFIX)

@@ -31,7 +31,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "permission.revoke": "A user lost its permission on an environment.",
     "server.start": "A server started: `version`, `plugins` with their versions, and the names of "
     "the `settings` that are not left at their defaults.",
-    "session.begin": "Somebody signed in.",
+    "session.begin": "Somebody signed in: by which `method`, an authenticator or a provider.",
     "session.end": "A session was ended: signed out, or by its user from elsewhere.",
     "session.reauthenticate": "Somebody gave the password again, and so renewed the sign-in.",
     "session.refuse": "A refresh token did not hold: `reason`. The actor is the user of its "

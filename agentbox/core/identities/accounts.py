@@ -199,8 +199,14 @@ async def _provision(work: Work, identity: Identity, found: _Found) -> User:
 
 
 async def _take_address(work: Work, squatter: User) -> None:
-    """An address that nobody has verified goes to whom the site has verified it for."""
-    await work.tx.users.replace(msgspec.structs.replace(squatter, email=None, updated_at=work.now))
+    """An address that nobody has verified goes to whom the site has verified it for.
+
+    Whoever has it may sign in meanwhile, which is alone with its own logins only; so it is read
+    again under that lock, since all of it is written. Who is to be made has none of their own.
+    """
+    await work.alone_with_logins_of(squatter.id)
+    now = await work.tx.users.get(squatter.id) or squatter
+    await work.tx.users.replace(msgspec.structs.replace(now, email=None, updated_at=work.now))
     work.changed(Change("user", squatter.id))
     await work.record("user.update", f"user:{squatter.id}", {"email": "changed"})
 

@@ -74,15 +74,23 @@ class Asking:
         self._providers = providers
 
     async def where(
-        self, named: Named[RedirectAuthenticator], login: RedirectLogin, context: LoginContext
+        self,
+        named: Named[RedirectAuthenticator],
+        login: RedirectLogin,
+        context: LoginContext,
+        *,
+        asker: str | None = None,
     ) -> Away:
-        """Where a sign-in begins. Raises `InvalidGrant` and `AuthenticatorUnavailable`."""
+        """Where a sign-in begins, for the user who is signed in and asks, if there is one.
+
+        Raises `InvalidGrant` and `AuthenticatorUnavailable`.
+        """
         challenge = await self._ask(
-            named, lambda: named.opened.begin(context, login), context.origin, Challenge
+            named, lambda: named.opened.begin(context, login), context.origin, Challenge, asker
         )
         url = challenge.data.get("url")
         if challenge.kind != "redirect" or not isinstance(url, str) or not _URL.fullmatch(url):
-            raise self._broke(named, context.origin, "a redirect without an address")
+            raise self._broke(named, context.origin, "a redirect without an address", asker)
         return Away(url, challenge.state)
 
     async def who(
@@ -95,26 +103,32 @@ class Asking:
         *,
         fresh_since: datetime | None = None,
         or_silent: bool = False,
+        asker: str | None = None,
     ) -> Verified:
         """Who came back, vouched for by `provider`; authenticated there since, if that is wanted.
 
-        A provider that says nothing of when is let pass if it may be `or_silent`.
+        A provider that says nothing of when is let pass if it may be `or_silent`. Refusals name the
+        user who is signed in and asks, if there is one.
         Raises `InvalidGrant` and `AuthenticatorUnavailable`.
         """
         judged = await self._ask(
-            named, lambda: named.opened.advance(context, state, data), context.origin, Verified
+            named,
+            lambda: named.opened.advance(context, state, data),
+            context.origin,
+            Verified,
+            asker,
         )
         identity = judged.identity
         if identity.authenticator_id != provider.id:
-            raise self._broke(named, context.origin, "an identity of another provider")
+            raise self._broke(named, context.origin, "an identity of another provider", asker)
         if not is_foreign(identity):
-            raise self.refused(context.origin, "issuer")
+            raise self.refused(context.origin, "issuer", asker)
         if not speaks_for(provider, identity.issuer, self._providers):
             # What else is judged by issuers, as the last way in, goes by what was told of it.
-            raise self._broke(named, context.origin, "an identity of another issuer")
+            raise self._broke(named, context.origin, "an identity of another issuer", asker)
         told = identity.auth_time is not None or not or_silent
         if fresh_since is not None and told and not _is_fresh(identity, fresh_since):
-            raise self.refused(context.origin, "not_fresh")
+            raise self.refused(context.origin, "not_fresh", asker)
         return judged
 
     def refused(self, origin: Origin, reason: str, user_id: str | None = None) -> InvalidGrant:
@@ -129,6 +143,7 @@ class Asking:
         method: Callable[[], Awaitable[LoginAnswer]],
         origin: Origin,
         gives: type[AnswerT],
+        asker: str | None,
     ) -> AnswerT:
         try:
             answer = await self._dispatcher.call(
@@ -141,20 +156,20 @@ class Asking:
             if not isinstance(answer, gives) or not is_sound_answer(answer):
                 raise self._dispatcher.broke(named.id, "an answer with fields of other kinds")
         except LoginFailed as failure:
-            raise self.refused(origin, failure.reason, failure.user_id) from None
+            raise self.refused(origin, failure.reason, asker or failure.user_id) from None
         except OutboundFailed as failure:
             _log.warning("provider_unavailable", method=named.id, reason=failure.reason)
-            self._signing_in.refused(origin, _unavailable(failure))
+            self._signing_in.refused(origin, _unavailable(failure), asker)
             raise AuthenticatorUnavailable(retry_after=ASK_AGAIN) from None
         except AuthenticatorUnavailable:
-            self._signing_in.refused(origin, BROKEN)  # the log says what broke
+            self._signing_in.refused(origin, BROKEN, asker)  # the log says what broke
             raise
         return answer
 
     def _broke(
-        self, named: Named[RedirectAuthenticator], origin: Origin, what: str
+        self, named: Named[RedirectAuthenticator], origin: Origin, what: str, asker: str | None
     ) -> AuthenticatorUnavailable:
-        self._signing_in.refused(origin, BROKEN)
+        self._signing_in.refused(origin, BROKEN, asker)
         return self._dispatcher.broke(named.id, what)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -29,6 +30,8 @@ MOST_WAITING: Final = 10_000
 WARNED_EVERY: Final = 60.0
 """Seconds between two warnings that there are too many."""
 
+_TEXT = re.compile(r"([0-9a-f]{16})\.[A-Za-z0-9_-]{43}")
+
 _log = structlog.get_logger("agentbox.login")
 
 
@@ -42,17 +45,24 @@ class Flows:
         self._warned = -math.inf
 
     async def keep(
-        self, kind: Kind, value: Struct, lifetime: timedelta, *, at_most: int | None = None
+        self,
+        kind: Kind,
+        value: Struct,
+        lifetime: timedelta,
+        *,
+        flow: str = "",
+        at_most: int | None = None,
     ) -> str:
         """The text that `take` gives the value back for, once, within `lifetime`.
 
+        It begins with the name of its `flow`, which `flow_of` tells and which is no secret.
         If `at_most` of the kind wait already, those that came first make room; a few more may
         wait where several replicas add one at the same moment.
         """
-        text = secrets.token_urlsafe(32)
+        text = f"{flow}.{secrets.token_urlsafe(32)}"
         flow_id = _id_of(text)
         sealed = self._sealer.seal(msgspec.json.encode(value), place=_place(flow_id))
-        flow = LoginFlow(
+        row = LoginFlow(
             id=flow_id,
             authenticator_id=_owner(kind),
             sealed_state=sealed,
@@ -62,7 +72,7 @@ class Flows:
         async with self._storage.transaction() as tx:
             if at_most is not None:
                 gone = await tx.login_flows.shorten(_owner(kind), at_most - 1)
-            await tx.login_flows.add(flow)
+            await tx.login_flows.add(row)
         if gone:
             self._warn(at_most, gone)
         return text
@@ -77,12 +87,15 @@ class Flows:
         return self._opened(kind, flow, of)
 
     async def take(self, kind: Kind, text: object, of: type[WaitingT]) -> WaitingT | None:
-        """The value that was kept, used up by this; None if there is none of that kind."""
+        """The value that was kept, used up by this; None if there is none of that kind.
+
+        What waits for something else is left as it is.
+        """
         flow_id = _id_if_text(text)
         if flow_id is None:
             return None
         async with self._storage.transaction() as tx:
-            flow = await tx.login_flows.take(flow_id, self._clock.now())
+            flow = await tx.login_flows.take(flow_id, _owner(kind), self._clock.now())
         return self._opened(kind, flow, of)
 
     def _warn(self, at_most: int | None, gone: int) -> None:
@@ -101,6 +114,17 @@ class Flows:
         except (StartError, msgspec.MsgspecError):
             _log.error("login_flow_not_opened", kind=kind)
             return None
+
+
+def new_flow(now: datetime) -> str:
+    """A name for a flow that begins now; those of one browser are in the order of their times."""
+    return f"{int(now.timestamp()):08x}{secrets.token_hex(4)}"
+
+
+def flow_of(text: object) -> str | None:
+    """The name of the flow that a text was made for; None for what we never made."""
+    named = _TEXT.fullmatch(text) if isinstance(text, str) else None
+    return named and named[1]
 
 
 def _id_if_text(text: object) -> str | None:

@@ -72,7 +72,6 @@ class Linking:
         provider: str,
         *,
         current_password: Secret | None,
-        browser: str | None,
         return_to: str | None = None,
     ) -> Begun:
         """Where to send the browser of somebody who wants to link a sign-in.
@@ -93,7 +92,6 @@ class Linking:
         return await self._redirects.begin(
             provider,
             origin,
-            browser=browser,
             return_to=return_to,
             link=Link(caller.user_id, session_id, _set_at(password)),
         )
@@ -101,8 +99,9 @@ class Linking:
     async def finish(self, asked: Link, identity: Identity, origin: Origin) -> LinkedIdentity:
         """Link what the site has vouched for to who asked for it; all other sessions end.
 
+        What is linked to them already stays as it is, and so does everything else.
         Raises `InvalidGrant` if the session that asked is over, the user is not active, the
-        password is another one since, or the identity is linked already.
+        password is another one since, or the identity is linked to another.
         """
         origin = replace(origin, provider=identity.authenticator_id)
         try:
@@ -114,6 +113,9 @@ class Linking:
                     raise self._refused(origin, "session", asked.user_id)
                 if _set_at(await tx.passwords.get(user.id)) != asked.password_set_at:
                     raise self._refused(origin, "password", asked.user_id)
+                known = await tx.identities.find(identity.issuer, identity.subject)
+                if known is not None and known.user_id == user.id:
+                    return known
                 linked = await link(writing, user.id, identity, by=await _linked_by(tx, user))
                 await tx.sessions.end_all(user.id, now, keep=session.id)
                 writing.changed(Change("user", user.id))

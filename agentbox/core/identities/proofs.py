@@ -13,13 +13,13 @@ from agentbox.model.evidence import LOCAL_ISSUER, Identity
 LONGEST_KEY: Final = 512
 """Bytes in UTF-8 of an issuer or a subject: the two are a key, and indexes take 2700 at most."""
 
-_RANDOM = re.compile(r"[A-Za-z0-9_-]{43}")
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
-def is_digest_or_random(text: str) -> bool:
-    """Whether it looks like 256 bits in base64url: a cookie of ours, an S256 challenge."""
-    return _RANDOM.fullmatch(text) is not None
+def is_challenge(text: str) -> bool:
+    """Whether it looks like 256 bits in base64url: an S256 challenge."""
+    return _CHALLENGE.fullmatch(text) is not None
 
 
 def is_foreign(identity: Identity) -> bool:

@@ -15,11 +15,11 @@ from agentbox.core.changes import Writing
 from agentbox.core.identities.accounts import Accounts, verified_email
 from agentbox.core.identities.asking import SIGN_IN_AGAIN, Asking
 from agentbox.core.identities.begun import BegunFrom
-from agentbox.core.identities.flows import MOST_WAITING, Flows
+from agentbox.core.identities.flows import MOST_WAITING, Flows, flow_of, new_flow
 from agentbox.core.identities.proofs import (
     digest_of,
     is_browser,
-    is_digest_or_random,
+    is_challenge,
     proves,
 )
 from agentbox.core.identities.providers import providers_by_id, speaks_for
@@ -86,9 +86,14 @@ class Landed(Struct, frozen=True, kw_only=True):
 
 
 class Begun(NamedTuple):
-    """Where to send the browser, and the value of the cookie that it is known again by."""
+    """Where to send the browser; the name of the flow, and the secret that it is known again by.
+
+    Nobody else knows the secret, and no other flow has it: whoever sat at the browser before, and
+    saw one, knows none that is to come. The name stands in whatever the browser brings back.
+    """
 
     url: str
+    flow: str
     browser: str
 
 
@@ -140,7 +145,6 @@ class Redirects:
         provider: str,
         origin: Origin,
         *,
-        browser: str | None,
         return_to: str | None = None,
         code_challenge: str | None = None,
         fresh: bool = False,
@@ -158,7 +162,7 @@ class Redirects:
         named, _ = self._named(provider)
         origin = self._at(provider, origin)
         target = self._target(return_to)
-        if code_challenge is not None and not is_digest_or_random(code_challenge):
+        if code_challenge is not None and not is_challenge(code_challenge):
             raise ValidationFailed(
                 errors=[FieldFault("/code_challenge", "Not an S256 challenge (RFC 7636)")]
             )
@@ -166,9 +170,13 @@ class Redirects:
             raise RateLimited("Too many sign-ins were begun.", retry_after=wait)
         context = LoginContext(now=self._clock.now(), origin=origin)
         anew = fresh or link is not None
-        away = await self._asking.where(named, RedirectLogin(provider, fresh=anew), context)
-        known = browser if browser is not None and is_digest_or_random(browser) else None
-        known = known or secrets.token_urlsafe(32)
+        away = await self._asking.where(
+            named,
+            RedirectLogin(provider, fresh=anew),
+            context,
+            asker=link.user_id if link else None,
+        )
+        flow, known = new_flow(context.now), secrets.token_urlsafe(32)
         waiting = Waiting(
             provider=provider,
             state=away.state,
@@ -178,8 +186,10 @@ class Redirects:
             fresh_since=context.now if anew else None,
             link=link,
         )
-        state = await self._flows.keep("redirect", waiting, FLOW_LIFETIME, at_most=MOST_WAITING)
-        return Begun(_with(away.url, state=state), known)
+        state = await self._flows.keep(
+            "redirect", waiting, FLOW_LIFETIME, flow=flow, at_most=MOST_WAITING
+        )
+        return Begun(_with(away.url, state=state), flow, known)
 
     async def finish(
         self, provider: str, data: Mapping[str, Any], origin: Origin, *, browser: str | None
@@ -192,14 +202,18 @@ class Redirects:
         """
         origin = self._at(provider, origin)
         state = data.get("state")
+        # First a look, so that who has no business here writes nothing: what is kept never changes.
         seen = await self._flows.find("redirect", state, Waiting)
-        if seen is not None and not is_browser(seen.browser, browser):
+        if seen is None:
+            raise self._asking.refused(origin, "unknown_flow")
+        if not is_browser(seen.browser, browser):
             raise self._asking.refused(origin, "browser")
         waiting = await self._flows.take("redirect", state, Waiting)
         if waiting is None:
             raise self._asking.refused(origin, "unknown_flow")
+        asker = waiting.link.user_id if waiting.link else None
         if waiting.provider != provider or provider not in self._providers:
-            raise self._asking.refused(origin, "provider")
+            raise self._asking.refused(origin, "provider", asker)
         named, info = self._providers[provider]
         context = LoginContext(now=self._clock.now(), origin=origin)
         rest = {name: value for name, value in data.items() if name != "state"}
@@ -211,6 +225,7 @@ class Redirects:
             rest,
             fresh_since=waiting.fresh_since,
             or_silent=waiting.link is not None,
+            asker=asker,
         )
         if waiting.link is not None:
             return Finished(redirect=waiting.return_to, to_link=(waiting.link, judged.identity))
@@ -224,7 +239,8 @@ class Redirects:
             browser=waiting.browser if by_cookie else None,
             code_challenge=waiting.code_challenge,
         )
-        code = await self._flows.keep("exchange", landed, CODE_LIFETIME)
+        flow = flow_of(state) or ""
+        code = await self._flows.keep("exchange", landed, CODE_LIFETIME, flow=flow)
         return Finished(redirect=_with(waiting.return_to, code=code))
 
     async def exchange(
@@ -237,8 +253,10 @@ class Redirects:
         page of ours. Without the cookie the code is not used up. Raises `InvalidGrant`.
         """
         seen = await self._flows.find("exchange", code, Landed)
-        origin = self._at(seen.provider, origin) if seen else origin
-        if seen is not None and seen.browser and not is_browser(seen.browser, browser):
+        if seen is None:
+            raise self._asking.refused(origin, "unknown_flow")
+        origin = self._at(seen.provider, origin)
+        if seen.browser and not is_browser(seen.browser, browser):
             raise self._asking.refused(origin, "browser")
         landed = await self._flows.take("exchange", code, Landed)
         if landed is None:

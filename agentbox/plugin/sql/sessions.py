@@ -74,7 +74,10 @@ INSERT_FLOW = (
 )
 FLOW_COLUMNS = "id, authenticator_id, sealed_state, expires_at"
 FIND_FLOW = f"SELECT {FLOW_COLUMNS} FROM login_flows WHERE id = $1 AND expires_at > $2"
-TAKE_FLOW = f"DELETE FROM login_flows WHERE id = $1 AND expires_at > $2 RETURNING {FLOW_COLUMNS}"
+TAKE_FLOW = (
+    "DELETE FROM login_flows WHERE id = $1 AND authenticator_id = $2 AND expires_at > $3"
+    f" RETURNING {FLOW_COLUMNS}"
+)
 # The last one that has to go, and all that end before it; none if there are not so many.
 SHORTEN_FLOWS = (
     "DELETE FROM login_flows WHERE authenticator_id = $1 AND (expires_at, id) <= ("
@@ -191,8 +194,8 @@ class SqlLoginFlowStore(LoginFlowStore):
             INSERT_FLOW, flow.id, flow.authenticator_id, flow.sealed_state, flow.expires_at
         )
 
-    async def take(self, flow_id: str, now: datetime) -> LoginFlow | None:
-        return self._flow(await self._db.fetch(TAKE_FLOW, flow_id, now))
+    async def take(self, flow_id: str, authenticator_id: str, now: datetime) -> LoginFlow | None:
+        return self._flow(await self._db.fetch(TAKE_FLOW, flow_id, authenticator_id, now))
 
     async def find(self, flow_id: str, now: datetime) -> LoginFlow | None:
         return self._flow(await self._db.fetch(FIND_FLOW, flow_id, now))

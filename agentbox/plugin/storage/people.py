@@ -196,8 +196,12 @@ class LoginFlowStore(ABC):
     async def add(self, flow: LoginFlow) -> None: ...
 
     @abstractmethod
-    async def take(self, flow_id: str, now: datetime) -> LoginFlow | None:
-        """Remove it and return it, in one statement; None if it is gone or expired."""
+    async def take(self, flow_id: str, authenticator_id: str, now: datetime) -> LoginFlow | None:
+        """Remove it and return it, in one statement; None if it is gone or expired.
+
+        That of another authenticator stays, and is None as well: whoever brings it to the wrong
+        place uses nothing up.
+        """
 
     @abstractmethod
     async def find(self, flow_id: str, now: datetime) -> LoginFlow | None:

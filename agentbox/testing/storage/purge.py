@@ -120,7 +120,7 @@ class PurgeTests(StorageTests):
             assert await tx.login_flows.purge(NOON) == 1
             assert await tx.login_flows.purge(NOON) == 0
 
-            assert await tx.login_flows.take("waiting", NOON) is not None
+            assert await tx.login_flows.take("waiting", "totp", NOON) is not None
 
     async def test_reset_secrets_go_once_they_have_expired(self, storage: Storage) -> None:
         ends = {"older": NOON - HOUR, "old": NOON - TICK, "now": NOON, "waiting": NOON + TICK}

@@ -129,8 +129,8 @@ class TimeTests(StorageTests):
             await tx.login_flows.add(a_login_flow(expires_at=NOON + HOUR))
             assert await tx.login_flows.find("flow-1", NOON + HOUR) is None
             assert await tx.login_flows.find("flow-1", NOON + HOUR - TICK) is not None
-            assert await tx.login_flows.take("flow-1", NOON + HOUR) is None
-            assert await tx.login_flows.take("flow-1", NOON + HOUR - TICK) is not None
+            assert await tx.login_flows.take("flow-1", "totp", NOON + HOUR) is None
+            assert await tx.login_flows.take("flow-1", "totp", NOON + HOUR - TICK) is not None
 
     async def test_the_clock_goes_on_and_is_aware(self, storage: Storage) -> None:
         first = await storage.now()

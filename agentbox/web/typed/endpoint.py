@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any
 
@@ -19,7 +19,7 @@ from agentbox.web.context import CONTEXT
 from agentbox.web.responses import Answer, Headers
 from agentbox.web.typed.accept import preferred
 from agentbox.web.typed.body import BodyReader
-from agentbox.web.typed.cookie import cookie_of
+from agentbox.web.typed.cookie import cookie_of, cookies_of
 from agentbox.web.typed.query import parse_query
 
 _encode = msgspec.json.Encoder().encode
@@ -81,9 +81,7 @@ class Endpoint:
         body = None
         if route.body is not None:
             body = await self._bodies.read(request, route.body, required=route.body_required)
-        cookie = None
-        if route.cookie is not None:
-            cookie = cookie_of(request.headers.getall(hdrs.COOKIE, ()), route.cookie)
+        cookie, cookies = _cookies(request, route)
         result = await route.handler(
             RouteRequest(
                 path=dict(request.match_info),
@@ -96,6 +94,7 @@ class Endpoint:
                 ),
                 request_id=context.request_id,
                 cookie=cookie,
+                cookies=cookies,
             )
         )
         return await self._answer(result, request)
@@ -131,8 +130,19 @@ class Endpoint:
         return Answer(
             body=body,
             status=result.status,
-            headers=self._headers.with_own(content_type, result.headers),
+            headers=self._headers.with_own(content_type, result.headers, result.cookies),
         )
+
+
+def _cookies(request: web.Request, route: Route) -> tuple[str | None, Mapping[str, str]]:
+    """The one that the route reads, and those that begin as it says."""
+    if route.cookie is None and route.cookies is None:
+        return None, {}
+    sent = request.headers.getall(hdrs.COOKIE, ())
+    return (
+        None if route.cookie is None else cookie_of(sent, route.cookie),
+        {} if route.cookies is None else cookies_of(sent, route.cookies),
+    )
 
 
 async def _whole(form: bytes | Iterable[bytes]) -> bytes:

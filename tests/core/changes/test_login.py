@@ -287,14 +287,14 @@ async def test_a_login_is_audited_with_its_session(world: World, user: User) -> 
     issuer = Issuer()
     await sign_in(world, Method(verified(user)), issuer=issuer)
 
-    assert [(row.event, row.actor, row.target, row.address) for row in await world.audit()] == [
-        (
-            "session.begin",
-            f"user:{user.id}",
-            f"session:{issuer.requests[0].session_id}",
-            HERE.address,
-        )
-    ]
+    (row,) = await world.audit()
+    assert (row.event, row.actor, row.target, row.address, row.details) == (
+        "session.begin",
+        f"user:{user.id}",
+        f"session:{issuer.requests[0].session_id}",
+        HERE.address,
+        {"method": "m0"},
+    )
 
 
 async def test_plugins_are_told_of_a_login(world: World, user: User) -> None:

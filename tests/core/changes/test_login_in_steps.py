@@ -116,6 +116,7 @@ async def test_another_method_does_not_go_on(world: World, user: User, method: s
     with pytest.raises(InvalidCredentials):
         await go_on(one, flow, method)
     assert other.states == []
+    assert (await go_on(one, flow)).user.id == user.id  # and it is not used up
 
 
 @pytest.mark.parametrize("flow", ["", "x", "ä" * 100, "\x00"])

@@ -136,7 +136,7 @@ class Sites:
 
     async def begin(self, provider: str = "example", **options: Any) -> tuple[str, str]:
         """The state that the site gets, and the cookie of the browser."""
-        begun = await self.redirects.begin(provider, HERE, **({"browser": None} | options))
+        begun = await self.redirects.begin(provider, HERE, **options)
         return query_of(begun.url)["state"], begun.browser
 
     async def back(
@@ -162,7 +162,6 @@ class Sites:
             HERE,
             "example",
             current_password=None if password is None else Secret(password),
-            browser=None,
         )
         finished = await self.back(query_of(begun.url)["state"], begun.browser)
         assert finished.to_link is not None

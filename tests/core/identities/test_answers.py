@@ -107,9 +107,7 @@ async def test_the_state_is_put_into_the_address(world: World, url: str, begins:
     site = Site()
     site.url = url
 
-    assert (await Sites(world, site).redirects.begin("example", HERE, browser=None)).url.startswith(
-        begins
-    )
+    assert (await Sites(world, site).redirects.begin("example", HERE)).url.startswith(begins)
 
 
 @pytest.mark.parametrize(

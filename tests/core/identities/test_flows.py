@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec import Struct
 
+from agentbox.core.identities.flows import flow_of
 from agentbox.errors import (
     AuthenticatorUnavailable,
     InvalidCredentials,
@@ -58,24 +60,42 @@ async def test_state_and_cookie_are_of_256_bits_and_new_each_time(sites: Sites) 
     made = [await sites.begin() for _ in range(3)]
 
     texts = {text for pair in made for text in pair}
-    assert len(texts) == 6
-    assert {len(text) for text in texts} == {43}
+    secret = {text.rpartition(".")[2] for text in texts}
+    assert len(secret) == 6
+    assert {len(text) for text in secret} == {43}
 
 
-async def test_a_browser_that_has_a_cookie_keeps_it(sites: Sites) -> None:
-    _, browser = await sites.begin()
+async def test_state_and_code_begin_with_the_name_of_their_flow(world: World, sites: Sites) -> None:
+    flows = []
+    for _ in range(2):
+        begun = await sites.redirects.begin("example", HERE, return_to=PAGE)
+        state = query_of(begun.url)["state"]
+        code = query_of((await sites.back(state, begun.browser)).redirect)["code"]
+        assert flow_of(state) == flow_of(code) == begun.flow
+        assert begun.browser not in state + code
+        flows.append(begun.flow)
+        world.clock.move(1)
 
-    assert (await sites.begin(browser=browser))[1] == browser
-    for strange in ("", "x", "x" * 42, "x" * 44, "ü" * 43, "x" * 42 + " "):
-        assert (await sites.begin(browser=strange))[1] != strange
+    assert len(set(flows)) == 2
+    assert sorted(flows) == flows  # a browser's oldest is the first
 
 
-async def test_two_tabs_of_one_browser_both_come_back(sites: Sites) -> None:
-    first, browser = await sites.begin()
-    second, _ = await sites.begin(browser=browser)
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "0" * 16, "0" * 16 + "." + "x" * 42, "0" * 15 + "g." + "x" * 43, "x" * 60, None, 7],
+)
+async def test_what_we_never_made_is_of_no_flow(text: object) -> None:
+    assert flow_of(text) is None
 
-    assert (await sites.back(first, browser)).signed_in
-    assert (await sites.back(second, browser)).signed_in
+
+async def test_two_tabs_of_one_browser_have_nothing_in_common(sites: Sites) -> None:
+    (first, one), (second, two) = await sites.begin(), await sites.begin()
+
+    assert one != two
+    with pytest.raises(InvalidGrant):
+        await sites.back(second, one)
+    assert (await sites.back(first, one)).signed_in
+    assert (await sites.back(second, two)).signed_in
 
 
 async def test_a_state_is_good_once(sites: Sites) -> None:
@@ -217,21 +237,67 @@ async def test_what_waits_for_one_thing_is_not_taken_for_another(sites: Sites) -
     text = await sites.flows.keep("redirect", Anything(), timedelta(minutes=1))
 
     assert await sites.flows.take("exchange", text, Anything) is None
+    assert await sites.flows.take("redirect", text, Anything) == Anything()
 
 
-@pytest.mark.parametrize("method", ["example", "redirect", "exchange"])
+@pytest.mark.parametrize("method", ["example", "redirect", "exchange", "core:redirect", "m0"])
 async def test_a_state_does_not_go_on_with_a_login_in_steps(
     world: World, sites: Sites, method: str
 ) -> None:
     # JWT-09: not even with a method that is called as what waits is
     steps = Method(verified(await add_user(world.storage)))
     one = login(world, steps)
-    one._methods = [one._methods[0]._replace(id=method)]
-    state, _ = await sites.begin()
+    if method != "core:redirect":  # what nobody can be called
+        one._methods = [one._methods[0]._replace(id=method)]
+    state, browser = await sites.begin()
 
     with pytest.raises(InvalidCredentials):
         await one.continue_flow(state, method, {}, HERE)
     assert steps.states == []
+    assert (await sites.back(state, browser)).signed_in  # OA-01: and it is not used up
+
+
+async def test_a_code_that_is_brought_as_a_state_is_not_used_up(sites: Sites) -> None:
+    # OA-01: whoever saw the address of the page needs no cookie to ask for a callback
+    state, browser = await sites.begin(return_to=PAGE)
+    code = query_of((await sites.back(state, browser)).redirect)["code"]
+
+    for stranger in (None, "x" * 43, browser):
+        with pytest.raises(InvalidGrant):
+            await sites.back(code, stranger)
+    assert await sites.redirects.exchange(code, None, HERE, browser=browser)
+
+
+async def test_a_state_that_is_brought_as_a_code_is_not_used_up(sites: Sites) -> None:
+    # OA-01
+    state, browser = await sites.begin()
+
+    with pytest.raises(InvalidGrant):
+        await sites.redirects.exchange(state, None, HERE, browser=None)
+    assert (await sites.back(state, browser)).signed_in
+
+
+async def test_who_has_no_cookie_writes_nothing(
+    world: World, sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # OA-01: nor does who makes states up; others that write wait for each other
+    state, browser = await sites.begin(return_to=PAGE)
+    code = query_of((await sites.back(state, browser)).redirect)["code"]
+    waiting, _ = await sites.begin()
+    right, written = world.storage.transaction, []
+
+    def noting(**options: Any) -> Any:
+        written.append(not options.get("read_only", False))
+        return right(**options)
+
+    monkeypatch.setattr(world.storage, "transaction", noting)
+    for text in (waiting, code, "x" * 43):
+        with pytest.raises(InvalidGrant):
+            await sites.back(text, None)
+        with pytest.raises(InvalidGrant):
+            await sites.redirects.exchange(text, None, HERE, browser=None)
+
+    assert written == [False] * 6
 
 
 async def test_a_login_in_steps_does_not_come_back_from_a_site(world: World, sites: Sites) -> None:

@@ -130,6 +130,28 @@ async def test_an_account_that_has_a_sign_in_elsewhere_is_not_opened_by_an_addre
     assert await sites.refused() == [(f"user:{user.id}", "email_taken")]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"role": Role.ADMIN},
+        {"role": Role.SUPER_ADMIN},
+        {"status": Status.INACTIVE},
+        {"status": Status.SUSPENDED},
+    ],
+    ids=str,
+)
+async def test_why_no_address_opens_the_account_of_an_admin_or_of_who_is_disabled(
+    world: World, fields: dict[str, Any]
+) -> None:
+    # as docs/http.md and docs/sign-in-elsewhere.md have it
+    user = await holder(world, **fields)
+
+    unknown = await refused(world, policy=BY_EMAIL)
+    assert await unknown.refused() == [("anonymous", "unknown_identity")]
+    taken = await refused(world, policy=BOTH)
+    assert (await taken.refused())[1:] == [(f"user:{user.id}", "email_taken")]
+
+
 async def test_two_sites_of_one_address_don_t_take_an_account_from_each_other(
     world: World,
 ) -> None:

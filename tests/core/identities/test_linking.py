@@ -48,7 +48,7 @@ async def caller(world: World, user: User) -> Principal:
 
 
 async def begun(sites: Sites, caller: Principal, **options: Any) -> tuple[str, str]:
-    values = {"current_password": Secret(PASSWORD), "browser": None} | options
+    values = {"current_password": Secret(PASSWORD)} | options
     one = await sites.linking.begin(caller, HERE, "example", **values)
     return query_of(one.url)["state"], one.browser
 
@@ -170,7 +170,6 @@ async def test_what_can_t_be_begun_asks_for_no_password(
             HERE,
             provider,
             current_password=Secret(PASSWORD),
-            browser=None,
             return_to=options.get("return_to"),
         )
 
@@ -229,15 +228,16 @@ async def test_what_is_somebody_s_is_not_linked_to_another(
     assert await sites.refused() == [(f"user:{user.id}", "identity_taken")]
 
 
-async def test_what_is_one_s_own_already_is_not_linked_again(
+async def test_what_is_one_s_own_already_is_a_link_that_succeeded(
     world: World, user: User, caller: Principal
 ) -> None:
-    sites = Sites(world, Site(MINE, MINE))
-    await sites.link(caller, PASSWORD)
-    with pytest.raises(InvalidGrant):
-        await sites.link(caller, PASSWORD)
+    mine = await add_link(world, user, MINE.identity)
+    other = await add_session(world.storage, user)
+    assert await Sites(world, Site(MINE)).link(caller, PASSWORD) == mine
 
-    assert len(await sites.linked(user)) == 1
+    assert await Sites(world, Site()).linked(user) == [mine]
+    assert not await ended(world, other.id)  # nothing changed
+    assert "identity.link" not in [row.event for row in await world.audit()]
 
 
 @pytest.mark.parametrize("identity", [someone("u", issuer=LOCAL_ISSUER), someone("")])

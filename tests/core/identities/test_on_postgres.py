@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -34,7 +35,7 @@ from tests.core.world import HERE, START, World, add_user, signed_in
 from tests.postgres import Postgres
 
 ROUNDS = 12
-WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'advisory')"
 PASSWORD = "the-password-of-mine"
 
 
@@ -141,6 +142,52 @@ async def test_no_login_by_the_old_password_is_left_beside_a_verified_address(
         async with world.storage.transaction(read_only=True) as tx:
             left = await tx.sessions.list(user.id, world.clock.now(), Page(9))
         assert [session.authenticator_id for session in left] == ["example"]
+
+
+async def test_who_loses_an_address_while_they_sign_in_keeps_the_login(
+    world: World, postgres: Postgres
+) -> None:
+    squatter = await add_user(world.storage, email="ada@example.org")
+    sites = Sites(world, Site(judged(with_email("1", "ada@example.org"))))
+    later = START + timedelta(hours=1)
+    async with world.changes.begin_login(squatter.id, HERE) as writing:
+        assert await writing.tx.users.note_login(squatter.id, later)
+        signing_in = asyncio.create_task(sites.sign_in())
+        async with asyncio.timeout(10):
+            while not await asyncio.to_thread(postgres.run, WAITING):
+                await asyncio.sleep(0.01)
+
+    assert (await signing_in).user.email == "ada@example.org"
+    left = await world.user(squatter.id)
+    assert (left.email, left.last_login) == (None, later)
+
+
+async def test_who_loses_an_address_and_does_other_things_waits_for_nobody_for_ever(
+    world: World,
+) -> None:
+    for number in range(ROUNDS):
+        email = f"squatted-{number}@example.org"
+        squatter = await add_user(world.storage, email=email, password=PASSWORD)
+        caller = await signed_in(world.storage, squatter)
+        sites = Sites(world, Site(*(judged(with_email(f"{n}-{number}", email)) for n in "12")))
+        own = Sites(world, Site(judged(someone(f"own-{number}"))))
+        one = login(world, Method(*[verified(squatter)] * 2))
+        got = await asyncio.gather(
+            *(sites.sign_in() for _ in "12"),
+            own.link(caller, PASSWORD),
+            *(one.with_password(squatter.username, Secret("x"), HERE) for _ in "12"),
+            world.users.edit(Operator(), HERE, squatter.id, UserEdit(username=f"n-{number}")),
+            return_exceptions=True,
+        )
+        strange = [
+            each
+            for each in got
+            if isinstance(each, BaseException)
+            and not isinstance(each, InvalidGrant | InvalidCredentials)
+        ]
+        assert strange == []
+        left = await world.user(squatter.id)
+        assert (left.email, left.username) == (None, f"n-{number}")
 
 
 async def sessions_of(world: World, user: User) -> int:

@@ -69,7 +69,7 @@ async def test_nobody_keeps_others_out_by_filling_the_places(
     monkeypatch.setattr(module, "MOST_WAITING", 3)
     for number in range(30):
         elsewhere = Origin(address=f"198.51.100.{number}", user_agent="a test", request_id="r")
-        await sites.redirects.begin("example", elsewhere, browser=None)
+        await sites.redirects.begin("example", elsewhere)
     world.clock.move(1)
 
     assert (await sites.through()).signed_in
@@ -126,7 +126,7 @@ async def test_an_address_begins_120_a_minute_and_others_go_on(world: World, sit
     with pytest.raises(RateLimited):
         await sites.begin()
     elsewhere = Origin(address="198.51.100.9", user_agent="a test", request_id="r")
-    assert await sites.redirects.begin("example", elsewhere, browser=None)
+    assert await sites.redirects.begin("example", elsewhere)
     world.clock.move(61)
     assert await sites.begin()
 
@@ -134,15 +134,15 @@ async def test_an_address_begins_120_a_minute_and_others_go_on(world: World, sit
 async def test_an_address_of_ipv6_is_counted_with_its_network(sites: Sites) -> None:
     for number in range(120):
         one = Origin(address=f"2001:db8::{number:x}", user_agent="a test", request_id="r")
-        await sites.redirects.begin("example", one, browser=None)
+        await sites.redirects.begin("example", one)
 
     for address, begins in (("2001:db8::ffff", False), ("2001:db8:0:1::1", True)):
         origin = Origin(address=address, user_agent="a test", request_id="r")
         if begins:
-            assert await sites.redirects.begin("example", origin, browser=None)
+            assert await sites.redirects.begin("example", origin)
             continue
         with pytest.raises(RateLimited) as limited:
-            await sites.redirects.begin("example", origin, browser=None)
+            await sites.redirects.begin("example", origin)
         assert 0 < (limited.value.retry_after or 0) <= 60
 
 

@@ -23,7 +23,7 @@ from agentbox.plugin.authenticator import (
 )
 from tests.core.identities.at_sites import Site, judged, query_of, someone
 from tests.e2e.environments.sandbox import register
-from tests.e2e.identities.browser import OUR_PAGE, away_by, sending
+from tests.e2e.identities.browser import OUR_PAGE, away_by, cookie_in, pair, sending
 from tests.e2e.identities.opening import open_with
 from tests.e2e.people import People, Template
 from tests.live import UNTHROTTLED, USER_PASSWORD, Answer, Live, live_server
@@ -31,8 +31,8 @@ from tests.live import UNTHROTTLED, USER_PASSWORD, Answer, Live, live_server
 NEW_PASSWORD = "granite-violet-harbour-93"
 IN_STEPS = "other_admin.person"
 
-BROWSER = "b" * 43
-"""The cookie of the browser that is sent to a site and comes back."""
+COOKIES: dict[str, str] = {}
+"""States by the secret of the cookie that the browser got with each."""
 
 Place = Callable[[str], Awaitable[Answer]]
 Artefact = str | Callable[[], Awaitable[str]]
@@ -96,17 +96,30 @@ async def waiting_flow(live: Live, people: People) -> str:
 
 async def away(live: Live, **query: str) -> str:
     """The state of our browser, which is on its way to the site."""
-    answer = await live.anonymous.get("/auth/example/url", params=query, **sending(BROWSER))
-    return away_by(answer).state
+    answer = await live.anonymous.get("/auth/example/url", params=query)
+    state = away_by(answer).state
+    COOKIES[cookie_in(answer)] = state
+    return state
 
 
-async def back_with(live: Live, state: str, cookie: str = BROWSER) -> Answer:
+async def new_cookie(live: Live) -> str:
+    """The secret of a cookie of our browser."""
+    state = await away(live)
+    return next(secret for secret, of in COOKIES.items() if of == state)
+
+
+def cookies() -> str:
+    """All that our browser has."""
+    return "; ".join(pair(state, secret) for secret, state in list(COOKIES.items())[-20:])
+
+
+async def back_with(live: Live, state: str, cookie: str | None = None) -> Answer:
     """What a callback answers."""
     return await live.anonymous.get(
         "/auth/example/callback",
         params={"state": state, "code": "code"},
         allow_redirects=False,
-        **sending(cookie),
+        **sending(cookie or cookies()),
     )
 
 
@@ -156,7 +169,7 @@ async def artefacts(live: Live, people: People) -> dict[str, Artefact]:
         "user": me["id"],
         "state": lambda: away(live),
         "one-time code": lambda: code_of(live),
-        "flow cookie": BROWSER,
+        "flow cookie": lambda: new_cookie(live),
         "reset secret": reset.body["secret"],
         "password": USER_PASSWORD,
     }
@@ -180,7 +193,8 @@ def places(live: Live, people: People) -> dict[str, Place]:
         return lambda text: lister.get(f"/{path}", params={"limit": "1", "cursor": text})
 
     async def with_cookie(text: str) -> Answer:
-        return await back_with(live, await away(live), text)
+        state = COOKIES.get(text) or await away(live)
+        return await back_with(live, state, pair(state, text))
 
     return {
         "bearer": lambda text: live.with_token(text).get("/auth/me"),
@@ -201,7 +215,7 @@ def places(live: Live, people: People) -> dict[str, Place]:
         "callback": lambda text: back_with(live, text),
         "cookie at the callback": with_cookie,
         "exchange": lambda text: anonymous.post(
-            "/auth/exchange", {"code": text}, **sending(BROWSER)
+            "/auth/exchange", {"code": text}, **sending(cookies())
         ),
     }
 

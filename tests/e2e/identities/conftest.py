@@ -11,6 +11,7 @@ from agentbox.plugin.storage import Page
 from tests.core.identities.at_sites import Site
 from tests.e2e.identities.browser import OUR_PAGE
 from tests.e2e.identities.opening import open_with
+from tests.e2e.identities.trail import Trail
 from tests.e2e.people import People, Template
 from tests.live import UNTHROTTLED, Live, live_server
 
@@ -42,3 +43,9 @@ async def people(live: Live, template: Template) -> People:
             for session in await tx.sessions.list(seed.record["id"], now, Page(10)):
                 assert await tx.sessions.renew(session.id, now, session.amr)
     return People(live, template)
+
+
+@pytest.fixture
+def trail(live: Live, people: People) -> Trail:
+    """Reads what requests left in the audit."""
+    return Trail(live, people.first.caller)

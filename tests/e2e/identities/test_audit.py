@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,11 @@ from agentbox.errors import LoginFailed, OutboundFailed
 from agentbox.model.evidence import LOCAL_ISSUER
 from tests.backend import Database, database_in
 from tests.core.identities.at_sites import NOBODY, Site, judged, query_of, someone, with_email
-from tests.e2e.audit.reading import listed
 from tests.e2e.audit.test_no_row_no_change import stored
-from tests.e2e.identities.browser import COOKIE, OUR_PAGE, Away, away_by, begun
+from tests.e2e.identities.browser import OUR_PAGE, Away, away_by, begun
+from tests.e2e.identities.trail import Trail, told_at
 from tests.e2e.people import People
-from tests.live import USER_PASSWORD, Answer, Caller, Live
+from tests.live import USER_PASSWORD, Live
 
 ME = judged(with_email("me", "me@example.org"))
 MINE = judged(someone("mine"), NOBODY)
@@ -27,65 +25,9 @@ STRANGER = judged(someone("stranger"), NOBODY)
 LINK = "/auth/identities/example/link"
 PASSWORD = {"current_password": USER_PASSWORD}
 
-_numbers = count()
-
-
-class Trail:
-    """Asks with request ids of its own, and reads what each request left."""
-
-    def __init__(self, live: Live, reader: Caller) -> None:
-        self._live = live
-        self._reader = reader
-        self.id = ""
-
-    async def ask(
-        self, method: str, path: str, caller: Caller | None = None, **more: Any
-    ) -> Answer:
-        """One request; with `cookie`, from the browser that has it."""
-        self.id = f"sign-in-{next(_numbers)}"
-        headers = {"X-Request-Id": self.id}
-        if cookie := more.pop("cookie", None):
-            headers["Cookie"] = f"{COOKIE}={cookie}"
-        return await (caller or self._live.anonymous).request(
-            method, path, headers=headers, allow_redirects=False, **more
-        )
-
-    async def back(self, away: Away, provider: str = "example", **more: Any) -> Answer:
-        """The browser comes back."""
-        params = {"state": away.state, "code": "code"}
-        return await self.ask(
-            "GET", f"/auth/{provider}/callback", params=params, **{"cookie": away.cookie, **more}
-        )
-
-    async def left(self) -> list[dict[str, Any]]:
-        """Rows of the last request, in the order in which they were written."""
-        rows = await listed(self._live, self._reader, limit=100)
-        mine = [row for row in reversed(rows) if row.get("request_id") == self.id]
-        for row in mine:
-            assert row["address"] == "127.0.0.1", row
-            assert row["time"], row
-            assert row["result"] == ("denied" if row["event"].endswith(".refuse") else "ok"), row
-        return mine
-
-    async def refused(self) -> tuple[str, Mapping[str, Any]]:
-        """Actor and details of the one refused login of the last request."""
-        [row] = await self.left()
-        assert row["event"] == "login.refuse"
-        return row["actor"], row["details"]
-
-
-@pytest.fixture
-def trail(live: Live, people: People) -> Trail:
-    return Trail(live, people.first.caller)
-
 
 def told(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(row["event"], row["actor"]) for row in rows]
-
-
-def told_at(reason: str) -> dict[str, str]:
-    """The details of what was refused where the tests sign in."""
-    return {"reason": reason, "provider": "example"}
 
 
 async def landed(trail: Trail, live: Live, page: str, **query: str) -> tuple[str, Away]:
@@ -110,6 +52,7 @@ async def test_a_first_sign_in_tells_of_the_user_the_link_and_the_session(
     assert {row["target"] for row in rows[:2]} == {f"user:{user}"}
     assert rows[1]["details"]["provider"] == "example"
     assert rows[1]["details"]["by"] == "first_sign_in"
+    assert rows[2]["details"] == {"method": "example"}
     await trail.back(await begun(live.anonymous))
     assert told(await trail.left()) == [("session.begin", f"user:{user}")]
 
@@ -128,6 +71,7 @@ async def test_a_sign_in_at_a_page_is_there_once_its_code_is_exchanged(
     assert told(rows)[-1] == ("session.begin", f"user:{answer.body['user']['id']}")
     session = (await live.with_token(answer.body["token"]).get("/auth/me")).body["auth"]
     assert rows[-1]["target"] == f"session:{session['session_id']}"
+    assert rows[-1]["details"] == {"method": "example"}
 
 
 async def test_a_link_and_its_end_name_who_asked(

@@ -12,7 +12,16 @@ import pytest
 
 from agentbox.errors import LoginFailed, OutboundFailed
 from tests.core.identities.at_sites import NOBODY, Site, judged, query_of, someone
-from tests.e2e.identities.browser import COOKIE, OUR_PAGE, Away, away_by, back, begun, sending
+from tests.e2e.identities.browser import (
+    COOKIE,
+    OUR_PAGE,
+    Away,
+    away_by,
+    back,
+    begun,
+    pair,
+    sending,
+)
 from tests.e2e.identities.opening import open_with
 from tests.e2e.people import People, Template
 from tests.e2e.web.test_answer_headers import ALWAYS, POLICY
@@ -87,8 +96,10 @@ async def coming_back(live: Live, site: Site) -> dict[str, Answer]:
         found[f"{name}, exchanged"] = await exchanged(live, away, landed)
         found[f"{name}, refused"] = await come(live, await begun(live.anonymous))
         found[f"{name}, silence"] = await come(live, await begun(live.anonymous))
-        found[f"{name}, another browser"] = await come(live, Away(away.state, "x" * 43))
-    twice = {"Cookie": f"{COOKIE}=a; {COOKIE}=b"}
+        found[f"{name}, another browser"] = await come(
+            live, Away(away.state, pair(away.state, "x" * 43))
+        )
+    twice = {"Cookie": f"{COOKIE}0=a; {COOKIE}0=b"}
     callback = "/auth/example/callback"
     found |= {
         "no state": await live.anonymous.get(callback),
@@ -197,7 +208,7 @@ async def test_only_who_begins_or_ends_gets_a_cookie(answers: dict[str, Answer])
         cookies = answer.headers.getall("Set-Cookie", [])
         assert len(cookies) <= (1 if answer.status < 400 else 0), name
         for text in cookies:
-            assert text.startswith(f"{COOKIE}="), name
+            assert text.startswith(COOKIE), name
 
 
 HOSTS = (
@@ -223,7 +234,7 @@ async def test_nobody_begins_or_ends_at_another_host(live: Live, site: Site, hos
         ("POST", "/auth/example/callback", {"json": {"state": away.state, "code": "c"}}),
         ("POST", "/auth/exchange", {"json": {"code": "c"}}),
     ):
-        headers = {"Host": host, "Cookie": f"{COOKIE}={away.cookie}"}
+        headers = {"Host": host, "Cookie": away.cookie}
         answer = await live.anonymous.request(
             method, path, headers=headers, allow_redirects=False, **options
         )
@@ -266,7 +277,7 @@ async def test_where_one_is_sent_is_what_is_configured(live: Live, site: Site, h
     answer = await live.anonymous.get(
         "/auth/example/callback",
         params={"state": away.state, "code": "c"},
-        headers={**headers, "Cookie": f"{COOKIE}={away.cookie}"},
+        headers={**headers, "Cookie": away.cookie},
         allow_redirects=False,
     )
 

@@ -52,6 +52,16 @@ async def test_a_link_may_end_at_a_page(live: Live, site: Site, people: People) 
     assert (answer.status, answer.headers["Location"]) == (302, OUR_PAGE)
 
 
+async def test_one_that_is_linked_already_is_linked(live: Live, site: Site, people: People) -> None:
+    site.answers = [MINE] * 3
+    caller = people.user.caller
+    first, again = await link(live, caller), await link(live, caller)
+
+    assert (first.status, again.status) == (204, 204)
+    assert (await link(live, caller, return_to=OUR_PAGE)).headers["Location"] == OUR_PAGE
+    assert len((await caller.get("/auth/identities")).body["identities"]) == 1
+
+
 async def test_other_sessions_end(live: Live, site: Site, people: People) -> None:
     # OA-07
     site.answers = [MINE]

@@ -126,7 +126,24 @@ class TakesWhatItFinds(Spoilt):
     """Uses up what was only looked at."""
 
     def spoil(self, tx: Any) -> None:
-        tx.login_flows.find = tx.login_flows.take
+        async def find(flow_id: str, now: datetime) -> Any:
+            return await tx.login_flows.take(flow_id, "totp", now)
+
+        tx.login_flows.find = find
+
+
+class TakesFlowsOfOthers(Spoilt):
+    """Uses up a login of another authenticator before it looks whose it is."""
+
+    def spoil(self, tx: Any) -> None:
+        async def take(flow_id: str, authenticator_id: str, now: datetime) -> Any:
+            flow = await tx.login_flows.find(flow_id, now)
+            if flow is None:
+                return None
+            await tx._db.fetch("DELETE FROM login_flows WHERE id = $1", flow_id)
+            return flow if flow.authenticator_id == authenticator_id else None
+
+        tx.login_flows.take = take
 
 
 class FindsTheExpired(Spoilt):
@@ -157,6 +174,7 @@ class MixesUpUsers(Spoilt):
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ShortensAllFlows: (CrudTests, "test_login_flows_give_way_to_newer_ones"),
     ShortensFromTheWrongEnd: (CrudTests, "test_login_flows_give_way_to_newer_ones"),
+    TakesFlowsOfOthers: (CrudTests, "test_a_login_flow_of_another_authenticator_is_not_taken"),
     TakesWhatItFinds: (CrudTests, "test_a_login_flow_is_found_as_often_as_it_is_looked_for"),
     FindsTheExpired: (TimeTests, "test_a_microsecond_decides"),
     RotatesFromMemory: (RaceTests, "test_one_of_many_goes_on_with_a_session"),

@@ -180,8 +180,19 @@ class SessionTests(StorageTests):
     async def test_a_login_flow_is_taken_once(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await tx.login_flows.add(a_login_flow())
-            assert await tx.login_flows.take("flow-1", NOON) == a_login_flow()
-            assert await tx.login_flows.take("flow-1", NOON) is None
+            assert await tx.login_flows.take("flow-1", "totp", NOON) == a_login_flow()
+            assert await tx.login_flows.take("flow-1", "totp", NOON) is None
+
+    async def test_a_login_flow_of_another_authenticator_is_not_taken(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.login_flows.add(a_login_flow())
+        for another in ("", "TOTP", "totp ", "core:redirect"):
+            async with storage.transaction() as tx:
+                assert await tx.login_flows.take("flow-1", another, NOON) is None
+        async with storage.transaction() as tx:
+            assert await tx.login_flows.take("flow-1", "totp", NOON) == a_login_flow()
 
     async def test_a_login_flow_is_found_as_often_as_it_is_looked_for(
         self, storage: Storage
@@ -194,11 +205,11 @@ class SessionTests(StorageTests):
                 assert await tx.login_flows.find("flow-1", NOON) == a_login_flow()
         async with storage.transaction() as tx:
             assert await tx.login_flows.find("none", NOON) is None
-            assert await tx.login_flows.take("flow-1", NOON) == a_login_flow()
+            assert await tx.login_flows.take("flow-1", "totp", NOON) == a_login_flow()
             assert await tx.login_flows.find("flow-1", NOON) is None
             assert await tx.login_flows.find("other", NOON) == a_login_flow("other")
 
     async def test_an_expired_login_flow_is_not_taken(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await tx.login_flows.add(a_login_flow())
-            assert await tx.login_flows.take("flow-1", NOON + HOUR) is None
+            assert await tx.login_flows.take("flow-1", "totp", NOON + HOUR) is None

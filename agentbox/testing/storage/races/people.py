@@ -162,7 +162,7 @@ class PeopleRaceTests(TwoInstances):
         async with both[0].transaction() as tx:
             await tx.login_flows.add(a_login_flow())
 
-        got = await race(both, lambda tx, n: tx.login_flows.take("flow-1", NOON))
+        got = await race(both, lambda tx, n: tx.login_flows.take("flow-1", "totp", NOON))
 
         assert got.count(a_login_flow()) == 1
         assert got.count(None) == RACERS - 1
