@@ -138,17 +138,19 @@ async def perform(job: Job, run: ClaimedRun | OwnRun, counters: Counters, clock:
     """
     outcome: Outcome = "ok"
     began = clock.monotonic()
+    limit = asyncio.timeout(job.timeout.total_seconds())
     try:
-        async with asyncio.timeout(job.timeout.total_seconds()):
+        async with limit:
             await job.run(run)
-    except TimeoutError:
-        outcome = "timeout"
-        _log.error("job_timed_out", job=job.name, seconds=job.timeout.total_seconds())
     except StorageError as error:
         outcome = "lost" if run.lost else "failed"
         _log.warning("job_failed", job=job.name, error=str(error))
     except BaseException as error:  # noqa: BLE001  a job may raise anything; it must not end the process
-        if is_own_cancellation(error):
+        # What a job asks may be late too, well within its own time.
+        if isinstance(error, TimeoutError) and limit.expired():
+            outcome = "timeout"
+            _log.error("job_timed_out", job=job.name, seconds=job.timeout.total_seconds())
+        elif is_own_cancellation(error):
             outcome = "lost" if run.lost else "cancelled"
         else:
             outcome = "failed"

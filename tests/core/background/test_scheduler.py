@@ -76,7 +76,14 @@ async def test_a_job_that_runs_is_not_started_again(scheduler: Make, clock: Manu
 # SC-02: does not stop other jobs, and is visible in the counters
 @pytest.mark.parametrize(
     "error",
-    [ValueError("x"), SystemExit(1), asyncio.CancelledError(), RecursionError(), StorageError("x")],
+    [
+        ValueError("x"),
+        SystemExit(1),
+        asyncio.CancelledError(),
+        RecursionError(),
+        StorageError("x"),
+        TimeoutError("a peer did not answer"),  # not the job's own time-out
+    ],
     ids=repr,
 )
 async def test_a_job_that_raises_stops_nothing(
