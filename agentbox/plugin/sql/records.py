@@ -29,8 +29,10 @@ JOB_COLUMNS = (
 )
 SELECT_JOB = f"SELECT {JOB_COLUMNS} FROM jobs WHERE name = $1"
 SELECT_JOBS = f"SELECT {JOB_COLUMNS} FROM jobs ORDER BY name"
+# Who asked by a clock that was ahead asked before this run began; `finish` tells it by that.
 CLAIM_JOB = (
-    "UPDATE jobs SET lease_until = $3, fence = fence + 1, last_started = $2, last_process = $4"
+    "UPDATE jobs SET lease_until = $3, fence = fence + 1, last_started = $2, last_process = $4,"
+    " asked_at = CASE WHEN asked_at > $2 THEN $2 ELSE asked_at END"
     " WHERE name = $1 AND (next_due <= $2 OR asked_at IS NOT NULL)"
     " AND (lease_until IS NULL OR lease_until <= $2) RETURNING fence"
 )
@@ -41,7 +43,8 @@ RENEW_JOB = (
 )
 # The clock may have been ahead when the run began, and right when it ended.
 FINISH_JOB = (
-    "UPDATE jobs SET next_due = $3, lease_until = NULL, asked_at = NULL,"
+    "UPDATE jobs SET next_due = $3, lease_until = NULL,"
+    " asked_at = CASE WHEN asked_at > last_started THEN asked_at END,"
     " last_started = CASE WHEN last_started > $4 THEN $4 ELSE last_started END,"
     " last_finished = $4, last_outcome = $5"
     " WHERE name = $1 AND fence = $2 RETURNING name"

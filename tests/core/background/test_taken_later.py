@@ -48,3 +48,34 @@ async def test_what_a_run_does_after_its_last_transaction_is_not_cancelled_by_th
     state = await row(storage)
     assert (state.fence, state.lease_until is None) == (later.fence, False)
     assert state.next_due == START + 2 * MINUTE
+
+
+async def test_a_run_that_was_asked_for_while_a_slow_one_went_on_comes_after_it(
+    storage: Storage, clock: ManualClock, counters: Counters
+) -> None:
+    """Its holder could not renew the lease for a while, and lives."""
+    go_on = asyncio.Event()
+
+    async def work(_: JobRun) -> None:
+        await go_on.wait()
+
+    job = Work(work)
+    async with storage.transaction() as tx:
+        await tx.jobs.ensure("work", START + MINUTE)
+    one = Scheduler([job], storage, clock, counters)
+    clock.move(60)
+    await one.look()
+    clock.move(11)
+    asked = clock.now()
+    async with storage.transaction() as tx:
+        assert await tx.jobs.run_now("work", asked)
+    go_on.set()
+    await settle(one)
+    clock.move(1)
+    for _ in range(2):
+        await one.look()
+        await settle(one)
+    await one.stop()
+
+    assert job.runs == [START + MINUTE, asked]
+    assert (await row(storage)).asked_at is None

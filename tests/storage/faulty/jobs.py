@@ -114,6 +114,20 @@ class EndsBeforeItBegan(SendsOtherwise):
     wrong = "false"
 
 
+class ForgetsWhoAskedLate(SendsOtherwise):
+    """Takes a run that was asked for while another went on for that one."""
+
+    right = "asked_at > last_started"
+    wrong = "false"
+
+
+class BelievesWhoAskedAhead(SendsOtherwise):
+    """Leaves when a run was asked for as a clock that was ahead has told it."""
+
+    right = "asked_at > $2"
+    wrong = "false"
+
+
 class PutsRightWhatHasChanged(Spoilt):
     """Ends a lease that was renewed or taken over meanwhile."""
 
@@ -196,6 +210,14 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
         "test_a_run_that_is_asked_for_is_claimed_before_it_is_due",
     ),
     EndsBeforeItBegan: (CrudTests, "test_a_run_does_not_end_before_it_began"),
+    ForgetsWhoAskedLate: (
+        CrudTests,
+        "test_a_run_that_is_asked_for_while_the_holder_is_slow_is_still_to_come",
+    ),
+    BelievesWhoAskedAhead: (
+        CrudTests,
+        "test_a_run_that_was_asked_for_by_a_clock_that_was_ahead_comes_once",
+    ),
     PutsRightWhatHasChanged: (
         CrudTests,
         "test_nothing_is_put_right_where_the_lease_has_changed",

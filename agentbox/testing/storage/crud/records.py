@@ -110,6 +110,34 @@ class RecordTests(StorageTests):
             assert not await tx.jobs.run_now("job", NOON + HOUR - TICK)
             assert await tx.jobs.run_now("job", NOON + HOUR)
 
+    async def test_a_run_that_is_asked_for_while_the_holder_is_slow_is_still_to_come(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            slow = await tx.jobs.claim("job", NOON, NOON + TICK)
+            assert slow is not None
+            assert await tx.jobs.run_now("job", NOON + 2 * TICK)
+            await tx.jobs.finish(slow, NOON + 9 * HOUR, at=NOON + HOUR, outcome="ok")
+            state = await tx.jobs.get("job")
+            assert state is not None
+            assert (state.asked_at, state.lease_until) == (NOON + 2 * TICK, None)
+            assert await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR) == Lease("job", 2)
+
+    async def test_a_run_that_was_asked_for_by_a_clock_that_was_ahead_comes_once(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON + 9 * HOUR)
+            await tx.jobs.run_now("job", NOON + HOUR)
+            lease = await tx.jobs.claim("job", NOON, NOON + TICK)
+            assert lease is not None
+            state = await tx.jobs.get("job")
+            assert state is not None
+            assert state.asked_at == NOON
+            await tx.jobs.finish(lease, NOON + 9 * HOUR, at=NOON + TICK, outcome="ok")
+            assert await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR) is None
+
     async def test_a_run_that_nobody_began_is_put_off(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await tx.jobs.ensure("job", NOON)
