@@ -87,8 +87,9 @@ class ClaimedRun:
         self.lost = not self._over and (row is None or row.fence != self.lease.fence)
         return False
 
-    async def give_back(self, following: datetime, outcome: Outcome) -> None:
-        """Give the lease back, unless the job's last transaction has done so.
+    async def give_back(self, outcome: Outcome) -> None:
+        """Give the lease back, unless the job's last transaction has done so; a run that was
+        cancelled is begun again by another process.
 
         Where no flag says so the row may: that transaction may have been cancelled as it was
         committed.
@@ -97,9 +98,13 @@ class ClaimedRun:
             return
         async with self._storage.transaction(lease=self.lease) as tx:
             row = await tx.jobs.get(self.lease.name)
-            if row is not None and row.lease_until is not None:
-                now = self._clock.now()
-                await tx.jobs.finish(self.lease, following, at=now, outcome=outcome)
+            if row is None or row.lease_until is None:
+                return
+            now = self._clock.now()
+            if outcome == "cancelled":
+                await tx.jobs.release(self.lease, at=now, outcome=outcome)
+            else:
+                await tx.jobs.finish(self.lease, self.following, at=now, outcome=outcome)
 
     @asynccontextmanager
     async def _last(self) -> AsyncIterator[Transaction]:

@@ -262,9 +262,8 @@ class Scheduler:
         if outcome == "lost":
             _log.warning("job_lost", job=job.name)
             return  # there is nothing to give back
-        following = self._clock.now() if outcome == "cancelled" else run.following
         try:
-            await run.give_back(following, outcome)
+            await run.give_back(outcome)
         except StorageError as error:
             _log.warning("job_not_finished", job=job.name, error=str(error))
 

@@ -49,6 +49,15 @@ class JobStore(ABC):
         """
 
     @abstractmethod
+    async def release(self, lease: Lease, *, at: datetime, outcome: str) -> bool:
+        """Let the lease end `at`, its run undone, and say how this one ended: another process begins
+        the run again, as if this one had died. When it is due stays, and that it is asked for.
+
+        In one statement. A run that began later than `at` began at `at`. False if the fence has
+        moved or the lease is given back.
+        """
+
+    @abstractmethod
     async def skip(self, name: str, due: datetime, next_due: datetime) -> bool:
         """Put the run that is due at `due` off to `next_due`, in one statement; False if another
         is due, a process has the job or had it and died, or somebody has asked for a run."""

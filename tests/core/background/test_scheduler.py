@@ -246,19 +246,6 @@ async def test_stopping_cancels_what_does_not_end(
     assert counters.value("jobs.work.cancelled") == 1
 
 
-async def test_a_cancelled_job_is_due_at_once_for_another(
-    scheduler: Make, clock: ManualClock, storage: Storage
-) -> None:
-    one = await scheduler(Work(hang))
-    clock.move(60)
-    await one.look()
-    await asyncio.sleep(0)
-    await one.stop(timeout=0.05)
-    state = await row(storage)
-
-    assert (state.lease_until, state.next_due) == (None, clock.now())
-
-
 async def test_nothing_is_claimed_after_stopping(
     storage: Storage, clock: ManualClock, counters: Counters
 ) -> None:
