@@ -50,10 +50,11 @@ class JobStore(ABC):
 
     @abstractmethod
     async def release(self, lease: Lease, *, at: datetime, outcome: str) -> bool:
-        """Let the lease end `at`, its run undone, and say how this one ended: another process begins
-        the run again, as if this one had died. When it is due stays, and that it is asked for.
+        """Let the lease end `at`, its run undone, and say how it ended; in one statement. Another
+        process begins the run again, as if this one had died: when it is due stays, and that it is
+        asked for.
 
-        In one statement. A run that began later than `at` began at `at`. False if the fence has
+        A run that began later than `at` began at `at`. False if the fence has
         moved or the lease is given back.
         """
 

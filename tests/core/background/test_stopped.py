@@ -25,7 +25,9 @@ class Tended(Scheduler):
     """One that looks only when told to, its rows made."""
 
     @classmethod
-    async def of(cls, job: Work, storage: Storage, clock: ManualClock, counters: Counters) -> Tended:
+    async def of(
+        cls, job: Work, storage: Storage, clock: ManualClock, counters: Counters
+    ) -> Tended:
         made = cls([job], storage, clock, counters)
         async with storage.transaction() as tx:
             await made._prepare(job, tx)
