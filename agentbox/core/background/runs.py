@@ -51,6 +51,7 @@ class ClaimedRun:
         self._over = False
         self.lost = False
         self._holds_for = holds_for
+        self._ends = clock.monotonic() + (job.timeout + holds_for).total_seconds()
         self.lease = lease
 
     @property
@@ -74,18 +75,27 @@ class ClaimedRun:
             return self._last()
         return self._storage.transaction(lease=self.lease)
 
+    @property
+    def overdue(self) -> bool:
+        """Whether it goes on although it was cancelled at its time-out, a lease ago."""
+        return self._clock.monotonic() >= self._ends
+
     async def renew(self) -> bool:
         """Hold the job for as long again; False if there is nothing to hold any more.
 
         `lost` says then whether another process has claimed it meanwhile, and so has this run:
-        not one whose last transaction is committed, which nobody else has or will have.
+        not one whose last transaction is committed, which nobody else has or will have. One that
+        is overdue is not renewed, so that another process gets the job once the lease runs out.
         """
-        async with self._storage.transaction() as tx:
-            if await tx.jobs.renew(self.lease, self._clock.now() + self._holds_for):
+        overdue = self.overdue
+        async with self._storage.transaction(read_only=overdue) as tx:
+            until = self._clock.now() + self._holds_for
+            if not overdue and await tx.jobs.renew(self.lease, until):
                 return True
             row = await tx.jobs.get(self.lease.name)
-        self.lost = not self._over and (row is None or row.fence != self.lease.fence)
-        return False
+        held = row is not None and row.fence == self.lease.fence
+        self.lost = not self._over and not held
+        return overdue and held and not self._over
 
     async def give_back(self, outcome: Outcome) -> None:
         """Give the lease back, unless the job's last transaction has done so; a run that was
