@@ -5,6 +5,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Where it is set, each of the hundreds of processes that tests start compiles all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: serve test test-sqlite test-postgres lint bench soak lock ci-deps clean
 
 serve: $(VENV)/.runtime
@@ -15,11 +18,11 @@ serve: $(VENV)/.runtime
 test: test-sqlite test-postgres
 
 test-sqlite: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3
 
 # The database works beside the tests, so they are two processes and not three.
 test-postgres: $(VENV)/.dev
-	AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 2 --dist loadgroup
+	AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -33,8 +36,8 @@ bench: $(VENV)/.dev
 
 # The long sizes; its output belongs under bench/results/.
 soak: $(VENV)/.dev
-	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 3 --dist loadgroup
-	AGENTBOX_TEST_SCALE=10 AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 3 --dist loadgroup
+	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 3
+	AGENTBOX_TEST_SCALE=10 AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 3
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "agentbox needs Python 3.11 or later")'

@@ -8,7 +8,14 @@ from collections.abc import Generator
 
 import pytest
 
-pytest_plugins = ["agentbox.testing", "tests.postgres", "tests.backend", "tests.passes"]
+pytest_plugins = [
+    "agentbox.testing",
+    "tests.postgres",
+    "tests.backend",
+    "tests.passes",
+    "tests.together",
+    "tests.schema_texts",
+]
 
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # Under nohup. Servers that tests start must not inherit it: they are told to renew their

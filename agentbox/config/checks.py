@@ -16,14 +16,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from agentbox.config.addresses import (
-    canonical_host,
-    canonical_origin,
-    fault_of_public_url,
-    host_of,
-    is_listen_host,
-    listen_address,
-)
+from agentbox.config.addresses import fault_of_public_url, is_listen_host, listen_address
 from agentbox.config.sections import (
     AdminSettings,
     ApiKeySettings,
@@ -45,6 +38,7 @@ from agentbox.model.signing_keys import LONGEST_TOKEN
 from agentbox.model.throttles import parse_guess_limit
 from agentbox.model.times import format_duration
 from agentbox.plugin.options import Options
+from agentbox.plugin.origins import canonical_host, canonical_origin, host_of
 
 Faults = list[tuple[str, str]]
 

@@ -30,13 +30,14 @@ class Converter:
     """Makes options from a table and notes what is wrong.
 
     `bad` holds the dotted settings that have a fault; they stand at their default in what
-    `options` returns. `missing` holds required settings that nothing sets.
+    `options` returns. `missing` holds required settings that nothing sets, each with the table
+    that it would stand in.
     """
 
     def __init__(self) -> None:
         self.faults: list[str] = []
         self.bad: set[str] = set()
-        self.missing: list[str] = []
+        self.missing: list[tuple[str, Origin | None]] = []
 
     def options(self, cls: type[OptionsT], table: Table, dotted: str) -> OptionsT | None:
         """The options of `cls` that `table` sets; None if a required one is missing or wrong."""
@@ -51,7 +52,7 @@ class Converter:
             node = children.get(option.encode_name)
             if node is None:
                 if option.required:
-                    self.missing.append(setting)
+                    self.missing.append((setting, table.origin))
                     complete = False
                 continue
             try:
@@ -68,11 +69,12 @@ class Converter:
 
     def report_missing(self) -> None:
         """Turn what is missing into faults."""
-        for setting in self.missing:
+        for setting, origin in self.missing:
             table, _, key = setting.rpartition(".")
-            self.fault(
-                None, setting, f"is needed; set {variable_of(setting)}, or {key} in [{table}]"
-            )
+            # A variable that sets something beside it is not where it is missing.
+            place = origin if origin and origin.kind == "file" else None
+            sentence = f"is needed; set {variable_of(setting)}, or {key} in [{table}]"
+            self.fault(place, setting, sentence)
 
     def _make(
         self, cls: type[OptionsT], values: Mapping[str, Any], dotted: str, table: Table

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from agentbox.config.checks import CHECKS, Faults
 from agentbox.config.convert import Converter
-from agentbox.config.raw.tree import Table, origin_of, text_of
+from agentbox.config.raw.tree import Origin, Table, origin_of, place_of, text_of
 from agentbox.config.schema import SECTIONS, AuthenticatorBlock, Settings
 from agentbox.config.sources import Sources
 from agentbox.config.wording import did_you_mean
@@ -87,7 +87,7 @@ class _Builder:
         section: Options = self.converter.options(cls, table, name) or cls()
         if name in CHECKS:
             section = CHECKS[name](section, faults)
-        self._note(name, table, faults)
+        self._note((f"{name}.{field}", origin_of(table, field), text) for field, text in faults)
         return section
 
     def _check_strange_plugins(self) -> None:
@@ -124,19 +124,16 @@ class _Builder:
             del self.converter.missing[missing:]
         if options is not None and not lenient:
             # By contract a sentence starts with the field's name.
-            found = [
-                (re.split(r"\W", sentence, maxsplit=1)[0], sentence) for sentence in options.check()
-            ]
-            self._note(dotted, table, found)
+            places = [(*place_of(table, sentence), sentence) for sentence in options.check()]
+            self._note((".".join((dotted, *path)), origin, text) for path, origin, text in places)
         return options
 
-    def _note(self, dotted: str, table: Table, faults: Faults) -> None:
-        """Note what checks found, except of fields that stand at a default for a fault."""
+    def _note(self, faults: Iterable[tuple[str, Origin | None, str]]) -> None:
+        """Note what checks found, except of settings that stand at a default for a fault."""
         bad = set(self.converter.bad)
-        for field, sentence in faults:
-            setting = f"{dotted}.{field}"
-            if setting not in bad:
-                self.converter.fault(origin_of(table, field), setting, sentence)
+        for setting, origin, sentence in faults:
+            if not any(f"{setting}.".startswith(f"{each}.") for each in bad):
+                self.converter.fault(origin, setting, sentence)
 
     def _default_chain(self, options: Mapping[str, Options]) -> tuple[AuthenticatorBlock, ...]:
         """One instance of each type of each enabled plugin, in the order of the plugins."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agentbox.config.addresses import host_of, listen_address
+from agentbox.config.addresses import listen_address
 from agentbox.config.raw.tree import Table, at, origin_of
 from agentbox.config.schema import SECTIONS, Settings
 from agentbox.config.sections import is_loopback
 from agentbox.config.sources import Sources
 from agentbox.model.secret import Secret
 from agentbox.plugin.options import Options
+from agentbox.plugin.origins import host_of
 
 
 def find_warnings(settings: Settings, sources: Sources) -> tuple[str, ...]:

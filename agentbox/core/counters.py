@@ -7,6 +7,9 @@ from collections import Counter
 BOUNDS = (0.01, 0.05, 0.25, 1.0)
 """Seconds that `observe` tells apart."""
 
+LARGEST = (1 << 63) - 1
+"""Nothing is counted further: a larger number is told by nobody."""
+
 
 class Counters:
     """Names and numbers since the start of the process."""
@@ -15,15 +18,15 @@ class Counters:
         self._values: Counter[str] = Counter()
 
     def add(self, name: str, amount: int = 1) -> None:
-        """Count `amount` more of `name`."""
-        self._values[name] += amount
+        """Count `amount` more of `name`, up to `LARGEST`."""
+        self._values[name] = min(self._values[name] + amount, LARGEST)
 
     def observe(self, name: str, seconds: float) -> None:
         """Note how long something took: `<name>.count`, `<name>.sum_us`, `<name>.max_us`, and how
         many took at most each of `BOUNDS`."""
         micros = round(seconds * 1e6)
         self._values[f"{name}.count"] += 1
-        self._values[f"{name}.sum_us"] += micros
+        self.add(f"{name}.sum_us", micros)
         self._values[f"{name}.max_us"] = max(self._values[f"{name}.max_us"], micros)
         for bound in BOUNDS:
             if seconds <= bound:

@@ -91,7 +91,9 @@ class HostServices:
             return await tx.reports.running(now - self.stale_after)
 
     def count(self, counter: str, amount: int = 1) -> None:
-        """Add to `<instance>.<counter>`."""
+        """Add to `<instance>.<counter>`. Raises `ValueError` where the amount is below 0."""
+        if amount < 0:
+            raise ValueError(f"{counter} can't be counted back by {-amount}: counters only grow.")
         self.counters.add(f"{self.instance_id}.{counter}", amount)
 
     def observe(self, timer: str, seconds: float) -> None:

@@ -37,6 +37,7 @@ from agentbox.plugin.metrics import (
 )
 from agentbox.plugin.migrations import MigrationFolder
 from agentbox.plugin.options import NoOptions, Options
+from agentbox.plugin.origins import canonical_origin
 from agentbox.plugin.policy import (
     LoginPolicy,
     PasswordContext,
@@ -104,5 +105,6 @@ __all__ = [
     "TokenRequest",
     "Transaction",
     "Verified",
+    "canonical_origin",
     "hookimpl",
 ]

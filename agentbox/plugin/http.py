@@ -35,7 +35,10 @@ class HttpClient(Protocol):
     `origin` is not one of those, the server does not answer in time or at all (`timeout`,
     `connection`, `tls`), it sends us elsewhere (`redirect`), more than `MOST_BYTES` (`size`), or
     something else than one well-formed JSON object (`content`); or this process is a command beside
-    a server and asks nobody (`offline`). A status is for the caller to judge.
+    a server and asks nobody (`offline`).
+
+    A status is for the caller to judge. Whatever comes with one of 400 and above and is no JSON
+    object is an empty one: an error may be told by something that stands in between.
     """
 
     async def get(
@@ -61,11 +64,7 @@ class HttpClient(Protocol):
         headers: Mapping[str, str | Secret] = {},
         deadline: float = DEADLINE,
     ) -> JsonAnswer:
-        """POST of a JSON text, to what need not answer with one.
-
-        An answer without a body is an empty object, and so is whatever comes with a status of 400
-        and above and is no JSON object: an error may be told by something that stands in between.
-        """
+        """POST of a JSON text, to what need not answer with one: no body is an empty object."""
 
 
 class Outgoing(Protocol):

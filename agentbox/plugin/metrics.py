@@ -131,5 +131,7 @@ class Readings(Protocol):
     def offer(self, measured: Callable[[], Sequence[Family]]) -> None:
         """Tell what this gives, too, of this process and of the server. It is called each second,
         and does no I/O. A family of a name that is there already is left out, and so is one that
-        was measured more than three collection intervals ago. Where it raises, or gives what is no
-        family, nothing of it is told, and it is counted as a failure of the plugin."""
+        was measured more than three collection intervals ago. Families are copied, so their values
+        may be what the plugin goes on counting in. Where it raises, or gives what is no family, or
+        values, labels or texts of other types than `Family` says, or a number of more than 64 bits,
+        nothing of it is told, and it is counted as a failure of the plugin."""

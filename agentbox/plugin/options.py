@@ -31,7 +31,9 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     def check(self) -> list[str]:
-        """Faults that no single field shows, one sentence each, starting with the field's name."""
+        """Faults that no single field shows, one sentence each, starting with the field's name, or
+        with the path of a field further down, such as `providers.corp.issuer`: by that the line is
+        found."""
         return []
 
     def notes(self, public_url: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -54,8 +54,9 @@ class RouteResponse(Struct, frozen=True, kw_only=True):
     content_type: str | None = None
 
 
-Represent = Callable[[Any], bytes]
-"""A `response` in another form than JSON."""
+Represent = Callable[[Any], bytes | Iterable[bytes]]
+"""A `response` in another form than JSON: whole, or in pieces, such as from a generator. A long one
+should come in pieces: while one is made every other request waits, between two they have a turn."""
 
 Handler = Callable[[RouteRequest[Any, Any]], Awaitable[Struct | RouteResponse]]
 

@@ -100,7 +100,8 @@ class Services(Protocol):
     def count(self, counter: str, amount: int = 1) -> None:
         """Add to `<instance_id>.<counter>`, which a server logs with all others when it stops.
 
-        Never make a name of what clients send: there would be no end of them.
+        Never make a name of what clients send: there would be no end of them. Raises `ValueError`
+        where the amount is below 0, for a counter only grows.
         """
 
     def observe(self, timer: str, seconds: float) -> None:

@@ -127,6 +127,8 @@ class PlainServices(Services):
         return self._environments
 
     def count(self, counter: str, amount: int = 1) -> None:
+        if amount < 0:
+            raise ValueError(f"{counter} can't be counted back by {-amount}: counters only grow.")
         self.counted[counter] += amount
 
     def observe(self, timer: str, seconds: float) -> None:

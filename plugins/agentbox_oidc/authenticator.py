@@ -48,6 +48,11 @@ class OidcAuthenticator(RedirectAuthenticator):
             if isinstance(fault, BaseException):
                 raise fault
 
+    async def close(self) -> None:
+        """End what is still asked for."""
+        for provider in self._providers.values():
+            await provider.close()
+
     async def start(self, context: LoginContext, login: RedirectLogin) -> Challenge:
         """Where to send the browser."""
         provider = self._providers.get(login.provider)
@@ -60,7 +65,10 @@ class OidcAuthenticator(RedirectAuthenticator):
         self, context: LoginContext, state: bytes, data: Mapping[str, Any]
     ) -> LoginAnswer:
         """Who has signed in there."""
-        flow = msgspec.json.decode(state, type=FlowState)
+        try:
+            flow = msgspec.json.decode(state, type=FlowState)
+        except msgspec.MsgspecError:  # another release began it, which remembers other things
+            raise LoginFailed("unknown_flow") from None
         provider = self._providers.get(flow.provider)
         if provider is None:
             return NotMine()

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from agentbox.errors import LoginFailed
 from agentbox.model.evidence import Identity
+from agentbox_oidc.id_token import LEEWAY
 from agentbox_oidc.options import ProviderOptions
 
 _GMAIL: Final = "@gmail.com"
@@ -61,14 +62,16 @@ def _is_verified(email: str, said: Said, options: ProviderOptions) -> bool:
 
 
 def _authenticated_at(said: Said, options: ProviderOptions) -> datetime | None:
-    """When the person was there. Never later than now, or it would stay fresh."""
+    """When the person was there. Never later than now, or it would stay fresh; a time that is
+    yet to come, as one in milliseconds, says nothing."""
     if options.is_google and said.fresh:
         # It never says when, and can only be told to have the person choose an account.
         return said.now
     value = said.signed.get("auth_time")
-    if type(value) is not int or value < 0:
+    now = int(said.now.timestamp())
+    if type(value) is not int or not 0 <= value <= now + LEEWAY.total_seconds():
         return None
-    return datetime.fromtimestamp(min(value, int(said.now.timestamp())), UTC)
+    return datetime.fromtimestamp(min(value, now), UTC)
 
 
 def _text(value: object) -> str | None:

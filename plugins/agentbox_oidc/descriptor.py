@@ -12,22 +12,30 @@ from agentbox_oidc.options import GoogleOptions, OidcOptions, ProviderOptions
 @asynccontextmanager
 async def _open_oidc(services: Services) -> AsyncIterator[object]:
     options: OidcOptions = services.options
-    yield await _opened(options.providers, services)
+    async with _opened(options.providers, services) as authenticator:
+        yield authenticator
 
 
 @asynccontextmanager
 async def _open_google(services: Services) -> AsyncIterator[object]:
     options: GoogleOptions = services.options
-    yield await _opened({"google": options.provider()}, services)
+    async with _opened({"google": options.provider()}, services) as authenticator:
+        yield authenticator
 
 
-async def _opened(options: Mapping[str, ProviderOptions], services: Services) -> object:
+@asynccontextmanager
+async def _opened(
+    options: Mapping[str, ProviderOptions], services: Services
+) -> AsyncIterator[object]:
     # PyJWT and cryptography are imported when the server opens, not when a command lists plugins.
     from agentbox_oidc.authenticator import OidcAuthenticator
 
     authenticator = OidcAuthenticator(options, services)
     await authenticator.open()
-    return authenticator
+    try:
+        yield authenticator
+    finally:
+        await authenticator.close()
 
 
 OIDC_TYPE = AuthenticatorType(

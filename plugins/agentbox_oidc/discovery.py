@@ -63,7 +63,6 @@ def read_metadata(answer: JsonAnswer, options: ProviderOptions) -> Metadata:
     _require_listed(document, "code_challenge_methods_supported", "S256", options)
     _require_listed(document, "response_types_supported", "code", options)
     _require_listed(document, "id_token_signing_alg_values_supported", options.algorithm, options)
-    methods = document.get("token_endpoint_auth_methods_supported")
     return Metadata(
         authorization_endpoint=_url(document, "authorization_endpoint", options),
         token_endpoint=_url(document, "token_endpoint", options),
@@ -74,7 +73,7 @@ def read_metadata(answer: JsonAnswer, options: ProviderOptions) -> Metadata:
             else None
         ),
         sends_issuer=document.get("authorization_response_iss_parameter_supported") is True,
-        secret_in_form=isinstance(methods, list) and "client_secret_basic" not in methods,
+        secret_in_form=_wants_secret_in_form(document, options),
     )
 
 
@@ -97,6 +96,20 @@ def _is_address(text: str, *, plain: bool) -> bool:
         return False
     safe = parts.scheme == "https" or (plain and host in LOOPBACK)
     return bool(host) and safe and "@" not in parts.netloc and "#" not in text
+
+
+def _wants_secret_in_form(document: Mapping[str, object], options: ProviderOptions) -> bool:
+    """Basic is what all have to know (RFC 6749 section 2.3.1), and what holds without a list."""
+    name = "token_endpoint_auth_methods_supported"
+    methods = document.get(name)
+    if not isinstance(methods, list) or "client_secret_basic" in methods:
+        return False
+    if "client_secret_post" in methods:
+        return True
+    # Sent all the same, the secret would go where nobody expects one.
+    raise StartError(
+        f"{options.issuer}: {name} holds neither client_secret_basic nor client_secret_post."
+    )
 
 
 def _require_listed(

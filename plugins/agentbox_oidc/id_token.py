@@ -21,6 +21,10 @@ LEEWAY: Final = timedelta(seconds=60)
 OLDEST: Final = timedelta(minutes=15)
 """An ID token comes straight from the provider, for a sign-in that took ten minutes at most."""
 
+LONGEST: Final = 64 * 1024
+"""Characters of an ID token. It comes in an answer and not in a header, and tells of hundreds of
+groups at some providers."""
+
 _LATEST: Final = int(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp())
 _HASHES: Final = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
 
@@ -66,7 +70,7 @@ async def verified_claims(
 
 def _parsed(text: str) -> CompactJws:
     try:
-        return parse(text)
+        return parse(text, LONGEST)
     except MalformedJws:
         raise LoginFailed("id_token_malformed") from None
 

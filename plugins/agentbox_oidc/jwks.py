@@ -21,6 +21,7 @@ KEEP: Final = 3600.0
 """Seconds after which keys are fetched anew: one that was withdrawn is not trusted on."""
 
 MOST_KEYS: Final = 64
+"""Keys that are looked into, of those that may verify."""
 
 _TYPES: Final[Mapping[str, str]] = {"R": "RSA", "P": "RSA", "E": "EC"}
 _CURVES: Final[Mapping[str, str]] = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
@@ -37,8 +38,14 @@ class RemoteKeys:
         self._clock = clock
         self._keys: Sequence[tuple[str | None, jwt.PyJWK]] = ()
         self._fetched = self._tried = float("-inf")
-        self._failure: str | None = None
-        self._one_at_a_time = asyncio.Lock()
+        self._failure: tuple[str, str] | None = None
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        """End a fetch that is under way; whoever waits for it is told that it took too long."""
+        if (fetching := self._fetching) is not None:
+            fetching.cancel()
+            await asyncio.wait([fetching])
 
     async def verifies(self, token: CompactJws) -> bool | None:
         """Whether one key of the provider, the one that the token names, has signed it; None if
@@ -68,19 +75,27 @@ class RemoteKeys:
 
     async def _fetch(self) -> None:
         """Fetch, unless that was tried a moment ago: then what came of it still stands."""
-        async with self._one_at_a_time:
-            now = self._clock.monotonic()
-            if now - self._tried >= ASK_AGAIN:
-                self._tried = now
-                self._failure = "timeout"  # if whoever waits for us gives up before the client does
-                try:
-                    self._keys = await self._asked()
-                except OutboundFailed as failure:
-                    self._failure = failure.reason
-                    raise
-                self._fetched, self._failure = now, None
-            elif self._failure is not None:
-                raise OutboundFailed(self._failure)
+        now = self._clock.monotonic()
+        if self._fetching is None and now - self._tried >= ASK_AGAIN:
+            self._tried = now
+            self._failure = ("timeout", "")  # if it is ended
+            self._fetching = asyncio.create_task(self._keep_what_comes(now))
+        if (fetching := self._fetching) is not None:
+            # It goes on when we give up: a provider that is slow throughout would never be done.
+            await asyncio.wait([fetching])
+            if not fetching.cancelled():
+                fetching.result()
+        if self._failure is not None:
+            raise OutboundFailed(*self._failure)
+
+    async def _keep_what_comes(self, now: float) -> None:
+        try:
+            self._keys = await self._asked()
+            self._fetched, self._failure = now, None
+        except OutboundFailed as failure:
+            self._failure = (failure.reason, str(failure))
+        finally:
+            self._fetching = None
 
     async def _asked(self) -> Sequence[tuple[str | None, jwt.PyJWK]]:
         answer = await self._client.get(self._url)
@@ -100,15 +115,15 @@ def _usable(listed: object, algorithm: str) -> Sequence[tuple[str | None, jwt.Py
     """The keys of a JWK set (RFC 7517 section 5) that may verify with this algorithm."""
     if not isinstance(listed, list):
         raise OutboundFailed("content", "no list of keys")
+    fit = [jwk for jwk in listed if isinstance(jwk, dict) and _may_verify(jwk, algorithm)]
     found = []
-    for jwk in listed[:MOST_KEYS]:
-        if isinstance(jwk, dict) and _may_verify(jwk, algorithm):
-            try:
-                key = jwt.PyJWK(jwk, algorithm)
-            except (PyJWTError, ValueError, TypeError, KeyError):
-                continue
-            if not isinstance(key.key, RSAPublicKey) or key.key.key_size >= 2048:
-                found.append((jwk.get("kid"), key))
+    for jwk in fit[:MOST_KEYS]:
+        try:
+            key = jwt.PyJWK(jwk, algorithm)
+        except (PyJWTError, ValueError, TypeError, KeyError):
+            continue
+        if not isinstance(key.key, RSAPublicKey) or key.key.key_size >= 2048:
+            found.append((jwk.get("kid"), key))
     return found
 
 

@@ -9,13 +9,22 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from agentbox.model.formats.provider_id import RESERVED, is_provider_id
+from agentbox.plugin import canonical_origin
 from agentbox.plugin.options import Options, Secret
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"]
 
 GOOGLE_ISSUER: Final = "https://accounts.google.com"
 
+LONGEST_ISSUER: Final = 512
+"""Bytes; identities of a longer one are refused by the core."""
+
+LONGEST_NAME: Final = 64
+
 _DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+# A word of `scope` (RFC 6749 section 3.3); blanks stand between them.
+_SCOPE: Final = re.compile(r"[!#-\[\]-~]+")
+_INVISIBLE: Final = re.compile(r"[^!-~]")
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -47,13 +56,17 @@ class ProviderOptions(Options, frozen=True):
         return urlsplit(self.issuer).scheme == "http"
 
     def check(self) -> list[str]:
-        """Refuses addresses that could not be trusted, and what would be no OpenID."""
+        """Refuses addresses that could not be trusted or asked, and what would be no OpenID."""
         faults = [
-            _url_fault("issuer", self.issuer, plain=self.insecure_http),
-            *_common_faults(self.client_secret, self.redirect_url, self.allowed_domains),
+            _issuer_fault(self.issuer, plain=self.insecure_http),
+            *_common_faults(self),
+            *_scope_faults(self.scopes),
         ]
-        if "openid" not in self.scopes:
-            faults.append('scopes must hold "openid"')
+        faults += [
+            f"{name} is empty; write the name of a claim"
+            for name in ("domain_claim", "username_claim")
+            if not getattr(self, name).strip()
+        ]
         return [fault for fault in faults if fault]
 
 
@@ -114,8 +127,7 @@ class GoogleOptions(Options, frozen=True):
             for name in ("client_id", "client_secret")
             if getattr(self, name) is None
         ]
-        found = _common_faults(self.client_secret, self.redirect_url, self.allowed_domains)
-        return faults + [fault for fault in found if fault]
+        return faults + _common_faults(self)
 
     def notes(self, public_url: str) -> list[str]:
         """The address to register at Google."""
@@ -143,33 +155,80 @@ def redirect_url(public_url: str, provider: str, configured: str | None) -> str:
     return configured or f"{public_url}/api/v1/auth/{provider}/callback"
 
 
-def _common_faults(
-    secret: Secret | None, redirect: str | None, domains: tuple[str, ...]
-) -> list[str | None]:
-    faults: list[str | None] = [
-        f"allowed_domains holds {domain!r}, which is no domain in lower case"
-        for domain in domains
+def _common_faults(options: ProviderOptions | GoogleOptions) -> list[str]:
+    faults = [
+        f"allowed_domains holds {_shown(domain)}, which is no domain in lower case"
+        for domain in options.allowed_domains
         if not _DOMAIN.fullmatch(domain)
     ]
+    secret, redirect, name = options.client_secret, options.redirect_url, options.name
     if secret is not None and not secret.reveal().strip():
         faults.append("client_secret is empty")
     if redirect is not None:
-        faults.append(_url_fault("redirect_url", redirect, plain=True))
-        if not redirect.endswith("/callback"):
-            faults.append("redirect_url does not end in /callback")
+        faults += _redirect_faults(redirect)
+    if name is not None and not (name.strip() and name.isprintable() and len(name) <= LONGEST_NAME):
+        faults.append(f"name takes 1 to {LONGEST_NAME} printable characters")
     return faults
 
 
-def _url_fault(field: str, text: str, *, plain: bool) -> str | None:
+def _scope_faults(scopes: tuple[str, ...]) -> list[str]:
+    faults = [
+        f"scopes holds {_shown(scope)}, which is no scope: write each as a text of its own"
+        for scope in scopes
+        if not _SCOPE.fullmatch(scope)
+    ]
+    return faults if "openid" in scopes else [*faults, 'scopes must hold "openid"']
+
+
+def _issuer_fault(text: str, *, plain: bool) -> str | None:
+    if (fault := _url_fault("issuer", text)) is not None:
+        return fault
+    if len(text) > LONGEST_ISSUER:
+        return f"issuer is longer than {LONGEST_ISSUER} bytes"
+    if _is_off_loopback(text):
+        return "issuer is plain http, which is for loopback alone"
+    if not plain and urlsplit(text).scheme == "http":
+        return "issuer is plain http, which has to be allowed with insecure_http = true"
+    return None
+
+
+def _redirect_faults(text: str) -> list[str]:
+    faults = []
+    if (fault := _url_fault("redirect_url", text)) is not None:
+        faults.append(fault)
+    elif _is_off_loopback(text):
+        # A browser goes there: what is allowed of the provider is of no matter.
+        faults.append("redirect_url is plain http, which is for loopback alone; use https")
+    if not text.endswith("/callback"):
+        faults.append("redirect_url does not end in /callback")
+    return faults
+
+
+def _url_fault(field: str, text: str) -> str | None:
+    """Why nobody can be asked there; what is allowed here, `Outgoing.to` takes."""
+    if _INVISIBLE.search(text):
+        # `urlsplit` drops some of these without a word.
+        return f"{field} holds a blank or what is not printable ASCII; write a host as xn--…"
     try:
         parts = urlsplit(text)
-        host = parts.hostname
     except ValueError:
         return f"{field} is no URL"
-    if parts.scheme not in {"http", "https"} or not host or not text.isascii():
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
         return f"{field} is no URL such as https://accounts.example.org"
-    if parts.username or parts.password or parts.query or parts.fragment or "#" in text:
+    if "@" in parts.netloc or "?" in text or "#" in text:
         return f"{field} must hold no user, query or fragment"
-    if parts.scheme == "http" and not (plain and host in LOOPBACK):
-        return f"{field} is plain http, which is for loopback with insecure_http = true alone"
+    if canonical_origin(f"{parts.scheme}://{parts.netloc}") is None:
+        return (
+            f"{field} has {_shown(parts.netloc)} where a host belongs, such as "
+            "accounts.example.org or accounts.example.org:8443"
+        )
     return None
+
+
+def _is_off_loopback(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in LOOPBACK
+
+
+def _shown(text: str) -> str:
+    return repr(text) if len(text) <= 60 else f"{text[:60]!r}…"

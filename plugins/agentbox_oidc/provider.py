@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import secrets
@@ -19,20 +18,17 @@ from agentbox.model.secret import Secret
 from agentbox.plugin import (
     AccountPolicy,
     Challenge,
-    HttpClient,
+    JsonAnswer,
     LoginContext,
     LoginProvider,
     Services,
     Verified,
 )
 from agentbox_oidc.claims import Said, identity_of, judge_domain
-from agentbox_oidc.discovery import Metadata, metadata_url, origin_of, read_metadata
+from agentbox_oidc.discovery import Metadata
 from agentbox_oidc.id_token import Expected, verified_claims
-from agentbox_oidc.jwks import RemoteKeys
+from agentbox_oidc.known import Discovery, Known
 from agentbox_oidc.options import ProviderOptions, redirect_url
-
-ASK_AGAIN: Final = 10.0
-"""Seconds between two attempts to discover a provider that did not answer."""
 
 LONGEST_CODE: Final = 4096
 
@@ -64,16 +60,17 @@ class Provider:
         self._options = options
         self._services = services
         self._redirect_url = redirect_url(services.public_url, id_, options.redirect_url)
-        self._discovery = services.outgoing.to([origin_of(options.issuer)])
-        self._known: _Known | None = None
-        self._tried = float("-inf")
-        self._one_at_a_time = asyncio.Lock()
+        self._discovery = Discovery(id_, options, services)
 
     async def open(self) -> None:
         """Discover. A provider that does not answer is asked again later, so that a server can
         start without it; raises `StartError` for one that answers what can't be right."""
         with suppress(OutboundFailed):  # the log says so
-            await self._discovered()
+            await self._discovery.known()
+
+    async def close(self) -> None:
+        """End what is still asked for."""
+        await self._discovery.close()
 
     async def start(self, *, fresh: bool) -> Challenge:
         """As `RedirectAuthenticator.start` promises: code flow with PKCE (RFC 7636) and nonce."""
@@ -117,6 +114,12 @@ class Provider:
         code = data.get("code")
         if not isinstance(code, str) or not 0 < len(code) <= LONGEST_CODE:
             raise LoginFailed("code_missing")
+        with self._discovery.doubting(known):
+            said = await self._said(known, code, state, context)
+        return self._verified(said)
+
+    async def _said(self, known: Known, code: str, state: FlowState, context: LoginContext) -> Said:
+        """What the provider says of whoever brought this code."""
         tokens = await self._exchange(known, code, state.verifier)
         access_token = tokens.get("access_token")
         access_token = access_token if isinstance(access_token, str) else None
@@ -133,9 +136,7 @@ class Provider:
         signed = await verified_claims(id_token, known.keys, expected, access_token)
         judge_domain(signed, self._options)
         claims = await self._completed(known, signed, access_token)
-        return self._verified(
-            Said(signed=signed, claims=claims, now=context.now, fresh=state.fresh)
-        )
+        return Said(signed=signed, claims=claims, now=context.now, fresh=state.fresh)
 
     def _judge_answer(self, metadata: Metadata, data: Mapping[str, Any]) -> None:
         """What came by way of the browser: the issuer (RFC 9207 section 2.4), and refusals."""
@@ -147,7 +148,7 @@ class Provider:
         if (error := data.get("error")) is not None:
             raise LoginFailed("denied" if error == "access_denied" else "provider_refused")
 
-    async def _exchange(self, known: _Known, code: str, verifier: str) -> Mapping[str, object]:
+    async def _exchange(self, known: Known, code: str, verifier: str) -> Mapping[str, object]:
         """The code for tokens (RFC 6749 section 4.1.3)."""
         options = self._options
         fields: dict[str, str | Secret] = {
@@ -164,19 +165,26 @@ class Provider:
             answer = await known.client.post_form(
                 known.metadata.token_endpoint, fields, basic=basic
             )
-        if answer.status in {400, 401, 403}:
-            if answer.body.get("error") in ("invalid_client", "unauthorized_client"):
-                self._services.log.error("provider_knows_no_such_client", provider=self.info.id)
-                raise LoginFailed("client_refused")
-            raise LoginFailed("code_refused")
-        if answer.status != 200:
-            raise OutboundFailed("status", f"the token endpoint answers {answer.status}")
+        self._judge_refusal(answer)
         if str(answer.body.get("token_type", "")).lower() != "bearer":
             raise LoginFailed("token_type")
         return answer.body
 
+    def _judge_refusal(self, answer: JsonAnswer) -> None:
+        """RFC 6749 section 5.2, where 401 is for clients alone, and may come without a word."""
+        if answer.status in {400, 401, 403}:
+            error = answer.body.get("error")
+            wordless = answer.status == 401 and not isinstance(error, str)
+            if wordless or error in ("invalid_client", "unauthorized_client"):
+                self._services.log.error("provider_knows_no_such_client", provider=self.info.id)
+                raise LoginFailed("client_refused")
+            if answer.body:  # else it is somebody in between who says so
+                raise LoginFailed("code_refused")
+        if answer.status != 200:
+            raise OutboundFailed("status", f"the token endpoint answers {answer.status}")
+
     async def _completed(
-        self, known: _Known, claims: Mapping[str, object], access_token: str | None
+        self, known: Known, claims: Mapping[str, object], access_token: str | None
     ) -> Mapping[str, object]:
         """With what userinfo adds, where the ID token says nothing of the e-mail address.
 
@@ -204,55 +212,15 @@ class Provider:
             ),
         )
 
-    async def _provider(self) -> _Known:
+    async def _provider(self) -> Known:
         """What is known of the provider, discovered if need be.
 
         Raises `OutboundFailed`, also for a document that would have stopped the start.
         """
         try:
-            return await self._discovered()
+            return await self._discovery.known()
         except StartError as error:
             self._services.log.error(
                 "provider_not_usable", provider=self.info.id, reason=str(error)
             )
             raise OutboundFailed("metadata") from None
-
-    async def _discovered(self) -> _Known:
-        if self._known is not None:
-            return self._known
-        async with self._one_at_a_time:
-            clock = self._services.clock
-            if self._known is None:
-                if clock.monotonic() - self._tried < ASK_AGAIN:
-                    raise OutboundFailed("undiscovered")
-                self._tried = clock.monotonic()
-                self._known = await self._asked()
-            return self._known
-
-    async def _asked(self) -> _Known:
-        try:
-            return self._read(await self._discovery.get(metadata_url(self._options.issuer)))
-        except OutboundFailed as failure:
-            if failure.reason != "offline":
-                self._services.log.warning(
-                    "provider_not_discovered",
-                    provider=self.info.id,
-                    reason=failure.reason,
-                    detail=str(failure),
-                )
-            raise
-
-    def _read(self, answer: Any) -> _Known:
-        metadata = read_metadata(answer, self._options)
-        try:
-            client = self._services.outgoing.to(metadata.origins)
-        except ValueError as error:
-            raise StartError(f"{self._options.issuer}: {error}.") from None
-        keys = RemoteKeys(client, metadata.jwks_uri, self._options.algorithm, self._services.clock)
-        return _Known(metadata, client, keys)
-
-
-class _Known(msgspec.Struct, frozen=True):
-    metadata: Metadata
-    client: HttpClient
-    keys: RemoteKeys

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from agentbox.plugin import canonical_origin
 from agentbox.plugin.options import Options, Secret
 
 PATH: Final = "/v1/metrics"
@@ -62,16 +63,20 @@ class OtlpOptions(Options, frozen=True):
 
 
 def _url_fault(text: str) -> str | None:
+    """Why nothing can be sent there; what is allowed here, `Outgoing.to` takes."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return "endpoint holds a blank or what is not printable ASCII; write a host as xn--…"
     try:
         parts = urlsplit(text)
         host = parts.hostname
-        _ = parts.port
     except ValueError:
         return "endpoint is no URL"
-    if parts.scheme not in {"http", "https"} or not host or not text.isascii():
+    if parts.scheme not in {"http", "https"} or not host:
         return "endpoint is no URL such as https://otlp.example.org:4318"
     if parts.username or parts.password or parts.query or parts.fragment or "#" in text:
         return "endpoint must hold no user, query or fragment; a secret belongs into headers"
+    if canonical_origin(f"{parts.scheme}://{parts.netloc}") is None:
+        return "endpoint names no host, such as otlp.example.org or otlp.example.org:4318"
     if parts.scheme == "http" and not _is_loopback(host):
         return "endpoint is plain http, which is for a collector on this machine alone"
     return None

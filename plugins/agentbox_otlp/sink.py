@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -14,9 +15,10 @@ import msgspec
 from agentbox.errors import OutboundFailed
 from agentbox.model.metrics import Batch, MetricType
 from agentbox.plugin import HttpClient, JsonAnswer, MetricSink, Services
+from agentbox_otlp.masking import Mask
 from agentbox_otlp.messages import ExportMetricsServiceResponse
 from agentbox_otlp.options import OtlpOptions
-from agentbox_otlp.writing import Writer
+from agentbox_otlp.writing import Request, Writer
 
 RETRYABLE: Final = frozenset({429, 502, 503, 504})
 """Of all statuses these alone (OTLP specification, "Retryable Response Codes")."""
@@ -35,6 +37,11 @@ FIRST_PAUSE: Final = 0.5
 LONGEST_MESSAGE: Final = 200
 """Characters of what a collector says that are logged."""
 
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]+")
+
+_DIGITS: Final = 20
+"""More than any number of 64 bits has; Python refuses to read thousands."""
+
 
 class OtlpSink(MetricSink):
     """Posts to one collector."""
@@ -51,6 +58,7 @@ class OtlpSink(MetricSink):
         options: OtlpOptions = services.options
         self._url = options.url
         self._headers = options.headers
+        self._mask = Mask(options.headers)
         self._services = services
         self._client = client
         self._writer = writer
@@ -61,15 +69,16 @@ class OtlpSink(MetricSink):
         """Raises `OutboundFailed` if the collector has not taken all of it in time; what it took
         before it has. Points that it takes back are counted as `rejected`."""
         until = asyncio.get_running_loop().time() + self._patience
-        for text in self._writer.requests(batch, types):
-            await self._send(text, until)
+        for request in self._writer.requests(batch, types):
+            await self._send(request, until)
 
-    async def _send(self, text: bytes, until: float) -> None:
+    async def _send(self, request: Request, until: float) -> None:
         pause = self._first_pause
         while True:
             left = until - asyncio.get_running_loop().time()
             try:
-                return self._judge(await self._post(text, min(left, DEADLINE)))
+                answer = await self._post(request.text, min(left, DEADLINE))
+                return self._judge(answer, request.points)
             except _Later as later:
                 # Half of the pause by chance, so that replicas don't come back together.
                 wait = later.wait or pause * random.uniform(0.5, 1.0)  # noqa: S311
@@ -88,24 +97,27 @@ class OtlpSink(MetricSink):
                 raise _Later(failed) from None
             raise
 
-    def _judge(self, answer: JsonAnswer) -> None:
+    def _judge(self, answer: JsonAnswer, points: int) -> None:
         if answer.status in RETRYABLE:
             wait = _seconds_until(answer.headers.get("retry-after", ""), self._services.clock.now())
             raise _Later(OutboundFailed("status", str(answer.status)), wait)
         if not 200 <= answer.status < 300:
-            said = str(answer.body.get("message", ""))[:LONGEST_MESSAGE]
-            self._services.log.warning("otlp_refused", status=answer.status, message=said)
+            message = self._told(answer.body.get("message"))
+            self._services.log.warning("otlp_refused", status=answer.status, message=message)
             raise OutboundFailed("status", str(answer.status))
-        self._note(_partial(answer))
+        self._note(*_partial(answer, points))
 
-    def _note(self, partial: tuple[int, str]) -> None:
+    def _note(self, rejected: int, message: str) -> None:
         """Points that were rejected are not sent again: they would be rejected again."""
-        rejected, message = partial
         if rejected:
             self._services.count("rejected", rejected)
         if rejected or message:
-            said = message[:LONGEST_MESSAGE]
-            self._services.log.warning("otlp_partial_success", rejected=rejected, message=said)
+            told = self._told(message)
+            self._services.log.warning("otlp_partial_success", rejected=rejected, message=told)
+
+    def _told(self, message: object) -> str:
+        """What may be logged of it. Covered before it is cut, or a half of a secret would stay."""
+        return self._mask.cover(message)[:LONGEST_MESSAGE] if isinstance(message, str) else ""
 
 
 class _Later(Exception):
@@ -116,12 +128,24 @@ class _Later(Exception):
         self.wait = wait
 
 
-def _partial(answer: JsonAnswer) -> tuple[int, str]:
+def _partial(answer: JsonAnswer, points: int) -> tuple[int, str]:
     try:
         found = msgspec.convert(answer.body, ExportMetricsServiceResponse).partial_success
-        return (0, "") if found is None else (int(found.rejected_data_points), found.error_message)
+        if found is None:
+            return 0, ""
+        return _rejected(found.rejected_data_points, points), found.error_message
     except ValueError:  # msgspec's own is one, too
         raise OutboundFailed("content", "no answer of OTLP") from None
+
+
+def _rejected(said: int | str, points: int) -> int:
+    """How many of so many points were rejected: never less than none, or more than there were,
+    whatever is said. Raises ValueError for what is no whole number."""
+    if isinstance(said, str):
+        if _WHOLE_NUMBER.fullmatch(said) is None:
+            raise ValueError
+        said = int(said[:_DIGITS])
+    return min(max(said, 0), points)
 
 
 def _seconds_until(text: str, now: datetime) -> float:
@@ -130,5 +154,5 @@ def _seconds_until(text: str, now: datetime) -> float:
         return float(text[:9])
     try:
         return max((parsedate_to_datetime(text) - now).total_seconds(), 0.0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0

@@ -47,6 +47,13 @@ Series = tuple[str, str | None]
 _encode = msgspec.json.Encoder().encode
 
 
+class Request(NamedTuple):
+    """A body to post, and how many points it has."""
+
+    text: bytes
+    points: int
+
+
 class Counted(NamedTuple):
     """What a counter has reached, and since when."""
 
@@ -68,12 +75,12 @@ class Writer:
         self._before: dict[bool, datetime] = {}
         self._counted: dict[Series, Counted] = {}
 
-    def requests(self, batch: Batch, types: Mapping[str, MetricType]) -> Iterator[bytes]:
-        """The bodies to post, one after the other."""
+    def requests(self, batch: Batch, types: Mapping[str, MetricType]) -> Iterator[Request]:
+        """What to post, one after the other."""
         counted = self._count(batch, types)
         for first in range(0, len(batch.samples), AT_ONCE):
             some = batch.samples[first : first + AT_ONCE]
-            yield _encode(self._request(batch, some, types, counted))
+            yield Request(_encode(self._request(batch, some, types, counted)), len(some))
 
     def _count(self, batch: Batch, types: Mapping[str, MetricType]) -> Mapping[Series, Counted]:
         """What is to be said of each counter of the batch.

@@ -31,7 +31,15 @@ class JwtOptions(Options, frozen=True):
 
     def check(self) -> list[str]:
         weak = self.secret is not None and self.secret.reveal() == "weak"
-        return ["secret is weak"] if weak else []
+        faults = ["secret is weak"] if weak else []
+        for name, provider in self.providers.items():
+            if provider.issuer == "bad":
+                faults.append(f"providers.{name}.issuer is bad")
+            if name.startswith("bad"):
+                faults.append(f"providers.{name} is bad")
+            if provider.every == timedelta(seconds=30) and name == "slow":
+                faults.append(f"providers.{name}.every is too long")
+        return faults
 
 
 class SqliteOptions(Options, frozen=True):

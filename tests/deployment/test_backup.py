@@ -6,8 +6,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.deployment.load import API
 from tests.deployment.replicas import settings
 from tests.deployment.test_page import path_with_psql
@@ -15,8 +13,6 @@ from tests.e2e.test_process import call, sign_in
 from tests.house.tree import ROOT
 from tests.postgres import Postgres, absent
 from tests.process import agentbox, environment, serving
-
-pytestmark = pytest.mark.xdist_group("deployment")
 
 DUMP = ["pg_dump", "--format=custom"]
 RESTORE = ["pg_restore", "--no-owner", "--role=agentbox", "--exit-on-error"]

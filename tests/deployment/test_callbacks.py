@@ -15,8 +15,6 @@ from yarl import URL
 from tests.deployment.proxies import Proxy, haproxy, nginx
 from tests.deployment.shipped import HOST, free_ports
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 READY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 CALLBACK = "/api/v1/auth/google/callback?state=x&code=y"
 

@@ -11,15 +11,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.deployment.load import Connection
 from tests.deployment.proxies import haproxy
 from tests.deployment.shipped import FOLDER, HOST, free_ports, text_of, write_private
 from tests.process import STRONG_PASSWORD, ServerProcess, agentbox, environment
-
-pytestmark = pytest.mark.xdist_group("deployment")
 
 COMPOSE: Mapping[str, Any] = yaml.safe_load(text_of("compose.yaml"))
 SERVICES: Mapping[str, Any] = COMPOSE["services"]

@@ -12,15 +12,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
-
 from tests.deployment.shipped import FOLDER, PORTS, free_ports
 from tests.e2e.test_pages import blocks
 from tests.e2e.test_process import API, call, given, sign_in
 from tests.postgres import absent, find_binaries
 from tests.process import environment, serving
-
-pytestmark = pytest.mark.xdist_group("deployment")
 
 PAGE = "docs/deployment.md"
 DSN = "postgresql:///agentbox?host=/run/postgresql"

@@ -14,16 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.deployment.load import API
 from tests.deployment.replicas import settings
 from tests.deployment.shipped import free_ports, text_of
 from tests.e2e.test_process import call, sign_in, wait_until
 from tests.postgres import Postgres, absent
 from tests.process import environment, serving
-
-pytestmark = pytest.mark.xdist_group("deployment")
 
 
 @contextmanager

@@ -18,8 +18,6 @@ from tests.e2e.test_process import call, sign_in, wait_until
 from tests.postgres import Postgres
 from tests.scale import scaled
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 LEASE = 10.0
 """Seconds for which a holder that died still has its job."""
 

@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import stat
+import sys
 import threading
 import time
 import urllib.error
@@ -22,6 +23,16 @@ from tests.process import STRONG_PASSWORD, ServerProcess, agentbox, environment,
 from tests.scale import scaled
 
 API = "/api/v1"
+
+TELLING_OF_GARBAGE = """
+import atexit, gc, sys
+
+def tell():
+    walked = len(gc.get_objects())
+    print("frozen" if gc.get_freeze_count() > walked else "walked", file=sys.stderr, flush=True)
+
+atexit.register(tell)
+"""
 
 
 def call(
@@ -125,6 +136,17 @@ def test_sigterm_and_ctrl_c_end_the_server_cleanly(tmp_path: Path) -> None:
         with serving(tmp_path, env=given()) as server:
             assert server.stop(number) == 0
             assert not any("Traceback" in line for line in server.lines)
+
+
+def test_the_garbage_collector_passes_over_what_a_server_began_with(tmp_path: Path) -> None:
+    """Walking that holds the loop for tens of milliseconds."""
+    (tmp_path / "sitecustomize.py").write_text(TELLING_OF_GARBAGE)
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+
+    with serving(tmp_path, env=given(PYTHONPATH=path)) as server:
+        server.stop()
+
+    assert "frozen\n" in server.lines
 
 
 def test_sigterm_drains_not_ready_at_once_and_serving_on(tmp_path: Path) -> None:

@@ -31,8 +31,9 @@ _MEANINGS = {
     "plugins.google.client_id": "The client that was made at Google.",
     "plugins.google.client_secret": "Its secret.",
     "plugins.google.redirect_url": "Where Google sends browsers back to, if it is not "
-    "`<public_url>/api/v1/auth/google/callback`.",
-    "plugins.google.name": "What stands on the button.",
+    "`<public_url>/api/v1/auth/google/callback`. It ends in `/callback`; http is for loopback "
+    "alone.",
+    "plugins.google.name": "What stands on the button; at most 64 printable characters.",
     "plugins.google.allowed_domains": "Google Workspace domains, in lower case; nobody else gets "
     "in. Unset: everybody with an account at Google.",
     "plugins.google.auto_provision": "Make a user of role viewer for whoever signs in "

@@ -46,7 +46,7 @@ def public_surface() -> str:
 
 def _exported(name: str) -> Iterator[str]:
     value = getattr(plugin, name)
-    if inspect.isclass(value) and value.__name__ == name:
+    if (inspect.isclass(value) or inspect.isfunction(value)) and value.__name__ == name:
         yield from _statement(ast.parse(textwrap.dedent(inspect.getsource(value))).body[0])
         return
     plain = isinstance(value, int | UnionType)  # the repr of others may hold an address

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
-from tests.openid.answers import BROKEN, HUGE, Sent, endless, of_json, redirect
+from tests.openid.answers import BROKEN, HUGE, Sent, body, endless, of_json, redirect
 from tests.openid.fake_provider import Answerer, FakeProvider, listening
 from tests.openid.refusing import UNAVAILABLE, Twist, refused
 from tests.openid.scene import Scene
@@ -92,6 +93,13 @@ async def test_what_the_token_endpoint_refuses_is_refused(scene: Scene) -> None:
         "a table for a word": (error({"invalid_client": 1}, 403), "code_refused"),
         "client": (error("invalid_client", 401), "client_refused"),
         "client, by 400": (error("unauthorized_client", 400), "client_refused"),
+        "client, without a word": (instead("token", body(b"", 401)), "client_refused"),
+        "client, in an empty object": (instead("token", of_json({}, 401)), "client_refused"),
+        "client, in HTML": (
+            instead("token", body(b"<h1>401</h1>", 401, "text/html")),
+            "client_refused",
+        ),
+        "client, by no word": (error(["invalid_grant"], 401), "client_refused"),
         "type, none": (token(token_type=...), "token_type"),
         "type, another": (token(token_type="DPoP"), "token_type"),
         "type, null": (token(token_type=None), "token_type"),
@@ -100,6 +108,15 @@ async def test_what_the_token_endpoint_refuses_is_refused(scene: Scene) -> None:
     found = await refused(scene, {name: twist for name, (twist, _) in twists.items()})
 
     assert found == {name: reason for name, (_, reason) in twists.items()}
+
+
+async def test_a_wrong_client_secret_is_called_that_in_the_log(scene: Scene) -> None:
+    instead("token", body(b"", 401))(scene.provider)
+    with capture_logs() as lines:
+        await scene.sign_in()
+
+    told = [line for line in lines if line["event"] == "provider_knows_no_such_client"]
+    assert [(line["log_level"], line["provider"]) for line in told] == [("error", "fake")]
 
 
 async def test_userinfo_of_somebody_else_is_refused(scene: Scene) -> None:

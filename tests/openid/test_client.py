@@ -293,6 +293,27 @@ async def test_what_answers_a_json_text_may_be_nothing_or_an_error_in_other_word
 
 
 @pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b"", "application/json"),
+        (b"<h1>Down</h1>", "text/html"),
+        (b'{"a": 1}', "text/html"),
+        (b"x" * (MOST_BYTES + 1), "text/html"),
+    ],
+    ids=["nothing", "HTML", "JSON as HTML", "too much"],
+)
+async def test_an_error_is_known_by_its_status_whatever_comes_with_it(
+    client: HttpClient, origin: Origin, text: bytes, kind: str
+) -> None:
+    for status in (400, 401, 503):
+        origin.answer = body(text, status, kind)
+        answers = [await client.get(origin.url), await client.post_form(origin.url, {"a": "b"})]
+        assert [(answer.status, answer.body) for answer in answers] == [(status, {})] * 2
+    origin.answer = body(text, 200, kind)
+    assert await reason(client, origin.url) in {"content", "size"}
+
+
+@pytest.mark.parametrize(
     ("answer", "word"),
     [
         (body(b"<h1>Welcome</h1>", Content_Type="text/html"), "content"),

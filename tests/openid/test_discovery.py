@@ -29,6 +29,8 @@ WRONG: dict[str, Json] = {
     "no issuer": {"issuer": ...},
     "no challenge": {"code_challenge_methods_supported": ["plain"]},
     "no code": {"response_types_supported": ["id_token"]},
+    "no secret": {"token_endpoint_auth_methods_supported": ["private_key_jwt", "none"]},
+    "no way to show a secret": {"token_endpoint_auth_methods_supported": []},
     "no RS256": {"id_token_signing_alg_values_supported": ["HS256", "none"]},
 }
 ADDRESSES: tuple[Any, ...] = (
@@ -99,6 +101,24 @@ async def test_lists_that_are_not_there_say_nothing(
         assert (await scene.sign_in()).status == 200
 
 
+async def test_one_that_takes_no_secret_is_sent_none(folder: Path, provider: FakeProvider) -> None:
+    metadata = {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_jwt"]}
+    fault = await fault_of(folder, provider, metadata)
+
+    name = "token_endpoint_auth_methods_supported"
+    assert f"{name} holds neither client_secret_basic nor client_secret_post" in fault
+
+
+@pytest.mark.parametrize("listed", [["client_secret_post", "client_secret_basic"], "none", None])
+def test_a_secret_goes_into_the_header_unless_it_may_not(listed: Any) -> None:
+    issuer = "https://id.example.org"
+    options = ProviderOptions(issuer=issuer, client_id="us", client_secret=Secret("canary"))
+    document = {"issuer": issuer} | {name: f"{issuer}/{name}" for name in ENDPOINTS}
+    document |= {"token_endpoint_auth_methods_supported": listed}
+
+    assert not read_metadata(JsonAnswer(200, document), options).secret_in_form
+
+
 @pytest.mark.parametrize(
     ("issuer", "insecure"),
     [
@@ -109,6 +129,9 @@ async def test_lists_that_are_not_there_say_nothing(
         ("https://user@accounts.example.org", False),
         ("https://accounts.example.org/?tenant=1", False),
         ("https://accounts.example.org/#", False),
+        ("https://accounts.example.org:99999", False),
+        ("https://accounts.example.org. ", False),
+        ("https://accounts.example.org/a b", False),
         ("accounts.example.org", False),
     ],
 )
@@ -116,7 +139,7 @@ async def test_an_issuer_that_could_be_anybody_stops_the_start(
     folder: Path, provider: FakeProvider, issuer: str, insecure: bool
 ) -> None:  # OP-07
     config = configuration(folder, provider, issuer=issuer, insecure_http=insecure)
-    with pytest.raises(ConfigurationError, match="issuer"):
+    with pytest.raises(ConfigurationError, match=rf"providers\.{provider.id}\.issuer"):
         async with live_server(folder, config=config):
             pass
 

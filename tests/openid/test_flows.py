@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.live import ADMIN_PASSWORD, ShiftedClock
@@ -310,3 +311,27 @@ async def test_who_is_disabled_meanwhile_does_not_get_in(scene: Scene) -> None: 
     code = parameters(landed.headers["Location"])["code"]
     answer = await returning.ask("POST", "/api/v1/auth/exchange", json={"code": code})
     assert answer.error == "invalid_grant"
+
+
+class Earlier(msgspec.Struct, array_like=True):
+    """What a flow of another release has to remember."""
+
+    provider: str
+    issuer: str
+
+
+async def test_a_sign_in_that_another_release_began_is_none_and_stops_no_other(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:  # OA-11
+    begun = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "agentbox_oidc.provider.FlowState", lambda id_, issuer, *_: Earlier(id_, issuer)
+        )
+        for _ in range(5):
+            browser = scene.browser()
+            begun.append((browser, await browser.returned("fake")))
+    for browser, callback in begun:
+        assert await ended(scene, browser, callback) == refusal("unknown_flow")
+
+    assert (await scene.sign_in()).status == 200

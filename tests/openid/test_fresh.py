@@ -72,6 +72,21 @@ async def test_a_provider_that_does_not_say_when_has_not_said_now(scene: Scene, 
     assert (await judged(scene, fresh=True)).identity.auth_time is None
 
 
+@pytest.mark.parametrize("ahead", [90, 86_400, 2**40, 2**62], ids=str)
+async def test_a_time_that_is_yet_to_come_is_not_now(scene: Scene, ahead: int) -> None:
+    # OA-07: each sign-in would be a fresh one
+    scene.provider.claims = {"auth_time": scene.provider.now() + ahead}
+
+    assert (await judged(scene, fresh=True)).identity.auth_time is None
+
+
+async def test_a_clock_that_is_ahead_by_a_little_says_now(scene: Scene) -> None:
+    scene.provider.claims = {"auth_time": scene.provider.now() + 50}
+    found = await judged(scene, fresh=True)
+
+    assert found.identity.auth_time == found.now.replace(microsecond=0)
+
+
 async def test_a_provider_that_asks_nobody_says_when_it_did(scene: Scene) -> None:
     before = scene.provider.now() - 3600
     scene.provider.claims = {"auth_time": before}
@@ -133,6 +148,17 @@ async def test_who_was_waved_through_changes_nothing_that_wants_a_fresh_sign_in(
     fresh = await scene.browser().sign_in("fake", fresh="true")
     caller = scene.live.with_token(fresh.body["token"])
     assert (await caller.post("/auth/change-password", PASSWORD)).status == 204
+
+
+async def test_who_signed_in_there_days_ago_in_milliseconds_is_not_fresh(scene: Scene) -> None:
+    # OA-07
+    scene.provider.claims = {"auth_time": (scene.provider.now() - 3 * 86_400) * 1000}
+    caller = scene.live.with_token((await scene.sign_in()).body["token"])
+    refused = await caller.post("/auth/change-password", PASSWORD)
+    assert (refused.status, refused.error) == (403, "insufficient_user_authentication")
+
+    anew = await scene.browser().sign_in("fake", fresh="true")
+    assert (anew.status, await scene.refusals()) == (401, ["not_fresh"])
 
 
 async def test_who_gave_the_password_there_just_now_is_fresh_here(scene: Scene) -> None:

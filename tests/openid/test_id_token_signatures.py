@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agentbox.errors import LoginFailed
 from agentbox.web.outgoing.client import OutgoingHttp
-from agentbox_oidc.id_token import Expected, verified_claims
+from agentbox_oidc.id_token import LONGEST, Expected, verified_claims
 from agentbox_oidc.jwks import RemoteKeys
 from tests.live import ShiftedClock
 from tests.openid.fake_provider import (
@@ -146,8 +146,21 @@ def equal_names_in_the_header(header: Json, claims: Json) -> str:
     return signed_by(rsa_key(1), text.encode(), claims)
 
 
+def long_header(header: Json, claims: Json) -> str:
+    return signed_by(rsa_key(1), header | {"more": "x" * 8192}, claims)
+
+
 def long(header: Json, claims: Json) -> str:
-    return signed_by(rsa_key(1), header, claims | {"more": "x" * 8192})
+    return signed_by(rsa_key(1), header, claims | {"more": "x" * LONGEST})
+
+
+async def test_a_token_may_tell_of_many_groups(scene: Scene) -> None:
+    # Entra ID writes up to 200 of them into a token
+    groups = [f"11111111-2222-3333-4444-{number:012}" for number in range(199)]
+    scene.provider.claims = {"groups": groups}
+    assert (await scene.sign_in()).status == 200
+
+    assert [len(text) > 8192 for text in scene.provider.given_out if text.count(".") == 2] == [True]
 
 
 async def test_what_is_not_a_plain_signed_token_is_refused(scene: Scene) -> None:
@@ -167,7 +180,8 @@ async def test_what_is_not_a_plain_signed_token_is_refused(scene: Scene) -> None
             made(lambda h, c: signed_by(rsa_key(1), h, b"{")),
             "malformed",
         ),
-        "longer than 8 KiB": (made(long), "malformed"),
+        "longer than 64 KiB": (made(long), "malformed"),
+        "a header of more than 8 KiB": (made(long_header), "malformed"),
         "padded": (made(lambda h, c: signed_by(rsa_key(1), h, c) + "="), "malformed"),
         "encrypted": (text("e30.e30.e30.e30.e30"), "malformed"),
         "two parts": (text("e30.e30"), "malformed"),

@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from aiohttp import web
 from agentbox.errors import OutboundFailed
 from agentbox.model.formats.jose import CompactJws, MalformedJws, parse
 from agentbox.web.outgoing.client import OutgoingHttp
-from agentbox_oidc.jwks import RemoteKeys
+from agentbox_oidc.authenticator import OidcAuthenticator
+from agentbox_oidc.jwks import MOST_KEYS, RemoteKeys
 from tests.live import ShiftedClock
 from tests.openid.answers import of_json
 from tests.openid.fake_provider import (
@@ -25,7 +27,8 @@ from tests.openid.fake_provider import (
     rsa_key,
     signed_by,
 )
-from tests.openid.scene import Scene
+from tests.openid.gate import Gate
+from tests.openid.scene import Scene, scene_at
 
 
 @pytest.fixture
@@ -46,6 +49,12 @@ def token(key_id: Any = "first", key: int = 1, **header: Any) -> CompactJws:
     """What the key of this number has signed, under any name."""
     named = {} if key_id is None else {"kid": key_id}
     return parse(signed_by(rsa_key(key), {"alg": "RS256", **named, **header}, {"sub": "ada"}))
+
+
+def fetches() -> list[str]:
+    """Those that are under way."""
+    coroutines = [repr(task.get_coro()) for task in asyncio.all_tasks()]
+    return [text for text in coroutines if "_keep_what_comes" in text]
 
 
 async def test_keys_are_fetched_once_and_for_everybody(
@@ -184,28 +193,66 @@ async def test_an_outage_does_not_touch_keys_that_are_there(
     assert await keys.verifies(token())
 
 
-async def test_who_gives_up_while_keys_are_fetched_leaves_them_unknown(
-    keys: RemoteKeys, provider: FakeProvider, clock: ShiftedClock
-) -> None:  # OA-11
-    asked, never = asyncio.Event(), asyncio.Event()
-
-    async def waits(request: web.Request) -> web.StreamResponse:
-        asked.set()
-        await never.wait()
-        raise AssertionError("unreachable")
-
-    provider.instead = {"keys": waits}
+async def test_who_gives_up_while_keys_are_fetched_leaves_them_to_the_next(
+    keys: RemoteKeys, provider: FakeProvider
+) -> None:  # OA-11: a provider that is slow throughout would never be done in time
+    gate = Gate(provider, "keys")
     judging = asyncio.create_task(keys.verifies(token()))
-    await asked.wait()
+    await gate.is_full()
     judging.cancel()
     with pytest.raises(asyncio.CancelledError):
         await judging
-    provider.straighten()
+    joining = asyncio.create_task(keys.verifies(token()))
+    await asyncio.sleep(0)
+    gate.open()
+
+    assert await joining
+    assert provider.asked["keys"] == 1
+
+
+async def test_a_sign_in_that_took_too_long_leaves_keys_to_the_next(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:  # OA-11
+    gate = Gate(scene.provider, "keys")
+    with monkeypatch.context() as patch:
+        patch.setattr("agentbox_oidc.authenticator.TOGETHER", 0.5)
+        late = await scene.sign_in()
+    gate.open()
+
+    assert (late.status, await scene.refusals()) == (503, ["provider_timeout"])
+    assert (await scene.sign_in()).status == 200
+    assert scene.provider.asked["keys"] == 1
+
+
+async def test_a_fetch_that_is_ended_is_no_answer(keys: RemoteKeys, provider: FakeProvider) -> None:
+    gate = Gate(provider, "keys")
+    judging = asyncio.create_task(keys.verifies(token()))
+    await gate.is_full()
+    await keys.close()
 
     with pytest.raises(OutboundFailed, match="timeout"):
-        await keys.verifies(token())
-    clock.advance(10)
-    assert await keys.verifies(token())
+        await judging
+
+
+async def test_a_fetch_ends_with_the_server(
+    folder: Path, clock: ShiftedClock, provider: FakeProvider
+) -> None:
+    async with scene_at(folder, clock, provider) as scene:
+        opened: Any = next(
+            named.opened
+            for named in scene.live.runtime.abilities.methods
+            if isinstance(named.opened, OidcAuthenticator)
+        )
+        known = await opened._providers["fake"]._discovery.known()
+        gate = Gate(provider, "keys")
+        judging = asyncio.create_task(known.keys.verifies(token()))
+        await gate.is_full()
+        judging.cancel()
+        await asyncio.wait([judging])
+        going_on = fetches()
+
+    assert len(going_on) == 1
+    assert fetches() == []
 
 
 @pytest.mark.parametrize(
@@ -224,6 +271,23 @@ async def test_two_keys_of_one_name_are_none(keys: RemoteKeys, provider: FakePro
     provider.published.append(public_jwk(Key("first", rsa_key(2))))
 
     assert not await keys.verifies(token())
+
+
+async def test_keys_for_other_things_do_not_count(keys: RemoteKeys, provider: FakeProvider) -> None:
+    other = [public_jwk(Key(f"e{number}", rsa_key(2)), use="enc") for number in range(MOST_KEYS)]
+    provider.published = [*other, *provider.published]
+
+    assert await keys.verifies(token())
+
+
+async def test_no_more_keys_than_that_are_looked_into(
+    keys: RemoteKeys, provider: FakeProvider
+) -> None:
+    other = [public_jwk(Key(f"e{number}", rsa_key(2))) for number in range(MOST_KEYS)]
+    provider.published = [*other, *provider.published]
+
+    assert await keys.verifies(token()) is None
+    assert await keys.verifies(token(f"e{MOST_KEYS - 1}", 2))
 
 
 async def test_what_is_no_key_beside_good_ones_is_passed_over(

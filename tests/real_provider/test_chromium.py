@@ -22,7 +22,6 @@ from tests.real_provider.visitor import Visitor
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("real_provider"),
 ]
 
 POST = """

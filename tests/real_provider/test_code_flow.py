@@ -10,8 +10,6 @@ from tests.openid.browser import parameters
 from tests.real_provider.provider import RealProvider, real_provider
 from tests.real_provider.scene import CALLBACK, PASSWORDS, PEOPLE, Scene, scene_at
 
-pytestmark = pytest.mark.xdist_group("real_provider")
-
 RETURN_TO = "/app"
 
 

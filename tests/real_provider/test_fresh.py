@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode, urlsplit
 
-import pytest
-
 from tests.openid.browser import parameters
 from tests.real_provider.scene import Scene
-
-pytestmark = pytest.mark.xdist_group("real_provider")
 
 
 async def test_a_fresh_sign_in_has_the_provider_ask_again(scene: Scene) -> None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
 from tests.live import USER_PASSWORD, Caller
 from tests.real_provider.scene import Scene
-
-pytestmark = pytest.mark.xdist_group("real_provider")
 
 
 async def identities(caller: Caller) -> list[dict[str, str]]:

@@ -21,8 +21,6 @@ from tests.replicas.cluster import Replica, settings
 from tests.replicas.conftest import Shared
 from tests.scale import scaled
 
-pytestmark = pytest.mark.xdist_group("replicas")  # they share three processes
-
 CHAIN = Chain(RootSecret([b"1" * 32]).macs(LABEL))
 
 

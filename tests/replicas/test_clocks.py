@@ -12,8 +12,6 @@ from tests.replicas.cluster import Replica, calling, cluster, settings
 from tests.replicas.conftest import Shared
 from tests.replicas.together import together
 
-pytestmark = pytest.mark.xdist_group("replicas")  # they share three processes
-
 HOUR = 3600.0
 # What Python runs before anything else.
 AN_HOUR_AHEAD = """

@@ -6,14 +6,10 @@ import asyncio
 import os
 from typing import Any
 
-import pytest
-
 from tests.live import USER_PASSWORD
 from tests.replicas.cluster import Replica
 from tests.replicas.conftest import Shared
 from tests.scale import SCALE, scaled
-
-pytestmark = pytest.mark.xdist_group("replicas")  # they share three processes
 
 PARALLEL = 50
 

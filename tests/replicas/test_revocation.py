@@ -24,8 +24,6 @@ from tests.replicas.cluster import Replica
 from tests.replicas.conftest import Shared
 from tests.scale import SCALE, scaled
 
-pytestmark = pytest.mark.xdist_group("replicas")  # they share three processes
-
 OTHER_PASSWORD = "bramble-signal-harbour-93"
 
 

@@ -7,15 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from agentbox.model.formats.jose import parse
 from agentbox.model.signing_keys import ANNOUNCED_FOR
 from tests.live import ADMIN_PASSWORD, Caller, Live, ShiftedClock
 from tests.replicas.cluster import Replica
 from tests.replicas.together import together
-
-pytestmark = pytest.mark.xdist_group("replicas")  # they share three processes
 
 
 def kid(token: str) -> str | None:

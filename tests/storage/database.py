@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import tests.schema_texts  # noqa: F401  for what it does
 from agentbox.testing import StorageFactory
 from agentbox_sqlite.schema import own_folders
 from agentbox_sqlite.storage import READERS, SqliteStorage

@@ -40,7 +40,6 @@ SLACK = 1 if SCALE > 1 else 10
 OF_200 = 200 * len(OF_ENVIRONMENTS) + len(OF_ALL)
 
 # The databases are filled once for all tests of the module, not once on each worker.
-pytestmark = pytest.mark.xdist_group("series")
 
 
 class Month(NamedTuple):

@@ -31,8 +31,6 @@ from tests.storage.database import sqlite_factory
 {faults}
 """
 
-# The fixture `report` is made once for all tests of the module, not once on each worker.
-pytestmark = pytest.mark.xdist_group("faults")
 
 SKIPPING = """
 import pytest

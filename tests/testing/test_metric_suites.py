@@ -24,8 +24,6 @@ from tests.testing.faulty import SINK_FAULTS, SOURCE_FAULTS, Good, Takes, sink_t
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--tb=line", "-rA")
 PLUGINS = ("-p", "agentbox.testing", "-p", "no:cacheprovider", "-p", "no:xdist")
 
-# The fixture `report` is made once for all tests of the module, not once on each worker.
-pytestmark = pytest.mark.xdist_group("metric-faults")
 
 HEAD = """
 import pytest

@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agentbox.core.counters import Counters
+from agentbox.core.host_services import HostServices
 from agentbox.errors import StartError
 from agentbox.model.environments import RunningEnvironment
+from agentbox.model.formats.api_key import KeyFormat
 from agentbox.model.ids import new_id
 from agentbox.plugin import NoOptions, Options, Services
 from agentbox.testing import PlainServices
@@ -53,6 +56,27 @@ def test_its_log_and_counters_are_kept() -> None:
     assert services.observed == [("waited", 0.5)]
     with pytest.raises(AttributeError):
         services.log.shout("late")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "services",
+    [
+        PlainServices("acme"),
+        HostServices(
+            clock=PlainServices().clock,
+            public_url="https://auth.example",
+            api_key_format=KeyFormat("ak_live_"),
+            counters=Counters(),
+            stale_after=timedelta(minutes=2),
+            instance_id="acme",
+        ),
+    ],
+    ids=["plain", "host"],
+)
+def test_no_counter_goes_back(services: Services) -> None:
+    services.count("lost", 0)
+    with pytest.raises(ValueError, match="lost can't be counted back by 5"):
+        services.count("lost", -5)
 
 
 @pytest.mark.parametrize("name", ["storage", "sealer", "outgoing", "readings"])

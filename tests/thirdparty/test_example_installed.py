@@ -9,12 +9,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.house.tree import ROOT
 from tests.thirdparty.conftest import EXAMPLE, SECRET, Installation, Server
-
-pytestmark = pytest.mark.xdist_group("thirdparty")
 
 
 def test_the_server_runs_from_the_wheel_alone(installation: Installation) -> None:

@@ -9,8 +9,6 @@ import pytest
 
 from tests.thirdparty.conftest import PASSWORD, Server
 
-pytestmark = pytest.mark.xdist_group("thirdparty")
-
 
 def test_a_ticket_is_recognised(server: Server) -> None:
     answer = server.call("GET", "/api/v1/auth/me", server.ticket())

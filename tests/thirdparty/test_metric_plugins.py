@@ -14,8 +14,6 @@ import pytest
 from tests.house.tree import ROOT
 from tests.thirdparty.conftest import START_LIMIT, Installation
 
-pytestmark = pytest.mark.xdist_group("thirdparty")
-
 HERE = ROOT / "tests" / "thirdparty"
 PAGE = (ROOT / "docs" / "plugins" / "metrics.md").read_text()
 COMMANDS = re.findall(r"^\$ (.*)$", PAGE, re.M)

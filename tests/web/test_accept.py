@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from msgspec import Struct
@@ -90,6 +91,15 @@ def route(path: str, handler: object, **more: object) -> Route:
     )
 
 
+def in_pieces(answer: Words) -> Iterator[bytes]:
+    return (f"{word}\r\n".encode() for word in answer.words)
+
+
+def breaking_off(answer: Words) -> Iterator[bytes]:
+    yield from in_pieces(answer)
+    raise RuntimeError("canary-in-a-message")
+
+
 FORMS = {"text/csv; charset=utf-8; header=absent": in_csv}
 
 
@@ -104,6 +114,8 @@ async def live() -> AsyncIterator[Live]:
         route("/api/v1/as-it-is", as_it_is, representations=FORMS),
         route("/api/v1/plain", words),
         route("/api/v1/broken", words, representations={"text/csv": broken}),
+        route("/api/v1/pieces", words, representations={"text/csv": in_pieces}),
+        route("/api/v1/breaking-off", words, representations={"text/csv": breaking_off}),
     ]
     async with serving(routes=routes) as running:
         yield running
@@ -155,12 +167,44 @@ async def test_a_problem_stays_a_problem(live: Live) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_form_that_can_not_be_made_fails_that_request_alone(live: Live) -> None:
-    answer = await live.ask("GET", "/api/v1/broken", headers=[("Accept", "text/csv")])
+@pytest.mark.parametrize("path", ["/api/v1/broken", "/api/v1/breaking-off"])
+async def test_a_form_that_can_not_be_made_fails_that_request_alone(live: Live, path: str) -> None:
+    answer = await live.ask("GET", path, headers=[("Accept", "text/csv")])
 
     assert (answer.status, answer.json["error"]) == (500, "internal")
     assert b"canary" not in answer.body
-    assert (await live.ask("GET", "/api/v1/broken")).status == 200
+    assert (await live.ask("GET", path)).status == 200
+
+
+async def test_a_form_in_pieces_is_sent_whole(live: Live) -> None:
+    answer = await live.ask("GET", "/api/v1/pieces", headers=[("Accept", "text/csv")])
+
+    assert answer.body == b"a\r\nb\r\n"
+    assert answer.headers["content-length"] == "6"
+
+
+async def test_between_two_pieces_of_a_form_others_have_a_turn() -> None:
+    turns, seen = 0, []
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def looking(answer: Words) -> Iterator[bytes]:
+        for piece in in_pieces(answer):
+            seen.append(turns)
+            yield piece
+
+    routes = [route("/api/v1/pieces", words, representations={"text/csv": looking})]
+    async with serving(routes=routes) as live:
+        waiting = asyncio.create_task(other())
+        await live.ask("GET", "/api/v1/pieces", headers=[("Accept", "text/csv")])
+        waiting.cancel()
+
+    first, second = seen
+    assert second == first + 1
 
 
 async def test_the_document_names_every_form() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import click
 import msgspec
@@ -16,7 +17,7 @@ from agentbox.core.charts.plan import DEFAULT_SPAN, Asked
 from agentbox.core.charts.series import Series, charts_of
 from agentbox.core.runtime import Runtime
 from agentbox.model.metrics import Aggregate
-from agentbox.web.handlers.shapes.metrics import csv_of, series_out
+from agentbox.web.handlers.shapes.metrics import SeriesOut, csv_of, series_out
 
 AGGREGATE = click.Choice([aggregate.value for aggregate in Aggregate])
 
@@ -61,20 +62,20 @@ def show(
         start=since, end=until, step=step, aggregate=Aggregate(agg) if agg is not None else None
     )
 
-    async def work(runtime: Runtime) -> Series:
-        wanted = asked
-        if not (as_csv or as_json):
-            wanted = _drawn(asked, drawing.columns, runtime.clock.now())
-        return await charts_of(runtime).series(OPERATOR, type_, environment_id, wanted)
+    async def work(runtime: Runtime) -> Series | SeriesOut:
+        series = partial(charts_of(runtime).series, OPERATOR, type_, environment_id)
+        if as_csv or as_json:
+            return await series_out(await series(asked))
+        return await series(_drawn(asked, drawing.columns, runtime.clock.now()))
 
-    series = invocation.with_runtime(work, sources=True)
-    if as_json:
-        click.echo(msgspec.json.encode(series_out(series)))
-    elif as_csv:
-        click.echo(csv_of(series_out(series)), nl=False)
-    else:
-        for line in drawing.lines(series):
+    shown = invocation.with_runtime(work, sources=True)
+    if isinstance(shown, Series):
+        for line in drawing.lines(shown):
             click.echo(line)
+    elif as_csv:
+        click.echo(b"".join(csv_of(shown)), nl=False)
+    else:
+        click.echo(msgspec.json.encode(shown))
 
 
 def _drawn(asked: Asked, columns: int, now: datetime) -> Asked:

@@ -29,6 +29,11 @@ def announce_page(url: str) -> None:
     _log.info("metrics_listening", url=url)
 
 
+def announce_page_stays(configured: str | None, inherited: str | None) -> None:
+    """Warn that /metrics is not where the settings say by now: that wants a restart."""
+    _log.warning("metrics_listen_needs_restart", configured=configured, listen=inherited)
+
+
 def cant_listen_for_metrics(settings: Settings, error: OSError) -> StartError:
     """The reason for the operator."""
     return StartError(

@@ -31,7 +31,11 @@ def folder_of_readings() -> Iterator[int | None]:
     """
     try:
         path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        folder = _held(path)
+        try:
+            folder = _held(path)
+        except OSError:
+            path.rmdir()
+            raise
     except OSError as error:
         _log.warning("readings_not_shared", error=str(error))
         yield None

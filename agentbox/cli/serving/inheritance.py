@@ -9,11 +9,17 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from dataclasses import replace
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import msgspec
 
 from agentbox.cli.serving.orders import Stop
+from agentbox.config.addresses import listen_address
+from agentbox.config.schema import Settings
 from agentbox.core.readings.sharing import SharedReadings
+from agentbox.core.startup import Assembly
 from agentbox.errors import StartError
 from agentbox.web.crowd import Crowd, Shared
 
@@ -21,6 +27,7 @@ READY = b"ready\n"
 OPTION = "--inherited"
 
 _NO_FOLDER = -1
+_LISTEN: Final = "@"
 
 
 class Order(Enum):
@@ -62,7 +69,8 @@ class Inheritance(NamedTuple):
 
     `common` is a file that is the lock of the log and counts connections; `readings` the folder in
     which workers tell each other what they have counted, if there is one; `sockets` are bound, and
-    shared with all other workers, as are those of `page`, which serve /metrics alone.
+    shared with all other workers, as are those of `page`, which serve /metrics alone at the
+    address that was `listen` in the supervisor's settings.
     """
 
     number: int
@@ -72,6 +80,7 @@ class Inheritance(NamedTuple):
     readings: int | None
     sockets: tuple[int, ...]
     page: tuple[int, ...] = ()
+    listen: str | None = None
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -82,13 +91,15 @@ class Inheritance(NamedTuple):
     def __str__(self) -> str:
         folder = _NO_FOLDER if self.readings is None else self.readings
         ours = (self.number, self.workers, self.channel, self.common, folder, len(self.page))
-        return ",".join(map(str, (*ours, *self.page, *self.sockets)))
+        numbers = ",".join(map(str, (*ours, *self.page, *self.sockets)))
+        return numbers if self.listen is None else f"{numbers}{_LISTEN}{self.listen}"
 
     @classmethod
     def parse(cls, text: str) -> Inheritance:
         """The opposite of `str`. Raises `StartError` unless all are open."""
         try:
-            number, workers, channel, common, folder, pages, *sockets = map(int, text.split(","))
+            numbers, has_listen, listen = text.partition(_LISTEN)
+            number, workers, channel, common, folder, pages, *sockets = map(int, numbers.split(","))
             made = cls(
                 number,
                 workers,
@@ -97,6 +108,7 @@ class Inheritance(NamedTuple):
                 None if folder == _NO_FOLDER else folder,
                 tuple(sockets[pages:]),
                 tuple(sockets[:pages]),
+                listen if has_listen else None,
             )
             for descriptor in made.descriptors:
                 # Passing them on to programs that plugins start would keep the address taken.
@@ -104,6 +116,18 @@ class Inheritance(NamedTuple):
         except (ValueError, OSError):
             raise StartError(f"{OPTION} is for workers, which the supervisor starts.") from None
         return made
+
+    def in_force(self, assembly: Assembly) -> Assembly:
+        """With the address of /metrics that there is, which `[metrics] listen` may have said
+        otherwise since the supervisor took it."""
+        metrics = msgspec.structs.replace(assembly.settings.metrics, listen=self.listen)
+        settings = msgspec.structs.replace(assembly.settings, metrics=metrics)
+        return replace(assembly, settings=settings)
+
+    def moves_page(self, settings: Settings) -> bool:
+        """Whether the settings name another address for /metrics than there is."""
+        metrics = settings.metrics
+        return metrics.enabled and _address(metrics.listen) != _address(self.listen)
 
     def opened(self) -> tuple[socket.socket, Common]:
         """The channel, and what is shared with the other workers."""
@@ -115,3 +139,7 @@ class Inheritance(NamedTuple):
             Shared(page, None, self.number) if page else None,
             None if self.readings is None else SharedReadings(self.readings),
         )
+
+
+def _address(listen: str | None) -> tuple[str, int] | None:
+    return None if listen is None else listen_address(listen)

@@ -66,8 +66,11 @@ def launcher(
     common: int,
     readings: int | None = None,
     page: Sequence[socket.socket] = (),
+    listen: str | None = None,
 ) -> Launch:
     """Starts one of `count` workers by `command` and the option for what they inherit.
+
+    `listen` is what the settings call the address of `page`.
 
     Each is a session of its own, so that Ctrl-C comes to the supervisor alone, which passes it on.
     """
@@ -84,6 +87,7 @@ def launcher(
                 readings=readings,
                 sockets=tuple(each.fileno() for each in sockets),
                 page=tuple(each.fileno() for each in page),
+                listen=listen,
             )
             with theirs:
                 process = await asyncio.create_subprocess_exec(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -107,6 +108,7 @@ async def serve_until_told(
                 raise cant_listen_for_metrics(settings, error) from error
             if common is None:
                 announce_page(address.url)
+        _leave_in_peace()
         try:
             await server.start()
         except OSError as error:
@@ -123,16 +125,30 @@ async def serve_until_told(
     _log.info("stopped")
 
 
+def _leave_in_peace() -> None:
+    """Have the garbage collector pass over all that is there by now, which stays until the end.
+
+    Walking it took 25 ms, in which nobody is answered, each time that requests had made a quarter
+    as many objects.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def _page(runtime: Runtime, common: Common | None) -> Server | None:
-    """What serves /metrics alone; None where it has no address of its own."""
-    address = page_address(runtime.settings)
+    """What serves /metrics alone; None where it has no address of its own.
+
+    A worker serves at the address that its supervisor took also if nobody shows a page any more:
+    it would go on being accepted at, and 404 is an answer.
+    """
     shared = None if common is None else common.page
-    if address is None or (common is not None and shared is None):
+    address = page_address(runtime.settings) if common is None else None
+    if shared is None and address is None:
         return None
     routes = open_page(runtime)
     if not routes:
         _log.warning("nobody_shows_metrics", listen=runtime.settings.metrics.listen)
-    host, port = address
+    host, port = address or (None, None)
     return Server(
         runtime, routes, host=host, port=port, shared=shared, documents=False, addresses=True
     )

@@ -87,6 +87,7 @@ async def _supervise(assembly: Assembly, common: int) -> int:
             common=common,
             readings=readings,
             page=page,
+            listen=assembly.settings.metrics.listen if page else None,
         )
         supervisor = Supervisor(server.workers, launch, [*sockets, *page], crowd)
         _obey_signals(supervisor)

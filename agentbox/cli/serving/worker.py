@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 
+from agentbox.cli.serving.announcements import announce_page_stays
 from agentbox.cli.serving.inheritance import READY, STOPS, Common, Inheritance, Order
 from agentbox.cli.serving.orders import Orders, Stop, on_signals
 from agentbox.cli.serving.running import end_after, run
@@ -31,7 +32,9 @@ def serve_as_worker(assembly: Assembly, inheritance: Inheritance) -> None:
         turn=Turns(inheritance.common),
     )
     try:
-        run(_serve(assembly, log, channel, common), log)
+        if inheritance.moves_page(assembly.settings):
+            announce_page_stays(assembly.settings.metrics.listen, inheritance.listen)
+        run(_serve(inheritance.in_force(assembly), log, channel, common), log)
     finally:
         log.close()
 

@@ -15,8 +15,12 @@ Path = tuple[str, ...]
 
 
 def scan(text: str) -> Mapping[Path, int]:
-    """The line, counted from 1, of each table and key; tables of an array get their index."""
+    """The line, counted from 1, of each table and key; tables of an array get their index.
+
+    A table without a header of its own is where something in it is first named.
+    """
     lines: dict[Path, int] = {}
+    implied: dict[Path, int] = {}
     counts: dict[Path, int] = {}
     table: Path = ()
     quotes = ""
@@ -28,11 +32,11 @@ def scan(text: str) -> Mapping[Path, int]:
             if header[1] == "[[":
                 index = counts[table] = counts.get(table, -1) + 1
                 table = (*table, str(index))
-            lines.setdefault(table, number)
+            _put(lines, implied, table, number)
         elif key := _KEY.match(line):
-            lines.setdefault((*table, *_parts(key[1])), number)
+            _put(lines, implied, (*table, *_parts(key[1])), number)
             quotes = _opened(key[2])
-    return lines
+    return implied | lines
 
 
 def nearest(lines: Mapping[Path, int], path: Sequence[str]) -> int | None:
@@ -41,6 +45,12 @@ def nearest(lines: Mapping[Path, int], path: Sequence[str]) -> int | None:
         if (line := lines.get(tuple(path[:length]))) is not None:
             return line
     return None
+
+
+def _put(lines: dict[Path, int], implied: dict[Path, int], path: Path, number: int) -> None:
+    lines.setdefault(path, number)
+    for length in range(1, len(path)):
+        implied.setdefault(path[:length], number)
 
 
 def _parts(dotted: str) -> Path:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct, field
+
+_KEY: Final = re.compile(r"[\w-]+")
 
 
 class Origin(Struct, frozen=True):
@@ -116,3 +119,32 @@ def origin_of(table: Table, name: str) -> Origin | None:
     """Where a setting of the table was set; a variable may have named a file for it."""
     node = table.children.get(name) or table.children.get(f"{name}_file")
     return node.origin if node else None
+
+
+def place_of(table: Table, sentence: str) -> tuple[tuple[str, ...], Origin | None]:
+    """The setting that a sentence begins with, such as `providers.corp.issuer`, as its path below
+    the table, and where it was set; one that nothing sets is at the place of the table it would
+    stand in, or at none if that is `table` itself."""
+    path: tuple[str, ...] = ()
+    origin: Origin | None = None
+    here, rest = table, sentence
+    while key := _set_key(here, rest) or _first_key(rest):
+        path = (*path, key)
+        origin = origin_of(here, key) or origin
+        child, rest = here.children.get(key), rest.removeprefix(key)
+        if not isinstance(child, Table) or not rest.startswith("."):
+            break
+        here, rest = child, rest[1:]
+    return path, origin
+
+
+def _set_key(table: Table, text: str) -> str | None:
+    """The key of the table that the text begins with; it may hold points and blanks."""
+    keys = {*table.children, *(name.removesuffix("_file") for name in table.children)}
+    found = [key for key in keys if key and text.startswith(key) and not _KEY.match(text, len(key))]
+    return max(found, key=len, default=None)
+
+
+def _first_key(text: str) -> str | None:
+    match = _KEY.match(text)
+    return match[0] if match else None

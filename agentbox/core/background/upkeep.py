@@ -49,17 +49,30 @@ class WriteRefusals(Job):
 
 
 async def repeat(name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
-    """Await `step` every so many seconds, for ever: one that fails is logged, and tried again."""
+    """Await `step` every so many seconds, for ever: one that fails is tried again. That is logged
+    when it begins, and when it has ended."""
+    failed: str | None = None
     while True:
         await asyncio.sleep(seconds)
-        await once(name, step)
+        before, failed = failed, await once(name, step, failed)
+        if before is not None and failed is None:
+            _log.info("upkeep_works_again", step=name)
 
 
-async def once(name: str, step: Callable[[], Awaitable[object]]) -> None:
-    """Await `step`; that it fails is logged, and stops nothing that comes after."""
+async def once(
+    name: str, step: Callable[[], Awaitable[object]], known: str | None = None
+) -> str | None:
+    """Await `step`. That it fails stops nothing that comes after, and is logged, but not if it
+    fails as is `known`. Gives the class of what it raised, if it did."""
     try:
         await step()
-    except StorageError as error:
-        _log.warning("upkeep_failed", step=name, error=str(error))
     except Exception as error:  # noqa: BLE001  a defect; without this loop all would go stale
-        _log.error("upkeep_failed", step=name, error=type(error).__name__, exc_info=error)
+        failed = type(error).__name__
+        if failed == known:
+            return failed
+        if isinstance(error, StorageError):
+            _log.warning("upkeep_failed", step=name, error=str(error))
+        else:
+            _log.error("upkeep_failed", step=name, error=failed, exc_info=error)
+        return failed
+    return None

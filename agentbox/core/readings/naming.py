@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from agentbox.core.counters import BOUNDS
+from agentbox.core.readings.adding import summed
 from agentbox.plugin.metrics import Family, Histogram
 
 MOST_NAMES: Final = 200
@@ -117,7 +118,8 @@ _OF_PLUGIN: Final = re.compile(r"([^.]+)\.(.+)")
 
 def families(counted: Mapping[str, int]) -> Iterator[Family]:
     """What a snapshot of `Counters` says; the same families each time, however much there is."""
-    timers = {name.removesuffix(".sum_us") for name in counted if name.endswith(".sum_us")}
+    # In the order of their first sight, so that a name that comes later drives out no other.
+    timers = [name.removesuffix(".sum_us") for name in counted if name.endswith(".sum_us")]
     parts = {f"{timer}.{part}" for timer in timers for part in _PARTS}
     counters: dict[str, dict[Labels, float | Histogram]] = {
         name: dict.fromkeys(kind.always, 0) for name, kind in COUNTERS.items()
@@ -128,7 +130,7 @@ def families(counted: Mapping[str, int]) -> Iterator[Family]:
             _keep(counters[place.family], place, value)
     counters["throttled"]["api_key_rate",] = counted.get("credentials_refused.rate", 0)
     durations: dict[str, dict[Labels, float | Histogram]] = {name: {} for name in TIMERS}
-    for timer in sorted(timers):
+    for timer in timers:
         place = _place(timer, "plugin_seconds")
         if place is not None and place.family in durations:
             _keep(durations[place.family], place, _histogram(timer, counted))
@@ -145,7 +147,10 @@ _NOTHING: Final = Histogram(BOUNDS, (0,) * len(BOUNDS), 0, 0.0)
 
 
 def _keep(values: dict[Labels, float | Histogram], place: _Place, value: float | Histogram) -> None:
-    if not place.family.startswith("plugin_") or len(values) < MOST_NAMES:
+    before = values.get(place.labels)
+    if isinstance(before, Histogram) and isinstance(value, Histogram):
+        values[place.labels] = summed([before, value])  # two plugins wait for connections
+    elif not place.family.startswith("plugin_") or len(values) < MOST_NAMES:
         values[place.labels] = value
 
 
@@ -172,6 +177,7 @@ def _histogram(timer: str, counted: Mapping[str, int]) -> Histogram:
 
 @lru_cache(maxsize=4096)
 def _place(name: str, otherwise: str) -> _Place | None:
+    name = name.encode(errors="replace").decode()  # half a character can be written nowhere
     for pattern, make in _COMPILED:
         if match := pattern.fullmatch(name):
             return make(match)

@@ -8,23 +8,26 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from agentbox.core.counters import Counters
 from agentbox.core.readings.adding import added
+from agentbox.core.readings.checking import checked
 from agentbox.core.readings.naming import families
 from agentbox.core.readings.requests import RequestCounts
 from agentbox.core.readings.sharing import SharedReadings
 from agentbox.loader.isolation import Failure, attempt
-from agentbox.plugin.metrics import Family, Histogram, Readings
+from agentbox.plugin.metrics import Family, Readings
 from agentbox.plugin.services import Clock
 
 PUBLISH_EVERY: Final = 1.0
 """Seconds; what a process that dies has counted since is lost."""
 
 OURSELVES: Final = "agentbox"
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("agentbox.readings")
 
@@ -56,6 +59,7 @@ class ServerReadings:
         self._writing = threading.Lock()
         self._numbers = itertools.count(1)
         self._written = 0
+        self._failing: set[str] = set()
         self._offers: list[_Offer] = []
 
     def offer(self, measured: Callable[[], Iterable[Family]], *, by: str = OURSELVES) -> None:
@@ -82,38 +86,38 @@ class ServerReadings:
         """Of all processes of this server.
 
         This one's file is written first: who is asked next, and knows no more of this process than
-        that, tells no less.
+        that, tells no less. What can't be written or read is left out, which is logged.
         """
         mine = self.of_process()
-        if self._shared is None or not self._joined:
+        if self._shared is None:
             return mine
         number = next(self._numbers)
         return await asyncio.to_thread(self._with_others, self._shared, mine, number)
 
     async def open(self) -> None:
-        """Join the other processes of the server, if there are any."""
+        """Join the other processes of the server, if there are any. Where that fails, it is tried
+        again whenever they are to be told something."""
         if self._shared is not None:
-            try:
-                await asyncio.to_thread(self._shared.join)
-            except OSError as error:
-                _log.warning("readings_not_shared", error=str(error))
-            else:
-                self._joined = True
+            await asyncio.to_thread(self._join, self._shared)
 
     async def publish(self) -> None:
         """Tell the others."""
-        if self._shared is not None and self._joined:
+        if self._shared is not None:
+            if not self._joined:
+                await self.open()
             mine, number = self.of_process(), next(self._numbers)
             await asyncio.to_thread(self._tell, self._shared, mine, number)
 
     async def close(self) -> None:
         """Tell the others for the last time."""
-        await self.publish()
-        if self._shared is not None:
-            self._shared.leave()
+        try:
+            await self.publish()
+        finally:
+            if self._shared is not None:
+                self._shared.leave()
 
     def _given(self, offer: _Offer) -> Sequence[Family]:
-        given = attempt(lambda: _families(offer.measured()))
+        given = attempt(lambda: checked(offer.measured()))
         failed = isinstance(given, Failure)
         if isinstance(given, Failure):
             self._counters.add(f"plugin_failures.{offer.by}")
@@ -130,25 +134,35 @@ class ServerReadings:
     def _with_others(
         self, shared: SharedReadings, mine: Sequence[Family], number: int
     ) -> Sequence[Family]:
-        if not self._tell(shared, mine, number):
-            return mine
-        try:
-            return added([mine, *shared.of_others()])
-        except OSError as error:
-            _log.warning("readings_not_shared", error=str(error))
-            return mine
+        self._tell(shared, mine, number)
+        told = self._tried("hear", lambda: added([mine, *shared.of_others()]))
+        return mine if isinstance(told, Failure) else told
 
-    def _tell(self, shared: SharedReadings, mine: Sequence[Family], number: int) -> bool:
-        """Whether the file is as new as this, which another thread may have seen to."""
-        try:
+    def _join(self, shared: SharedReadings) -> None:
+        with self._writing:
+            if not self._joined:
+                self._joined = not isinstance(self._tried("join", shared.join), Failure)
+
+    def _tell(self, shared: SharedReadings, mine: Sequence[Family], number: int) -> None:
+        """See to it that the file is as new as this, which another thread may have done."""
+        if self._joined:
             with self._writing:
                 if number > self._written:
-                    shared.tell(mine)
-                    self._written = number
-        except OSError as error:
-            _log.warning("readings_not_shared", error=str(error))
-            return False
-        return True
+                    told = self._tried("tell", lambda: shared.tell(mine))
+                    self._written = self._written if isinstance(told, Failure) else number
+
+    def _tried(self, step: str, call: Callable[[], T]) -> T | Failure:
+        """Whatever goes wrong here may end neither the page nor the process."""
+        done = attempt(call)
+        if isinstance(done, Failure):
+            if step not in self._failing:
+                self._failing.add(step)
+                defect = None if isinstance(done.error, OSError) else done.error
+                _log.warning("readings_not_shared", step=step, error=str(done), exc_info=defect)
+        elif step in self._failing:
+            self._failing.discard(step)
+            _log.info("readings_shared_again", step=step)
+        return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +178,3 @@ class _OfPlugin:
 
     async def of_server(self) -> Sequence[Family]:
         return await self.readings.of_server()
-
-
-def _families(given: Iterable[Family]) -> Sequence[Family]:
-    """All of them. Raises `TypeError` for what is none, or could not be told among others."""
-    families = [*given]
-    for each in families:
-        if not isinstance(each, Family):
-            raise TypeError(f"{type(each).__name__} is no family of readings")
-        for labels, value in each.values.items():
-            if len(labels) != len(each.labels) or not isinstance(value, (int, float, Histogram)):
-                raise TypeError(f"{each.name} has a value that does not fit its labels, or is none")
-    return families

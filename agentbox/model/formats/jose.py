@@ -20,7 +20,8 @@ from msgspec import Struct
 from agentbox.model.formats import strict_json
 
 LONGEST = 8192
-"""Characters of a token; longer ones are refused before they are looked at."""
+"""Characters of a header, and of a token unless a caller says otherwise; longer ones are refused
+before they are looked at."""
 
 # Each of them would change what is signed or how the payload is read (RFC 7515 section 4.1.11,
 # RFC 7797, RFC 7516 section 4.1.3), and none is implemented.
@@ -48,15 +49,18 @@ def looks_like_jws(text: str) -> bool:
     return text.startswith("ey") and text.count(".") == 2
 
 
-def parse(text: str) -> CompactJws:
-    """The parts of a compact JWS, decoded. Raises `MalformedJws`, and nothing else."""
-    if len(text) > LONGEST:
-        raise MalformedJws(f"The token is longer than {LONGEST} characters.")
+def parse(text: str, longest: int = LONGEST) -> CompactJws:
+    """The parts of a compact JWS of at most `longest` characters, decoded. Raises `MalformedJws`,
+    and nothing else."""
+    if len(text) > longest:
+        raise MalformedJws(f"The token is longer than {longest} characters.")
     if not text.isascii():
         raise MalformedJws("The token is not ASCII.")
     parts = text.split(".")
     if len(parts) != 3:
         raise MalformedJws("The token does not have three parts.")
+    if len(parts[0]) > LONGEST:  # headers are kept, and hold no claims
+        raise MalformedJws(f"The header is longer than {LONGEST} characters.")
     header = _header(parts[0])
     return CompactJws(
         algorithm=header.algorithm,

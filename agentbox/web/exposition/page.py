@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple, TypeGuard
 
 import structlog
 
@@ -26,7 +27,7 @@ REUSED_FOR = 1.0
 """Seconds."""
 
 FORMS = 4
-"""Values of `Accept` that pages are remembered for."""
+"""Pages that are made for anybody within `REUSED_FOR`, each for another value of `Accept`."""
 
 _log = structlog.get_logger("agentbox.metrics")
 
@@ -70,6 +71,13 @@ def _route(runtime: Runtime, page: Named[MetricsPage], access: Access) -> Route:
     )
 
 
+class _Made(NamedTuple):
+    """A page, and when it was made."""
+
+    at: float
+    response: RouteResponse
+
+
 class PageHandler:
     """GET /metrics."""
 
@@ -79,19 +87,25 @@ class PageHandler:
         self._clock = runtime.clock
         self._guard = Guard(runtime.clock, PATIENCE)
         self._one_at_a_time = asyncio.Lock()
-        self._recent: dict[str, tuple[float, RouteResponse]] = {}
+        self._recent: dict[str, _Made] = {}
+        """By `Accept`, the oldest first."""
 
     async def get_recent(self, request: RouteRequest[None, None]) -> RouteResponse:
         """As `get`, but what was made less than a second ago is given again, and one page is made
-        at a time: so nobody who asks in a loop keeps the process busy."""
+        at a time: so nobody who asks in a loop keeps the process busy. Whoever asks by an `Accept`
+        for which there is none, when `FORMS` have been made, gets one of these; what it is in, its
+        `Content-Type` says."""
         async with self._one_at_a_time:
-            made_at, response = self._recent.get(request.accept, (-REUSED_FOR, None))
-            if response is None or self._clock.monotonic() - made_at >= REUSED_FOR:
+            now = self._clock.monotonic()
+            self._recent = {
+                accept: made for accept, made in self._recent.items() if now - made.at < REUSED_FOR
+            }
+            if request.accept not in self._recent:
                 if len(self._recent) >= FORMS:
-                    self._recent.clear()
+                    return _nearest(request.accept, [*self._recent.values()])
                 response = await self.get(request)
-                self._recent[request.accept] = (self._clock.monotonic(), response)
-            return response
+                self._recent[request.accept] = _Made(self._clock.monotonic(), response)
+            return self._recent[request.accept].response
 
     async def get(self, request: RouteRequest[None, None]) -> RouteResponse:
         """503 while the plugin fails, which is logged and counted."""
@@ -99,7 +113,7 @@ class PageHandler:
             raise Unavailable("The page can't be made now.")
         made = await self._guard.call(lambda: self._page.page(request.accept))
         if not isinstance(made, Failure):
-            if isinstance(made, Page) and isinstance(made.body, bytes):
+            if _is_page(made):
                 return RouteResponse(body=made.body, content_type=made.content_type)
             made = Failure(TypeError(f"{type(made).__name__} is no page"))
         self._counters.add(f"plugin_failures.{self._name}")
@@ -108,3 +122,22 @@ class PageHandler:
             "metrics_page_failed", sink=self._name, error=type(error).__name__, exc_info=error
         )
         raise Unavailable("The page can't be made now.")
+
+
+def _is_page(made: object) -> TypeGuard[Page]:
+    return (
+        isinstance(made, Page)
+        and isinstance(made.body, bytes)
+        and isinstance(made.content_type, str)
+    )
+
+
+def _nearest(accept: str, made: Sequence[_Made]) -> RouteResponse:
+    """The newest page of a type that is named in the header, or else the newest of all."""
+    newest_first = [each.response for each in reversed(made)]
+    named = (each for each in newest_first if _media_type(each) in accept.lower())
+    return next(named, newest_first[0])
+
+
+def _media_type(response: RouteResponse) -> str:
+    return (response.content_type or "").partition(";")[0].strip().lower()

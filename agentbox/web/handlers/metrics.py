@@ -82,4 +82,4 @@ class MetricHandlers:
             step=query.step,
             aggregate=query.agg,
         )
-        return series_out(await self._charts.series(caller, name, environment_id, asked))
+        return await series_out(await self._charts.series(caller, name, environment_id, asked))

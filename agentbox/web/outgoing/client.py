@@ -14,12 +14,13 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from agentbox.config.addresses import canonical_origin, host_of
 from agentbox.config.sections import is_loopback
 from agentbox.errors import OutboundFailed
 from agentbox.model.formats import strict_json
 from agentbox.model.secret import Secret
 from agentbox.plugin.http import DEADLINE, MOST_BYTES, HttpClient, JsonAnswer
+from agentbox.plugin.origins import canonical_origin, host_of
+from agentbox.web.outgoing.resolver import Resolver
 
 AT_ONE_SERVER: Final = 8
 """Connections at a time; further requests to it wait within their deadline. There is no limit for
@@ -40,7 +41,7 @@ class OutgoingHttp:
     @asynccontextmanager
     async def opened(cls) -> AsyncIterator[OutgoingHttp]:
         """One for the life of a process; its connections are closed at the end."""
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=AT_ONE_SERVER)
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=AT_ONE_SERVER, resolver=Resolver())
         async with aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -138,7 +139,6 @@ class _Client:
     async def _ask(
         self, method: str, url: str, deadline: float, *, lenient: bool = False, **options: Any
     ) -> JsonAnswer:
-        read = _read_leniently if lenient else _read
         address = self._permitted(url)
         try:
             async with asyncio.timeout(deadline):
@@ -149,7 +149,7 @@ class _Client:
                     timeout=aiohttp.ClientTimeout(total=None),
                     **options,
                 ) as response:
-                    return await read(response)
+                    return await _read(response, lenient=lenient)
         except TimeoutError:
             raise OutboundFailed("timeout") from None
         except (aiohttp.ClientSSLError, ssl.SSLError):
@@ -170,22 +170,17 @@ class _Client:
         return address
 
 
-async def _read(response: aiohttp.ClientResponse) -> JsonAnswer:
-    _refuse_redirect(response)
-    _refuse_packed(response)
-    if not (response.content_type == "application/json" or response.content_type.endswith("+json")):
-        raise OutboundFailed("content", "not JSON")
-    return _answer(response, _object(await _limited(response)))
-
-
-async def _read_leniently(response: aiohttp.ClientResponse) -> JsonAnswer:
-    """Takes no body for `{}`, and what comes with an error and is no JSON object likewise; what
-    that calls itself is of no consequence."""
+async def _read(response: aiohttp.ClientResponse, *, lenient: bool) -> JsonAnswer:
+    """Takes whatever comes with an error and is no JSON object for `{}`: something in between may
+    tell it, and its status is what counts. `lenient` takes no body for `{}` as well, and does not
+    look at what it calls itself."""
     _refuse_redirect(response)
     try:
         _refuse_packed(response)
+        if not lenient:
+            _refuse_what_is_not_json(response)
         text = await _limited(response)
-        return _answer(response, _object(text) if text else {})
+        return _answer(response, _object(text) if text or not lenient else {})
     except OutboundFailed:
         if response.status < 400:
             raise
@@ -200,6 +195,11 @@ def _refuse_redirect(response: aiohttp.ClientResponse) -> None:
 def _refuse_packed(response: aiohttp.ClientResponse) -> None:
     if response.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
         raise OutboundFailed("content", "packed")
+
+
+def _refuse_what_is_not_json(response: aiohttp.ClientResponse) -> None:
+    if not (response.content_type == "application/json" or response.content_type.endswith("+json")):
+        raise OutboundFailed("content", "not JSON")
 
 
 def _object(text: bytes) -> dict[str, object]:

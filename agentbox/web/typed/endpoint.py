@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from types import NoneType
 from typing import Any
 
@@ -96,9 +98,9 @@ class Endpoint:
                 cookie=cookie,
             )
         )
-        return self._answer(result, request)
+        return await self._answer(result, request)
 
-    def _answer(self, result: Struct | RouteResponse | None, request: web.Request) -> Answer:
+    async def _answer(self, result: Struct | RouteResponse | None, request: web.Request) -> Answer:
         if isinstance(result, RouteResponse):
             return self._own_answer(result)
         self._check(result)
@@ -108,7 +110,8 @@ class Endpoint:
             wanted = preferred(request.headers.getall(hdrs.ACCEPT, ()), self._offered)
             if wanted in self._others:
                 represent, headers = self._others[wanted]
-                return Answer(body=represent(result), status=self.route.status, headers=headers)
+                body = await _whole(represent(result))
+                return Answer(body=body, status=self.route.status, headers=headers)
         return Answer(body=_encode(result), status=self.route.status, headers=self._json)
 
     def _check(self, body: object) -> None:
@@ -130,3 +133,13 @@ class Endpoint:
             status=result.status,
             headers=self._headers.with_own(content_type, result.headers),
         )
+
+
+async def _whole(form: bytes | Iterable[bytes]) -> bytes:
+    if isinstance(form, bytes):
+        return form
+    pieces = []
+    for piece in form:
+        pieces.append(piece)
+        await asyncio.sleep(0)
+    return b"".join(pieces)

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from agentbox.core.background.expiry import PurgeExpired
 from agentbox.core.background.scheduler import ClaimedRun
@@ -37,6 +38,33 @@ async def test_a_step_that_fails_is_tried_again(error: Exception) -> None:
     await asyncio.gather(loop, return_exceptions=True)
 
     assert failures == []
+
+
+async def test_a_step_that_goes_on_failing_is_logged_when_it_begins_and_when_it_ends() -> None:
+    over = asyncio.Event()
+    gone, defect = StorageError("gone"), KeyError("x")
+    steps = iter([gone, gone, gone, None, gone, defect, defect, None])
+
+    async def step() -> None:
+        error = next(steps, over)
+        if error is over:
+            over.set()
+        elif isinstance(error, Exception):
+            raise error
+
+    with structlog.testing.capture_logs() as lines:
+        loop = asyncio.create_task(repeat("step", 0.001, step))
+        await asyncio.wait_for(over.wait(), 10)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+    assert [(line["event"], line.get("error")) for line in lines] == [
+        ("upkeep_failed", "gone"),
+        ("upkeep_works_again", None),
+        ("upkeep_failed", "gone"),
+        ("upkeep_failed", "KeyError"),
+        ("upkeep_works_again", None),
+    ]
 
 
 async def test_what_expired_a_day_ago_is_deleted(world: World, storage: Storage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentbox.core.counters import Counters
+from agentbox.core.counters import LARGEST, Counters
 from agentbox.core.readings.naming import MOST_NAMES, families
 from agentbox.plugin.metrics import Family, Histogram
 
@@ -81,3 +81,44 @@ def test_the_families_are_the_same_before_anything_has_happened() -> None:
     busy.observe("mine.asking", 1.0)
 
     assert told(counters).keys() == told(busy).keys()
+
+
+def test_a_series_of_a_timer_stays_when_a_name_comes_that_sorts_before_it() -> None:
+    counters = Counters()
+    for number in range(MOST_NAMES):
+        counters.observe(f"careless.t{number:03}", 1.0)
+    before = told(counters)["plugin_seconds"].values.keys()
+    counters.observe("careless.a", 1.0)
+
+    assert len(before) == MOST_NAMES
+    assert told(counters)["plugin_seconds"].values.keys() == before
+
+
+def test_two_plugins_that_wait_for_connections_wait_together() -> None:
+    counters = Counters()
+    counters.observe("postgres.pool_wait_seconds", 0.02)
+    counters.observe("acme.pool_wait_seconds", 2.0)
+
+    assert told(counters)["pool_wait_seconds"].values == {
+        (): Histogram((0.01, 0.05, 0.25, 1.0), (0, 1, 1, 1), 2, 2.02)
+    }
+
+
+def test_half_a_character_in_a_name_is_told_as_one_that_can_be_written() -> None:
+    counters = Counters()
+    counters.add("acme.\ud800")
+
+    assert told(counters)["plugin_counts"].values == {("acme", "?"): 1}
+
+
+def test_nothing_is_counted_further_than_can_be_told() -> None:
+    counters = Counters()
+    for _ in range(2):
+        counters.add("acme.points", 10**400)
+        counters.observe("acme.asking", 1e300)
+    families = told(counters)
+    (asking,) = families["plugin_seconds"].values.values()
+
+    assert families["plugin_counts"].values == {("acme", "points"): LARGEST}
+    assert isinstance(asking, Histogram)
+    assert (asking.count, asking.total) == (2, LARGEST / 1e6)

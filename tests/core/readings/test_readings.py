@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,8 +118,7 @@ async def test_one_process_alone_is_its_server() -> None:
     assert named(await readings(counters).of_server())["refresh_reuse"].values[()] == 4
 
 
-async def test_who_is_asked_next_never_tells_less(tmp_path: Path) -> None:
-    folder = os.open(tmp_path, os.O_RDONLY)
+async def test_who_is_asked_next_never_tells_less(folder: int) -> None:
     counters = [Counters(), Counters()]
     processes = [readings(each, shared=SharedReadings(folder)) for each in counters]
     for process in processes:
@@ -135,25 +132,6 @@ async def test_who_is_asked_next_never_tells_less(tmp_path: Path) -> None:
             await asked.publish()
     for process in processes:
         await process.close()
-    os.close(folder)
 
     assert seen == sorted(seen)
     assert seen[-1] in {49, 50}
-
-
-async def test_a_folder_that_is_gone_leaves_a_process_with_its_own(tmp_path: Path) -> None:
-    place = tmp_path / "gone"
-    place.mkdir()
-    folder = os.open(place, os.O_RDONLY)
-    counters = Counters()
-    counters.add("refresh_reuse", 3)
-    told = readings(counters, shared=SharedReadings(folder))
-    await told.open()
-    for file in place.iterdir():
-        file.unlink()
-    place.rmdir()
-
-    assert named(await told.of_server())["refresh_reuse"].values[()] == 3
-    await told.publish()
-    await told.close()
-    os.close(folder)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from agentbox.cli.serving.folder import PREFIX, folder_of_readings
 from agentbox.core.readings.adding import added
 from agentbox.core.readings.sharing import SharedReadings
 from agentbox.plugin.metrics import Family, Histogram
+from tests.core.readings.processes import counter, ended, gauge, sums
 
 DYING = """
 import os, sys, time
@@ -39,25 +40,6 @@ print("asks", flush=True)
 while True:
     list(shared.of_others())
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[int]:
-    opened = os.open(tmp_path, os.O_RDONLY)
-    yield opened
-    os.close(opened)
-
-
-def counter(number: float) -> Family:
-    return Family(name="done", kind="counter", description="", values={(): number})
-
-
-def gauge(number: float) -> Family:
-    return Family(name="waiting", kind="gauge", description="", values={(): number})
-
-
-def sums(shared: SharedReadings, *mine: Family) -> dict[str, object]:
-    return {each.name: each.values[()] for each in added([mine, *shared.of_others()])}
 
 
 def test_others_are_heard_and_oneself_is_not(folder: int) -> None:
@@ -92,24 +74,18 @@ def test_of_a_process_that_was_killed_the_counters_stay_and_the_gauges_go(
 
 def test_however_many_have_ended_there_is_one_file_of_them(folder: int, tmp_path: Path) -> None:
     for _ in range(20):
-        passing = SharedReadings(folder)
-        passing.join()
-        passing.tell([counter(1), gauge(1)])
-        passing.leave()
+        ended(folder, counter(1), gauge(1))
     last = SharedReadings(folder)
     last.join()
 
     assert sums(last) == {"done": 20}
-    assert len(list(tmp_path.iterdir())) == 3  # theirs, the turn, and that this one lives
+    assert len(list(tmp_path.iterdir())) == 4  # theirs, turn, queue, and that this one lives
 
 
 def test_who_died_while_the_dead_were_added_up_leaves_nothing_counted_twice(
     folder: int, tmp_path: Path
 ) -> None:
-    passing = SharedReadings(folder)
-    passing.join()
-    passing.tell([counter(5)])
-    passing.leave()
+    ended(folder, counter(5))
     (left,) = (path for path in tmp_path.iterdir() if path.suffix == ".told")
     kept = left.read_bytes()
     SharedReadings(folder).join()
@@ -135,10 +111,10 @@ def test_nobody_ever_reads_half_of_a_file(folder: int) -> None:
         for number in range(300)
     ]
     writer.tell(large)
-    ended = threading.Event()
+    over = threading.Event()
 
     def write() -> None:
-        while not ended.is_set():
+        while not over.is_set():
             writer.tell(large)
 
     writing = threading.Thread(target=write)
@@ -147,7 +123,7 @@ def test_nobody_ever_reads_half_of_a_file(folder: int) -> None:
         for _ in range(300):
             assert [len(told) for told in reader.of_others()] == [300]
     finally:
-        ended.set()
+        over.set()
         writing.join(timeout=30)
 
 
@@ -213,6 +189,20 @@ def test_without_a_place_to_write_to_there_is_no_folder(monkeypatch: pytest.Monk
         assert opened is None
 
 
+def test_a_place_where_nothing_can_be_locked_keeps_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with folder_of_readings() as opened:
+        assert opened is None
+
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("together", "expected"), [("sum", 6.0), ("average", 2.0), ("largest", 3.0)]
 )
@@ -235,15 +225,3 @@ def test_what_was_measured_last_is_what_counts_where_it_says_so() -> None:
     (told,) = added([measured(1, 30.0), measured(2, 60.0), measured(3, 0.0)])
 
     assert told.values[()] == 2
-
-
-def test_a_file_of_another_version_is_left_out(folder: int, tmp_path: Path) -> None:
-    one, other, reader = (SharedReadings(folder) for _ in range(3))
-    one.join()
-    one.tell([counter(5)])
-    (told,) = (path for path in tmp_path.iterdir() if path.suffix == ".told")
-    other.join()
-    other.tell([counter(1)])
-    told.write_bytes(b"\xc1 what nobody can read")
-
-    assert sums(reader) == {"done": 1}

@@ -44,7 +44,10 @@ def handler(page: MetricsPage, counters: Counters) -> PageHandler:
 
 @pytest.mark.parametrize(
     "answer",
-    [RuntimeError("x"), asyncio.CancelledError(), None, "text", Page("text", "a/b")],  # type: ignore[arg-type]
+    [
+        *(RuntimeError("x"), asyncio.CancelledError(), None, "text"),
+        *(Page("text", "a/b"), Page(b"text", None)),  # type: ignore[arg-type]
+    ],
 )
 async def test_a_page_that_fails_is_unavailable_and_counted(answer: Any) -> None:
     counters = Counters()
@@ -109,10 +112,55 @@ async def test_a_page_for_anybody_is_made_one_at_a_time_and_given_again_for_a_se
     assert (page.made, page.most) == (4, 1)
 
 
-async def test_no_more_pages_are_remembered_than_there_are_forms() -> None:
-    runtime: Any = SimpleNamespace(clock=ManualClock(), counters=Counters())
-    asked = PageHandler(runtime, Named("mine", Slow()))
-    for number in range(100):
-        await asked.get_recent(msgspec.structs.replace(REQUEST, accept=str(number)))
+async def ask(asked: PageHandler, accept: str) -> tuple[bytes, str | None]:
+    answer = await asked.get_recent(msgspec.structs.replace(REQUEST, accept=accept))
+    assert isinstance(answer.body, bytes)
+    return answer.body, answer.content_type
 
+
+async def test_whoever_asks_in_a_loop_by_other_forms_has_no_more_pages_made() -> None:
+    clock, page = ManualClock(), Slow()
+    runtime: Any = SimpleNamespace(clock=clock, counters=Counters())
+    asked = PageHandler(runtime, Named("mine", page))
+    made = []
+    for second in range(3):
+        for number in range(500):
+            await ask(asked, f"text/plain;x={second}-{number}")
+        made.append(page.made)
+        clock.move(1)
+
+    assert made == [FORMS, 2 * FORMS, 3 * FORMS]
     assert len(asked._recent) <= FORMS
+
+
+class OfTheirType(MetricsPage):
+    """Pages of the type that is asked for, which say when they were made."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+
+    async def page(self, accept: str) -> Page:
+        return Page(str(self._clock.monotonic()).encode(), accept)
+
+
+@pytest.mark.parametrize(
+    ("accept", "given"),
+    [
+        ("Text/Plain;y=1, e/f;q=0.5", (0.25, "text/plain; x=1")),
+        ("application/json", (0.75, "a/b; x=3")),
+        ("*/*", (0.75, "a/b; x=3")),
+    ],
+)
+async def test_whoever_comes_after_them_gets_the_newest_of_a_type_of_theirs_or_of_all(
+    accept: str, given: tuple[float, str]
+) -> None:
+    clock = ManualClock()
+    runtime: Any = SimpleNamespace(clock=clock, counters=Counters())
+    asked = PageHandler(runtime, Named("mine", OfTheirType(clock)))
+    began = clock.monotonic()
+    for number, kind in enumerate(["text/plain", "text/plain", "c/d", "a/b"]):
+        await ask(asked, f"{kind}; x={number}")
+        clock.move(0.25 if number < 3 else 0.1)
+    body, content_type = await ask(asked, accept)
+
+    assert (float(body) - began, content_type) == given

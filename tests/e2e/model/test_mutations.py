@@ -99,6 +99,7 @@ MUTATIONS = (
 )
 
 
+@pytest.mark.sqlite_alone("how well the model looks, whatever keeps the data")
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 def test_a_server_that_breaks_a_rule_is_found(
     mutation: Callable[[Patch], None], scene: Scene, tmp_path: Path, monkeypatch: Patch

@@ -172,6 +172,17 @@ def test_a_token_of_the_longest_size_is_read_and_one_more_is_not() -> None:  # J
         parse(text + "A")
 
 
+def test_a_caller_may_read_longer_tokens_but_no_longer_headers() -> None:  # JWT-05
+    text = token(GOOD, b"x" * 8000, b"")
+    longest = len(text)
+    assert longest > LONGEST
+    assert parse(text, longest).payload == b"x" * 8000
+    with pytest.raises(MalformedJws, match="longer"):
+        parse(text, longest - 1)
+    with pytest.raises(MalformedJws, match="header is longer"):
+        parse(token({**GOOD, "x5c": ["A" * LONGEST]}, b"{}", b""), 10 * LONGEST)
+
+
 def test_fifty_megabytes_are_refused_by_their_length_alone() -> None:  # JWT-05
     text = "ey" + "." * 50_000_000
     times = []

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agentbox.errors import OutboundFailed
+from agentbox.model.secret import Secret
 from agentbox.web.outgoing.client import OutgoingHttp
 from agentbox_otlp.options import OtlpOptions
 from agentbox_otlp.resources import Resources
@@ -19,7 +20,7 @@ from agentbox_otlp.sink import OtlpSink
 from agentbox_otlp.writing import Writer
 from tests.openid.answers import body, cut, of_json, silent
 from tests.openid.fake_provider import Answerer
-from tests.plugins.sinks.conftest import BATCH, NO_STORAGE, TYPES
+from tests.plugins.sinks.conftest import BATCH, NO_STORAGE, TYPES, large
 from tests.plugins.sinks.receiving import OtlpReceiver
 from tests.plugins.stand_in import START, StandInServices
 
@@ -31,9 +32,12 @@ class Scene(SimpleNamespace):
     services: StandInServices
 
 
+HEADERS = {"Authorization": Secret(" Bearer canary-of-otlp "), "X-Key": Secret("canary")}
+
+
 @pytest.fixture
 async def scene(receiver: OtlpReceiver) -> AsyncIterator[Scene]:
-    options = OtlpOptions(endpoint=receiver.url)
+    options = OtlpOptions(endpoint=receiver.url, headers=HEADERS)
     services: Any = StandInServices(NO_STORAGE, options)
     writer = Writer(options, Resources.of({}), START)
     async with OutgoingHttp.opened() as http:
@@ -116,7 +120,12 @@ async def test_a_collector_that_wants_to_be_left_alone_for_long_is_given_up_at_o
 
 
 @pytest.mark.parametrize(
-    "after", ["", "soon", "-1", "\u00bd", format_datetime(START, usegmt=True), "Mon, 1 Jan 1 1:1:1"]
+    "after",
+    [
+        *("", "soon", "-1", "\u00bd", format_datetime(START, usegmt=True), "Mon, 1 Jan 1 1:1:1"),
+        f"Mon, 1 Jan {'9' * 30} 1:1:1 GMT",
+        f"Mon, 1 Jan 2026 1:1:1 +{'9' * 30}",
+    ],
 )
 async def test_a_retry_after_that_says_nothing_is_as_none(
     scene: Scene, receiver: OtlpReceiver, after: str
@@ -140,6 +149,70 @@ async def test_a_partial_success_is_counted_told_and_not_tried_again(
     assert scene.services.log.lines == [
         ("warning", "otlp_partial_success", {"rejected": 2, "message": "too old"})
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "rejected"),
+    [
+        *(("0", 0), ("-1", 0), (-(2**63), 0), ("-" + "9" * 5000, 0)),
+        *(("4", 4), ("5", 4), (2**63 - 1, 4), ("9" * 25, 4), ("9" * 5000, 4)),
+    ],
+    ids=lambda said: str(said)[:12],
+)
+async def test_no_collector_rejects_more_points_than_it_got_or_less_than_none(
+    scene: Scene, receiver: OtlpReceiver, said: object, rejected: int
+) -> None:
+    receiver.answer = of_json({"partialSuccess": {"rejectedDataPoints": said}})
+    await scene.sink.deliver(BATCH, TYPES)
+
+    assert scene.services.counted["rejected"] == rejected
+
+
+async def test_points_are_those_of_the_request_that_was_answered(
+    scene: Scene, receiver: OtlpReceiver
+) -> None:
+    receiver.answer = of_json({"partialSuccess": {"rejectedDataPoints": "9000"}})
+    await scene.sink.deliver(large(1250), TYPES)
+
+    told = [values["rejected"] for _, _, values in scene.services.log.lines]
+    assert told == [1000, 250]
+
+
+SAID = [
+    ("no such token: Bearer canary-of-otlp", "no such token: ***"),
+    ("canary-of-otlp, CANARY-OF-OTLP, canary", "***, ***, ***"),
+    # What is cut off takes no half of a secret with it.
+    ("x" * 190 + "Bearer canary-of-otlp", "x" * 190 + "***"),
+]
+
+
+@pytest.mark.parametrize(("said", "told"), SAID)
+async def test_a_refusal_that_repeats_a_secret_is_told_without_it(  # OB-01
+    scene: Scene, receiver: OtlpReceiver, said: str, told: str
+) -> None:
+    receiver.answer = of_json({"message": said}, 401)
+    await refused(scene)
+
+    assert [values["message"] for _, _, values in scene.services.log.lines] == [told]
+
+
+@pytest.mark.parametrize(("said", "told"), SAID)
+async def test_a_partial_success_that_repeats_a_secret_is_told_without_it(  # OB-01
+    scene: Scene, receiver: OtlpReceiver, said: str, told: str
+) -> None:
+    receiver.answer = of_json({"partialSuccess": {"errorMessage": said}})
+    await scene.sink.deliver(BATCH, TYPES)
+
+    assert [values["message"] for _, _, values in scene.services.log.lines] == [told]
+
+
+async def test_a_refusal_whose_message_is_no_text_is_told_without_one(
+    scene: Scene, receiver: OtlpReceiver
+) -> None:
+    receiver.answer = of_json({"message": {"a": "canary"}}, 400)
+    await refused(scene)
+
+    assert [values["message"] for _, _, values in scene.services.log.lines] == [""]
 
 
 async def test_a_warning_of_the_collector_is_told_and_rejects_nothing(

@@ -17,6 +17,7 @@ from agentbox.plugin.sql.metrics.rows import (
     next_multiple,
     seconds,
 )
+from agentbox.plugin.turns import in_turns
 
 SERIES: Final = "(SELECT id FROM metric_series WHERE environment_id = $1 AND type = $2)"
 # A level that was never made has no row, and ends before everything.
@@ -45,7 +46,7 @@ async def points(db: Connection, query: SeriesQuery) -> Sequence[Point]:
         next_multiple(seconds(query.end), step),
         step,
     )
-    return [Point(instant(at), value) for at, value in rows]
+    return [Point(instant(at), value) async for some in in_turns(rows) for at, value in some]
 
 
 @lru_cache

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from agentbox.config.effective import Row
@@ -13,6 +14,7 @@ from agentbox.core.charts.figures import Figures
 from agentbox.core.charts.series import KeptLevel, Series
 from agentbox.model.metrics import Aggregate, MetricKind, MetricType
 from agentbox.model.times import EPOCH, format_duration
+from agentbox.plugin.turns import AT_ONCE, in_turns
 from agentbox.web.handlers.shapes.api_keys import Moment
 from agentbox.web.handlers.shapes.fields import Id
 
@@ -24,7 +26,9 @@ StepText = Annotated[
 ]
 
 CSV = "text/csv; charset=utf-8; header=present"
-_COLUMNS = "timestamp,metric_type,environment_id,value"
+_COLUMNS = b"timestamp,metric_type,environment_id,value\r\n"
+
+_encode = msgspec.json.Encoder().encode
 
 
 class SpanQuery(Struct, frozen=True, kw_only=True):
@@ -54,8 +58,12 @@ class OneTypeQuery(SpanQuery, frozen=True, kw_only=True):
     env_id: Id | None = None
 
 
-class PointOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The value of the step that begins at `timestamp`; always a finite number."""
+class PointOut(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The value of the step that begins at `timestamp`; always a finite number.
+
+    Without `gc`: thousands of these, none in a circle, would have the garbage collector walk all
+    there is.
+    """
 
     id: str
     metric_type: str
@@ -146,20 +154,21 @@ class ConfigOut(Struct, frozen=True, kw_only=True):
     settings: list[SettingOut]
 
 
-def series_out(series: Series) -> SeriesOut:
+async def series_out(series: Series) -> SeriesOut:
     """A series as clients get it."""
     plan, name, environment_id = series.plan, series.type.name, series.environment_id
     step = format_duration(plan.step)
-    of = f"{environment_id}.{name}" if environment_id else name
+    of = f"{environment_id}.{name}.{step}" if environment_id else f"{name}.{step}"
     points = [
         PointOut(
-            id=f"{of}.{step}.{int((at - EPOCH).total_seconds())}",
+            id=f"{of}.{int((at - EPOCH).total_seconds())}",
             metric_type=name,
             value=value,
             timestamp=at,
             environment_id=environment_id,
         )
-        for at, value in series.points
+        async for some in in_turns(series.points)
+        for at, value in some
     ]
     return SeriesOut(
         type=name,
@@ -172,15 +181,16 @@ def series_out(series: Series) -> SeriesOut:
     )
 
 
-def csv_of(series: SeriesOut) -> bytes:
+def csv_of(series: SeriesOut) -> Iterator[bytes]:
     """The points as RFC 4180 has it: ids, names and numbers, none of which needs quotes."""
-    lines = [_COLUMNS]
-    lines += (
-        f"{point.timestamp.isoformat().removesuffix('+00:00')}Z,{point.metric_type},"
-        f"{point.environment_id or ''},{point.value!r}"
-        for point in series.metrics
-    )
-    return "".join(f"{line}\r\n" for line in lines).encode()
+    yield _COLUMNS
+    between = f",{series.type},{series.environment_id or ''},"
+    for first in range(0, len(series.metrics), AT_ONCE):
+        points = series.metrics[first : first + AT_ONCE]
+        # JSON has the same texts, and makes them in a ninth of the time of isoformat.
+        times = _encode([point.timestamp for point in points]).decode()[2:-2].split('","')
+        lines = zip(times, points, strict=True)
+        yield "".join([f"{at}{between}{point.value!r}\r\n" for at, point in lines]).encode()
 
 
 def types_out(types: Sequence[MetricType], levels: Sequence[KeptLevel]) -> MetricTypesOut:
