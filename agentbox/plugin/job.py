@@ -17,8 +17,9 @@ class JobRun(Protocol):
     def due(self) -> datetime:
         """When this run was due: its time on the schedule, without jitter and whenever it began.
 
-        It is the same for a run that is begun again because its process died. For a run between
-        its times, it is when somebody asked for it; for a job of every process, when it began.
+        It is the same for a run that is begun again because its process died or was stopped. For a
+        run between its times, it is when somebody asked for it; for a job of every process, when
+        it began.
         """
 
     def transaction(self, *, last: bool = False) -> AbstractAsyncContextManager[Transaction]:

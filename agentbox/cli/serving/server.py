@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -19,6 +19,7 @@ from agentbox.cli.serving.announcements import (
 )
 from agentbox.cli.serving.inheritance import Common
 from agentbox.cli.serving.orders import Orders, Stop, on_signals
+from agentbox.cli.serving.running import end_after, run
 from agentbox.cli.serving.sockets import page_address
 from agentbox.core.logs import LogHandle, configure
 from agentbox.core.runtime import Runtime, open_runtime
@@ -27,10 +28,14 @@ from agentbox.web.address import Address
 from agentbox.web.exposition.page import open_page
 from agentbox.web.outgoing.client import OutgoingHttp
 from agentbox.web.routes import route_table
-from agentbox.web.server import Server
+from agentbox.web.server import GRACE, Server
 
 SHORTEST_RETIREMENT: Final = 5.0
 """Seconds that kept connections have to say goodbye; it ends with the last of them."""
+
+CLOSING: Final = 20.0
+"""Seconds beyond the delay and the requests in flight until a process that hangs ends itself: jobs
+have 10 of them, and what hands on metrics some."""
 
 _LOOK: Final = 0.05
 
@@ -41,24 +46,20 @@ def serve_alone(assembly: Assembly) -> None:
     """Be the server until SIGTERM or Ctrl-C. Raises `StartError`."""
     log = configure(assembly.settings)
     try:
-        run(_alone(assembly, log))
+        run(_alone(assembly, log), log)
     finally:
         log.close()
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """On uvloop where it exists."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
-
-
 async def _alone(assembly: Assembly, log: LogHandle) -> None:
     orders = Orders()
-    on_signals(orders.stop_or_hurry)
+
+    def obey(how: Stop) -> None:
+        if not orders.given:
+            end_after(longest_stop(assembly), log)
+        orders.stop_or_hurry(how)
+
+    on_signals(obey)
     announce_start(assembly)
     await serve_until_told(
         assembly, log, orders, on_bound=lambda address: announce_listening(address.url)
@@ -68,6 +69,11 @@ async def _alone(assembly: Assembly, log: LogHandle) -> None:
 def retirement(assembly: Assembly) -> float:
     """Seconds that a server which retires waits for its connections."""
     return max(assembly.settings.drain_delay.total_seconds(), SHORTEST_RETIREMENT)
+
+
+def longest_stop(assembly: Assembly) -> float:
+    """Seconds from the order to stop until a process ends, however it hangs."""
+    return retirement(assembly) + GRACE + CLOSING
 
 
 async def serve_until_told(

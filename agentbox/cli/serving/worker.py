@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final
 
 import structlog
 
 from agentbox.cli.serving.announcements import announce_page_stays
 from agentbox.cli.serving.inheritance import READY, STOPS, Common, Inheritance, Order
 from agentbox.cli.serving.orders import Orders, Stop, on_signals
-from agentbox.cli.serving.server import retirement, run, serve_until_told
+from agentbox.cli.serving.running import end_after, run
+from agentbox.cli.serving.server import longest_stop, serve_until_told
 from agentbox.core.logs import LogHandle, Turns, configure
 from agentbox.core.startup import Assembly
-from agentbox.web.server import GRACE
-
-CLOSING: Final = 15.0
-"""Seconds beyond the delay and the requests in flight until a worker that hangs ends itself."""
 
 _log = structlog.get_logger("agentbox.worker")
 
@@ -39,7 +34,7 @@ def serve_as_worker(assembly: Assembly, inheritance: Inheritance) -> None:
     try:
         if inheritance.moves_page(assembly.settings):
             announce_page_stays(assembly.settings.metrics.listen, inheritance.listen)
-        run(_serve(inheritance.in_force(assembly), log, channel, common))
+        run(_serve(inheritance.in_force(assembly), log, channel, common), log)
     finally:
         log.close()
 
@@ -53,7 +48,7 @@ async def _serve(
     asyncio.get_running_loop().add_signal_handler(
         signal.SIGHUP, _log.info, "sighup_is_for_supervisor"
     )
-    limit = retirement(assembly) + GRACE + CLOSING
+    limit = longest_stop(assembly)
     Channel(channel, orders, lambda: end_after(limit, log)).start()
     await serve_until_told(
         assembly, log, orders, common=common, on_bound=lambda _: _send_ready(channel)
@@ -110,16 +105,3 @@ class Channel:
     def _on_loop(self, call: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # the loop is closed: it has stopped
             self._loop.call_soon_threadsafe(call)
-
-
-def end_after(seconds: float, log: LogHandle) -> None:
-    """End the process after that time, whatever it is doing then."""
-    timer = threading.Timer(seconds, _end, (log,))
-    timer.daemon = True
-    timer.start()
-
-
-def _end(log: LogHandle) -> None:
-    _log.error("stop_takes_too_long")
-    log.close()
-    os._exit(1)

@@ -51,6 +51,7 @@ class ClaimedRun:
         self._over = False
         self.lost = False
         self._holds_for = holds_for
+        self._ends = clock.monotonic() + (job.timeout + holds_for).total_seconds()
         self.lease = lease
 
     @property
@@ -74,21 +75,31 @@ class ClaimedRun:
             return self._last()
         return self._storage.transaction(lease=self.lease)
 
+    @property
+    def overdue(self) -> bool:
+        """Whether it goes on although it was cancelled at its time-out, a lease ago."""
+        return self._clock.monotonic() >= self._ends
+
     async def renew(self) -> bool:
         """Hold the job for as long again; False if there is nothing to hold any more.
 
         `lost` says then whether another process has claimed it meanwhile, and so has this run:
-        not one whose last transaction is committed, which nobody else has or will have.
+        not one whose last transaction is committed, which nobody else has or will have. One that
+        is overdue is not renewed, so that another process gets the job once the lease runs out.
         """
-        async with self._storage.transaction() as tx:
-            if await tx.jobs.renew(self.lease, self._clock.now() + self._holds_for):
+        overdue = self.overdue
+        async with self._storage.transaction(read_only=overdue) as tx:
+            until = self._clock.now() + self._holds_for
+            if not overdue and await tx.jobs.renew(self.lease, until):
                 return True
             row = await tx.jobs.get(self.lease.name)
-        self.lost = not self._over and (row is None or row.fence != self.lease.fence)
-        return False
+        held = row is not None and row.fence == self.lease.fence
+        self.lost = not self._over and not held
+        return overdue and held and not self._over
 
-    async def give_back(self, following: datetime, outcome: Outcome) -> None:
-        """Give the lease back, unless the job's last transaction has done so.
+    async def give_back(self, outcome: Outcome) -> None:
+        """Give the lease back, unless the job's last transaction has done so; a run that was
+        cancelled is begun again by another process.
 
         Where no flag says so the row may: that transaction may have been cancelled as it was
         committed.
@@ -97,9 +108,13 @@ class ClaimedRun:
             return
         async with self._storage.transaction(lease=self.lease) as tx:
             row = await tx.jobs.get(self.lease.name)
-            if row is not None and row.lease_until is not None:
-                now = self._clock.now()
-                await tx.jobs.finish(self.lease, following, at=now, outcome=outcome)
+            if row is None or row.lease_until is None:
+                return
+            now = self._clock.now()
+            if outcome == "cancelled":
+                await tx.jobs.release(self.lease, at=now, outcome=outcome)
+            else:
+                await tx.jobs.finish(self.lease, self.following, at=now, outcome=outcome)
 
     @asynccontextmanager
     async def _last(self) -> AsyncIterator[Transaction]:
@@ -138,17 +153,19 @@ async def perform(job: Job, run: ClaimedRun | OwnRun, counters: Counters, clock:
     """
     outcome: Outcome = "ok"
     began = clock.monotonic()
+    limit = asyncio.timeout(job.timeout.total_seconds())
     try:
-        async with asyncio.timeout(job.timeout.total_seconds()):
+        async with limit:
             await job.run(run)
-    except TimeoutError:
-        outcome = "timeout"
-        _log.error("job_timed_out", job=job.name, seconds=job.timeout.total_seconds())
     except StorageError as error:
         outcome = "lost" if run.lost else "failed"
         _log.warning("job_failed", job=job.name, error=str(error))
     except BaseException as error:  # noqa: BLE001  a job may raise anything; it must not end the process
-        if is_own_cancellation(error):
+        # What a job asks may be late too, well within its own time.
+        if isinstance(error, TimeoutError) and limit.expired():
+            outcome = "timeout"
+            _log.error("job_timed_out", job=job.name, seconds=job.timeout.total_seconds())
+        elif is_own_cancellation(error):
             outcome = "lost" if run.lost else "cancelled"
         else:
             outcome = "failed"

@@ -262,14 +262,14 @@ class Scheduler:
         if outcome == "lost":
             _log.warning("job_lost", job=job.name)
             return  # there is nothing to give back
-        following = self._clock.now() if outcome == "cancelled" else run.following
         try:
-            await run.give_back(following, outcome)
+            await run.give_back(outcome)
         except StorageError as error:
             _log.warning("job_not_finished", job=job.name, error=str(error))
 
     async def _keep(self, run: ClaimedRun, task: asyncio.Task[None] | None) -> None:
         """Renew the lease until it is given back; cancel the run if another process has the job."""
+        told = False
         while True:
             await asyncio.sleep(self._renew_every)
             try:
@@ -277,5 +277,8 @@ class Scheduler:
                     break
             except StorageError as error:
                 _log.warning("job_not_renewed", job=run.lease.name, error=str(error))
+            if run.overdue and not told:
+                told = True
+                _log.error("job_goes_on", job=run.lease.name)
         if run.lost and task is not None:
             task.cancel()

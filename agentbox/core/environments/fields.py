@@ -93,6 +93,8 @@ def in_status(environment: Environment, now: datetime) -> Environment:
         started = now
     elif status in ENDED:
         ended = now
+        # By a clock that is ahead of ours it may have started later than that.
+        started = None if started is None else min(started, ended)
     return msgspec.structs.replace(environment, started_at=started, terminated_at=ended)
 
 
@@ -100,12 +102,14 @@ def in_status_since(
     before: Environment, status: EnvironmentStatus, now: datetime, started_at: datetime | None
 ) -> Environment:
     """The record with that status, come into now if it is another one, and with the start that is
-    said, if one is."""
+    said, if one is; where it has ended, that is no later than its end."""
     after = before
     if status is not before.status:
         after = in_status(msgspec.structs.replace(before, status=status), now)
     if started_at is None:
         return after
+    if after.terminated_at is not None:
+        started_at = min(started_at, after.terminated_at)
     return msgspec.structs.replace(after, started_at=started_at.astimezone(UTC))
 
 

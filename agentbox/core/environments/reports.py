@@ -116,12 +116,16 @@ def _after(before: Environment, said: Said, now: datetime) -> Environment:
             raise _not_then("must not be before the environment was registered")
         if status is EnvironmentStatus.PENDING:
             raise _not_then("can't be given while the status is pending")
+        ended = before.terminated_at
+        if status is before.status and ended is not None and started_at > ended + SKEW:
+            raise _not_then("must not be after the environment ended; say that it is running, too")
+    after = in_status_since(before, status, now, started_at)
     if status is not before.status:
-        return in_status_since(before, status, now, started_at)
-    known = before.started_at
-    if started_at is None or (known is not None and abs(started_at - known) < SAME_START):
+        return after
+    known, said_now = before.started_at, after.started_at
+    if said_now is None or (known is not None and abs(said_now - known) < SAME_START):
         return before
-    return in_status_since(before, status, now, started_at)
+    return after
 
 
 def _not_then(sentence: str) -> ValidationFailed:

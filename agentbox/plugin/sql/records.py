@@ -29,22 +29,32 @@ JOB_COLUMNS = (
 )
 SELECT_JOB = f"SELECT {JOB_COLUMNS} FROM jobs WHERE name = $1"
 SELECT_JOBS = f"SELECT {JOB_COLUMNS} FROM jobs ORDER BY name"
+# Who asked by a clock that was ahead asked before this run began; `finish` tells it by that.
 CLAIM_JOB = (
-    "UPDATE jobs SET lease_until = $3, fence = fence + 1, last_started = $2, last_process = $4"
+    "UPDATE jobs SET lease_until = $3, fence = fence + 1, last_started = $2, last_process = $4,"
+    " asked_at = CASE WHEN asked_at > $2 THEN $2 ELSE asked_at END"
     " WHERE name = $1 AND (next_due <= $2 OR asked_at IS NOT NULL)"
     " AND (lease_until IS NULL OR lease_until <= $2) RETURNING fence"
 )
 # A lease that was given back stays so: else a renewal that comes late would hold up the next run.
+# One that ends when its run did was given back with the run undone.
 RENEW_JOB = (
     "UPDATE jobs SET lease_until = $3 WHERE name = $1 AND fence = $2 AND lease_until IS NOT NULL"
-    " RETURNING name"
+    " AND (last_finished IS NULL OR lease_until <> last_finished) RETURNING name"
 )
 # The clock may have been ahead when the run began, and right when it ended.
 FINISH_JOB = (
-    "UPDATE jobs SET next_due = $3, lease_until = NULL, asked_at = NULL,"
+    "UPDATE jobs SET next_due = $3, lease_until = NULL,"
+    " asked_at = CASE WHEN asked_at > last_started THEN asked_at END,"
     " last_started = CASE WHEN last_started > $4 THEN $4 ELSE last_started END,"
     " last_finished = $4, last_outcome = $5"
     " WHERE name = $1 AND fence = $2 RETURNING name"
+)
+RELEASE_JOB = (
+    "UPDATE jobs SET lease_until = $3,"
+    " last_started = CASE WHEN last_started > $3 THEN $3 ELSE last_started END,"
+    " last_finished = $3, last_outcome = $4"
+    " WHERE name = $1 AND fence = $2 AND lease_until IS NOT NULL RETURNING name"
 )
 SKIP_RUN = (
     "UPDATE jobs SET next_due = $3 WHERE name = $1 AND next_due = $2 AND lease_until IS NULL"
@@ -141,6 +151,9 @@ class SqlJobStore(JobStore):
         return bool(
             await self._db.fetch(FINISH_JOB, lease.name, lease.fence, next_due, at, outcome)
         )
+
+    async def release(self, lease: Lease, *, at: datetime, outcome: str) -> bool:
+        return bool(await self._db.fetch(RELEASE_JOB, lease.name, lease.fence, at, outcome))
 
     async def skip(self, name: str, due: datetime, next_due: datetime) -> bool:
         return bool(await self._db.fetch(SKIP_RUN, name, due, next_due))

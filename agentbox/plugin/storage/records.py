@@ -29,7 +29,8 @@ class JobStore(ABC):
     ) -> Lease | None:
         """Take a job that is due or asked for, and not leased, in one statement; None if not.
 
-        Writes down that a run begins `now`, and by which process.
+        Writes down that a run begins `now`, and by which process; also that it was asked for `now`
+        at the latest, whatever a clock that was ahead has written.
         """
 
     @abstractmethod
@@ -42,8 +43,19 @@ class JobStore(ABC):
     async def finish(self, lease: Lease, next_due: datetime, *, at: datetime, outcome: str) -> bool:
         """Give the lease back, say when the next run is due, and when and how this one ended.
 
-        Nothing is asked for any more. A run that began later than `at`, by a clock that was ahead,
-        began at `at`. False if the fence has moved.
+        What was asked for when the run began is not asked for any more; what somebody has asked
+        for since, as the lease had run out, still is. A run that began later than `at`, by a clock
+        that was ahead, began at `at`. False if the fence has moved.
+        """
+
+    @abstractmethod
+    async def release(self, lease: Lease, *, at: datetime, outcome: str) -> bool:
+        """Let the lease end `at`, its run undone, and say how it ended; in one statement. Another
+        process begins the run again, as if this one had died: when it is due stays, and that it is
+        asked for.
+
+        A run that began later than `at` began at `at`. False if the fence has
+        moved or the lease is given back.
         """
 
     @abstractmethod

@@ -80,6 +80,33 @@ async def fail() -> None:
     raise OSError("no space left on device")
 
 
+class Stubborn:
+    """Goes on when it is cancelled, until it is let go; ends then, or raises.
+
+    It gives in when it is cancelled again, so that a test which waits for it fails and ends.
+    """
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.begun = self.cancelled = 0
+        self.let_go = asyncio.Event()
+        self._error = error
+
+    async def __call__(self) -> str:
+        self.begun += 1
+        while not self.let_go.is_set() and self.cancelled < 2:
+            try:
+                await self.let_go.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+        if self._error is not None:
+            raise self._error
+        return "done"
+
+    async def hang(self) -> None:
+        """The same, with nothing to tell."""
+        await self()
+
+
 def batch(number: int = 0) -> Batch:
     """The batch of a tick, one for each number."""
     return Batch(at=START + number * INTERVAL, samples=(Sample("ex_load", float(number)),))

@@ -12,7 +12,7 @@ from agentbox.core.counters import Counters
 from agentbox.core.metrics import collector as module
 from agentbox.core.metrics.collector import Collector
 from agentbox.model.metrics import MetricType, Sample
-from tests.core.metrics.parts import OfProcess, Source, fail, hang, measuring
+from tests.core.metrics.parts import OfProcess, Source, Stubborn, fail, hang, measuring
 from tests.core.world import START, ManualClock, Recorder
 
 OTHER = MetricType(name="ex_other", unit="count", description="Of another source.")
@@ -136,3 +136,18 @@ async def test_a_collection_that_is_cancelled_ends(clock: ManualClock, counters:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert counters.snapshot() == {}
+
+
+# PL-06
+async def test_a_source_that_swallows_its_cancellation_holds_up_no_other(
+    clock: ManualClock, counters: Counters, log: Recorder
+) -> None:
+    stubborn = Stubborn()
+    one = collecting(Source(do=stubborn.hang), other(), clock=clock, counters=counters)
+
+    async with asyncio.timeout(10):
+        batches = [await one.collect(START, of_process=False) for _ in range(2)]
+    stubborn.let_go.set()
+
+    assert [batch.samples for batch in batches] == [(Sample("ex_other", 7.0),)] * 2
+    assert (stubborn.begun, counters.value("sources.source0.failed")) == (1, 2)

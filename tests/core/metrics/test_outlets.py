@@ -13,7 +13,7 @@ from agentbox.core.counters import Counters
 from agentbox.core.metrics import outlets as module
 from agentbox.core.metrics.outlets import WAITING, Outlet
 from agentbox.core.recognition.dispatch import Named
-from tests.core.metrics.parts import HITS, LOAD, Sink, batch, fail, hang
+from tests.core.metrics.parts import HITS, LOAD, Sink, Stubborn, batch, fail, hang
 from tests.core.world import Recorder
 
 TYPES = {kind.name: kind for kind in (LOAD, HITS)}
@@ -198,3 +198,23 @@ async def test_a_sink_that_is_left_alone_does_not_hold_up_the_stop(
         await one.stop(60)
 
     assert counters.value("sinks.ex.dropped") == 1
+
+
+# PL-06
+async def test_a_sink_that_swallows_its_cancellation_gets_its_next_batch_once_it_has_ended(
+    outlet: Make, counters: Counters
+) -> None:
+    stubborn = Stubborn()
+    sink = Sink(stubborn.hang)
+    one = outlet(sink, patience=0.02)
+    one.put(batch(0))
+    one.put(batch(1))
+    await asyncio.wait_for(one.drained(), 10)
+    lost = counters.snapshot()
+    stubborn.let_go.set()
+    one._guard._patience = 30.0
+    one.put(batch(2))
+    await asyncio.wait_for(one.drained(), 10)
+
+    assert (lost, stubborn.begun) == ({"sinks.ex.failed": 2}, 2)
+    assert sink.got == [batch(0), batch(2)]

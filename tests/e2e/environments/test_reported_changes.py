@@ -131,6 +131,54 @@ async def test_what_waits_has_not_started(people: People) -> None:
         assert (await people.user.caller.get(path_of(environment))).body == environment
 
 
+@pytest.mark.parametrize("more", [{}, {"status": "terminated"}, {"status": "failed"}])
+async def test_a_run_that_is_over_has_not_started_later(
+    live: Live, people: People, clock: ShiftedClock, more: dict[str, str]
+) -> None:
+    ended = more.get("status", "terminated")
+    environment = await register(people.user, status="running")
+    clock.advance(60)
+    over = {"status": ended}
+    assert (await people.user.caller.post(reports_of(environment), over)).status == 204
+    terminated = (await people.user.caller.get(path_of(environment))).body
+    clock.advance(600)
+
+    async def said(since: str, seconds: float, **status: str) -> Any:
+        at = datetime.fromisoformat(terminated[since]) + timedelta(seconds=seconds)
+        body = {"started_at": instant(at), **status}
+        return await people.user.caller.post(reports_of(environment), body)
+
+    for seconds in (61, 600):
+        answer = await said("terminated_at", seconds, **more)
+        assert (answer.status, answer.error) == (422, "validation_failed")
+        assert [fault["pointer"] for fault in answer.body["errors"]] == ["/started_at"]
+    assert (await people.user.caller.get(path_of(environment))).body == terminated
+
+    # A clock may be ahead of ours; and what is said again is no change.
+    for _ in range(2):
+        assert (await said("terminated_at", 59, **more)).status == 204
+    body = (await people.user.caller.get(path_of(environment))).body
+    assert body["started_at"] == body["terminated_at"] == terminated["terminated_at"]
+    assert len(await trail(live, environment)) == 2
+    assert (await said("terminated_at", 500, status="running")).status == 204
+
+
+@pytest.mark.parametrize("before", ["running", "pending"])
+async def test_a_start_by_a_clock_that_is_ahead_is_no_later_than_the_end(
+    live: Live, people: People, before: str
+) -> None:
+    environment = await register(people.user, status=before)
+    ahead = {"started_at": instant(live.runtime.clock.now() + timedelta(seconds=50))}
+    if before == "running":
+        assert (await people.user.caller.post(reports_of(environment), ahead)).status == 204
+        ahead = {}
+    body = {"status": "failed", **ahead}
+    assert (await people.user.caller.post(reports_of(environment), body)).status == 204
+
+    body = (await people.user.caller.get(path_of(environment))).body
+    assert body["started_at"] == body["terminated_at"]
+
+
 async def test_many_report_at_once_and_the_status_changes_once(live: Live, people: People) -> None:
     environment = await register(people.user)
     bodies = [{"status": "running", "sandboxes": number} for number in range(40)]

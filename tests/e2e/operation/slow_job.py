@@ -18,6 +18,7 @@ AGENTBOX_API = 1
 
 class SlowOptions(Options, frozen=True):
     seconds: float = 1.0
+    stubborn: bool = False
 
 
 AGENTBOX_OPTIONS = SlowOptions
@@ -29,12 +30,18 @@ class Work(Job):
     interval = timedelta(days=1)
     timeout = timedelta(minutes=10)
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, stubborn):
         self.seconds = seconds
+        self.stubborn = stubborn
 
     async def run(self, run):
         async with run.transaction() as tx:
             await tx.markers.claim("slow-begun", "x")
+        while self.stubborn:
+            try:
+                await asyncio.sleep(self.seconds)
+            except BaseException:
+                pass
         await asyncio.sleep(self.seconds)
         async with run.transaction() as tx:
             await tx.markers.claim("slow-done", "x")
@@ -42,12 +49,17 @@ class Work(Job):
 
 @hookimpl
 def agentbox_jobs(services):
-    return [Work(services.options.seconds)]
+    return [Work(services.options.seconds, services.options.stubborn)]
 """
 
 
-def with_slow_job(folder: Path, seconds: float, password: str) -> dict[str, str]:
-    """The environment of a server with the plugin, installed in a folder of its own."""
+def with_slow_job(
+    folder: Path, seconds: float, password: str, *, stubborn: bool = False
+) -> dict[str, str]:
+    """The environment of a server with the plugin, installed in a folder of its own.
+
+    A stubborn job goes on for ever, whoever cancels it.
+    """
     site = folder / "site"
     about = site / "agentbox_slow-1.dist-info"
     about.mkdir(parents=True, exist_ok=True)
@@ -60,4 +72,5 @@ def with_slow_job(folder: Path, seconds: float, password: str) -> dict[str, str]
         AGENTBOX_ADMIN_PASSWORD=password,
         AGENTBOX_PLUGINS__ENABLED=f"{storage},password,jwt,apikey,slow",
         AGENTBOX_PLUGINS__SLOW__SECONDS=str(seconds),
+        AGENTBOX_PLUGINS__SLOW__STUBBORN=str(stubborn).lower(),
     )

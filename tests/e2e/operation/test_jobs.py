@@ -189,9 +189,30 @@ def test_a_server_that_stops_waits_for_a_job_up_to_a_limit(
 
     assert marked(tmp_path, "slow-done") is done
     assert took < 12
-    query = "SELECT last_outcome, lease_until IS NULL FROM jobs WHERE name = 'slow-work'"
-    [(outcome, free)] = database_in(tmp_path).run(query)
-    assert (outcome, bool(free)) == ("ok" if done else "cancelled", True)
+    # A run that is not done is begun again, as after a kill, whenever the next server comes.
+    query = (
+        "SELECT last_outcome, lease_until IS NULL, lease_until = last_finished,"
+        " asked_at IS NOT NULL FROM jobs WHERE name = 'slow-work'"
+    )
+    [(outcome, free, over, asked)] = database_in(tmp_path).run(query)
+    if done:
+        assert (outcome, bool(free), bool(asked)) == ("ok", True, False)
+    else:
+        assert (outcome, bool(over), bool(asked)) == ("cancelled", True, True)
+
+
+def test_a_job_that_goes_on_when_it_is_cancelled_does_not_keep_a_server_from_stopping(
+    tmp_path: Path,
+) -> None:
+    env = with_slow_job(tmp_path, 60.0, STRONG_PASSWORD, stubborn=True)
+    with serving(tmp_path, env=env) as server:
+        assert agentbox(tmp_path, "jobs", "run", "slow-work", env=env).returncode == 0
+        wait_until(lambda: marked(tmp_path, "slow-begun"), "the job runs", 20)
+        assert server.stop(signal.SIGTERM) == 0
+
+    [line] = [json.loads(each) for each in server.lines if '"left_behind"' in each]
+    assert line["task"] == "agentbox-job-slow-work"
+    assert line["where"][-2].endswith(" run")
 
 
 def test_a_killed_server_leaves_a_run_that_the_next_one_begins_again(tmp_path: Path) -> None:

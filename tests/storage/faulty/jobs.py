@@ -114,6 +114,48 @@ class EndsBeforeItBegan(SendsOtherwise):
     wrong = "false"
 
 
+class ForgetsWhoAskedLate(SendsOtherwise):
+    """Takes a run that was asked for while another went on for that one."""
+
+    right = "asked_at > last_started"
+    wrong = "false"
+
+
+class BelievesWhoAskedAhead(SendsOtherwise):
+    """Leaves when a run was asked for as a clock that was ahead has told it."""
+
+    right = "asked_at > $2"
+    wrong = "false"
+
+
+class LeavesABeginningAhead(SendsOtherwise):
+    """Leaves the begin of a run that is given back undone as a clock that was ahead has told it."""
+
+    right = "last_started > $3"
+    wrong = "false"
+
+
+class RenewsWhatIsLeftUndone(SendsOtherwise):
+    """Prolongs a lease that was given back with its run undone."""
+
+    right = "lease_until <> last_finished"
+    wrong = "true"
+
+
+class DropsWhatIsLeftUndone(SendsOtherwise):
+    """Ends a lease without a trace, so that its run may be put off."""
+
+    right = "lease_until = $3, last_started"
+    wrong = "lease_until = NULL, last_started"
+
+
+class LeavesUndoneWhatIsDone(SendsOtherwise):
+    """Gives a run back undone that has ended."""
+
+    right = "fence = $2 AND lease_until IS NOT NULL RETURNING"
+    wrong = "fence = $2 RETURNING"
+
+
 class PutsRightWhatHasChanged(Spoilt):
     """Ends a lease that was renewed or taken over meanwhile."""
 
@@ -186,6 +228,7 @@ class PurgesOneBatch(Spoilt):
 
 
 FORGOTTEN = "test_rows_of_jobs_go_once_nobody_has_had_them_for_long"
+LEFT_UNDONE = "test_a_run_that_is_left_undone_comes_to_the_next_as_it_was"
 
 FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
     ForgetsWhoRan: (CrudTests, "test_of_the_last_run_is_kept_when_and_how_and_by_whom"),
@@ -196,6 +239,18 @@ FAULTS: Mapping[type[SqliteStorage], tuple[type, str]] = {
         "test_a_run_that_is_asked_for_is_claimed_before_it_is_due",
     ),
     EndsBeforeItBegan: (CrudTests, "test_a_run_does_not_end_before_it_began"),
+    LeavesABeginningAhead: (CrudTests, "test_a_run_does_not_end_before_it_began"),
+    RenewsWhatIsLeftUndone: (CrudTests, LEFT_UNDONE),
+    DropsWhatIsLeftUndone: (CrudTests, LEFT_UNDONE),
+    LeavesUndoneWhatIsDone: (CrudTests, LEFT_UNDONE),
+    ForgetsWhoAskedLate: (
+        CrudTests,
+        "test_a_run_that_is_asked_for_while_the_holder_is_slow_is_still_to_come",
+    ),
+    BelievesWhoAskedAhead: (
+        CrudTests,
+        "test_a_run_that_was_asked_for_by_a_clock_that_was_ahead_comes_once",
+    ),
     PutsRightWhatHasChanged: (
         CrudTests,
         "test_nothing_is_put_right_where_the_lease_has_changed",

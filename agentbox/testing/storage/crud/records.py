@@ -110,6 +110,34 @@ class RecordTests(StorageTests):
             assert not await tx.jobs.run_now("job", NOON + HOUR - TICK)
             assert await tx.jobs.run_now("job", NOON + HOUR)
 
+    async def test_a_run_that_is_asked_for_while_the_holder_is_slow_is_still_to_come(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            slow = await tx.jobs.claim("job", NOON, NOON + TICK)
+            assert slow is not None
+            assert await tx.jobs.run_now("job", NOON + 2 * TICK)
+            await tx.jobs.finish(slow, NOON + 9 * HOUR, at=NOON + HOUR, outcome="ok")
+            state = await tx.jobs.get("job")
+            assert state is not None
+            assert (state.asked_at, state.lease_until) == (NOON + 2 * TICK, None)
+            assert await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR) == Lease("job", 2)
+
+    async def test_a_run_that_was_asked_for_by_a_clock_that_was_ahead_comes_once(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON + 9 * HOUR)
+            await tx.jobs.run_now("job", NOON + HOUR)
+            lease = await tx.jobs.claim("job", NOON, NOON + TICK)
+            assert lease is not None
+            state = await tx.jobs.get("job")
+            assert state is not None
+            assert state.asked_at == NOON
+            await tx.jobs.finish(lease, NOON + 9 * HOUR, at=NOON + TICK, outcome="ok")
+            assert await tx.jobs.claim("job", NOON + HOUR, NOON + 2 * HOUR) is None
+
     async def test_a_run_that_nobody_began_is_put_off(self, storage: Storage) -> None:
         async with storage.transaction() as tx:
             await tx.jobs.ensure("job", NOON)
@@ -159,6 +187,39 @@ class RecordTests(StorageTests):
             over = (state.next_due, state.lease_until, state.fence)
             assert over == (NOON + 5 * HOUR, None, 2)
 
+    async def test_a_run_that_is_left_undone_comes_to_the_next_as_it_was(
+        self, storage: Storage
+    ) -> None:
+        async with storage.transaction() as tx:
+            await tx.jobs.ensure("job", NOON)
+            await tx.jobs.run_now("job", NOON)
+            lease = await tx.jobs.claim("job", NOON, NOON + HOUR, "one")
+            held = await tx.jobs.get("job")
+            assert lease is not None
+            assert held is not None
+            left = replace(
+                held,
+                lease_until=NOON + TICK,
+                last_finished=NOON + TICK,
+                last_outcome="cancelled",
+            )
+            assert not await tx.jobs.release(Lease("none", 1), at=NOON, outcome="cancelled")
+            assert await tx.jobs.release(lease, at=NOON + TICK, outcome="cancelled")
+            assert await tx.jobs.get("job") == left
+            # It is given back: a renewal that comes late does not hold up the next process.
+            assert not await tx.jobs.renew(lease, NOON + HOUR)
+            assert not await tx.jobs.skip("job", NOON, NOON + HOUR)
+
+            second = await tx.jobs.claim("job", NOON + TICK, NOON + HOUR, "another")
+            assert second == Lease("job", 2)
+            assert not await tx.jobs.release(lease, at=NOON + HOUR, outcome="cancelled")
+            assert await tx.jobs.renew(second, NOON + 2 * HOUR)
+            await tx.jobs.finish(second, NOON + 9 * HOUR, at=NOON + HOUR, outcome="ok")
+            assert not await tx.jobs.release(second, at=NOON + HOUR, outcome="cancelled")
+            ended = await tx.jobs.get("job")
+            assert ended is not None
+            assert (ended.lease_until, ended.last_outcome) == (None, "ok")
+
     async def test_a_run_does_not_end_before_it_began(self, storage: Storage) -> None:
         """It may have begun by a clock that was ahead."""
         async with storage.transaction() as tx:
@@ -169,6 +230,13 @@ class RecordTests(StorageTests):
             state = await tx.jobs.get("job")
             assert state is not None
             assert (state.last_started, state.last_finished) == (NOON + TICK, NOON + TICK)
+
+            lease = await tx.jobs.claim("job", NOON + 2 * HOUR, NOON + 3 * HOUR, "one")
+            assert lease is not None
+            assert await tx.jobs.release(lease, at=NOON + HOUR, outcome="cancelled")
+            state = await tx.jobs.get("job")
+            assert state is not None
+            assert (state.last_started, state.last_finished) == (NOON + HOUR, NOON + HOUR)
 
     async def test_what_a_clock_that_was_ahead_has_written_is_put_right(
         self, storage: Storage
