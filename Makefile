@@ -36,8 +36,8 @@ bench: $(VENV)/.dev
 
 # The long sizes; its output belongs under bench/results/.
 soak: $(VENV)/.dev
-	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 4
-	AGENTBOX_TEST_SCALE=10 AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 4
+	AGENTBOX_TEST_SCALE=10 $(BIN)/python -m pytest -n 3
+	AGENTBOX_TEST_SCALE=10 AGENTBOX_TEST_BACKEND=postgres $(BIN)/python -m pytest -n 3
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "agentbox needs Python 3.11 or later")'
