@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import platform
 import random
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 import psutil
 
+from agentbox.core.metrics.keeping import LONGEST_REST, PURGE_REST, PURGED_AT_ONCE
 from agentbox.model.metrics import Aggregate, Level, SeriesQuery
 from agentbox.plugin.storage import Storage
 from agentbox.testing.samples import HOUR, a_report
@@ -30,7 +32,6 @@ from bench.series import (
     NOW,
     OF_ALL,
     OF_ENVIRONMENTS,
-    SERIES_AT_ONCE,
     add_environments,
     measure,
     put,
@@ -214,7 +215,7 @@ class Purged(NamedTuple):
 async def purging(
     place: Place, ids: Sequence[str], *, before: Callable[[Level], datetime]
 ) -> Purged:
-    """Delete what is older at each level, while requests write."""
+    """Delete what is older at each level as the job does, while requests write."""
     rows = _rows(place)
     took: list[float] = []
     async with place.storage.open():
@@ -227,9 +228,10 @@ async def purging(
                     began = time.perf_counter()
                     async with place.storage.transaction() as tx:
                         after = await tx.metrics.purge(
-                            level, before(level), after=after, limit=SERIES_AT_ONCE
+                            level, before(level), after=after, limit=PURGED_AT_ONCE
                         )
                     took.append(time.perf_counter() - began)
+                    await asyncio.sleep(min(PURGE_REST * took[-1], LONGEST_REST))
     return Purged(rows - _rows(place), _times(took), _times(beside), _times(alone))
 
 
@@ -316,6 +318,8 @@ def lines(environments: int, hours: int) -> list[str]:
 async def _told(place: Place, environments: int, hours: int) -> list[str]:
     ids = await fill(place, environments, hours)
     size, rows = place.size(), _rows(place)
+    gc.collect()
+    gc.freeze()  # as a server does when it begins to listen
     told = [
         "",
         f"{place.name}: {rows} rows, {size / 10**6:.0f} MB (goal {ROOM[place.name] / 10**6:.0f})",

@@ -19,8 +19,16 @@ ROWS_AT_ONCE: Final = 6000
 """Rows that are rolled up in one transaction, so that no other writer waits long."""
 
 ROLLED_UP_AT_ONCE: Final = 100
-PURGED_AT_ONCE: Final = 50
+PURGED_AT_ONCE: Final = 10
 """Series of one transaction at most; of each there are 120 rows to delete each hour."""
+
+ROLL_UP_REST: Final = 1
+PURGE_REST: Final = 3
+"""For how many times as long as each transaction took the others have the database. What is
+deleted lies all over the file: without rest, writing that back holds up everybody for 60 ms."""
+
+LONGEST_REST: Final = 1.0
+"""Seconds."""
 
 WINDOWS: Final = {
     Level.MINUTE: timedelta(hours=1),
@@ -139,7 +147,7 @@ class RollUpMetrics(Job):
                 noted = await tx.metrics.note_rolled_up(level, end, was=start)
             return last
 
-        await _all_series(run, self._clock, make)
+        await _all_series(run, self._clock, make, rest=ROLL_UP_REST)
         return noted
 
 
@@ -172,7 +180,7 @@ class PurgeMetrics(Job):
         async def delete(tx: Transaction, after: int) -> int | None:
             return await tx.metrics.purge(level, before, after=after, limit=PURGED_AT_ONCE)
 
-        await _all_series(run, self._clock, delete)
+        await _all_series(run, self._clock, delete, rest=PURGE_REST)
 
 
 async def _taken_back(tx: Transaction) -> Mapping[Level, datetime]:
@@ -194,15 +202,19 @@ async def _taken_back(tx: Transaction) -> Mapping[Level, datetime]:
 
 
 async def _all_series(
-    run: JobRun, clock: Clock, step: Callable[[Transaction, int], Awaitable[int | None]]
+    run: JobRun,
+    clock: Clock,
+    step: Callable[[Transaction, int], Awaitable[int | None]],
+    *,
+    rest: float,
 ) -> None:
-    """Some series in each transaction; half of the time is left to whoever else waits to write."""
+    """Some series in each transaction, and time in between for whoever else waits to write."""
     after: int | None = 0
     while after is not None:
         began = clock.monotonic()
         async with run.transaction() as tx:
             after = await step(tx, after)
-        await asyncio.sleep(clock.monotonic() - began)
+        await asyncio.sleep(min(rest * (clock.monotonic() - began), LONGEST_REST))
 
 
 def _finer(level: Level) -> Level:

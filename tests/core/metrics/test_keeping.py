@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 
 from agentbox.config.sections import MetricsSettings
-from agentbox.core.metrics.keeping import RollUpMetrics
+from agentbox.core.metrics.keeping import PurgeMetrics, RollUpMetrics
 from agentbox.model.metrics import Aggregate, Level, Sample, SeriesQuery
-from agentbox.plugin.storage import Storage
+from agentbox.plugin.storage import Storage, Transaction
 from tests.core.metrics.kept import (
     DAY,
     HOUR,
@@ -186,3 +189,38 @@ async def test_every_level_is_made_minute_by_minute_at_every_interval(
     before = -(-10 // minutes) - 1
     rows = [before + 3, before, 1 if before else 0, 1 if before else 0]
     assert [await count(storage, level) for level in Level] == rows
+
+
+class Slow(Run):
+    """Each of its transactions takes so many seconds."""
+
+    def __init__(self, storage: Storage, clock: ManualClock, seconds: float) -> None:
+        super().__init__(storage, clock.now())
+        self._clock, self._seconds = clock, seconds
+
+    @asynccontextmanager
+    async def transaction(self, *, last: bool = False) -> AsyncIterator[Transaction]:
+        async with super().transaction(last=last) as tx:
+            self._clock.move(self._seconds)
+            yield tx
+
+
+@pytest.mark.parametrize(("took", "rests"), [(0.25, 0.75), (10, 1)])
+async def test_deleting_leaves_three_quarters_of_the_time_to_others_but_never_rests_for_long(
+    storage: Storage,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    took: float,
+    rests: float,
+) -> None:
+    rested: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        rested.append(seconds)
+
+    await write(storage, ticks(START - 2 * DAY, START - 2 * DAY + MINUTE))
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    await PurgeMetrics(MetricsSettings(), clock).run(Slow(storage, clock, took))
+
+    assert len(rested) >= len(Level)
+    assert set(rested) == {rests}
