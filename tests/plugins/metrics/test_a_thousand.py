@@ -4,7 +4,6 @@ time of processors, those of the database's server included."""
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import time
 from collections.abc import AsyncIterator, Callable
@@ -33,6 +32,7 @@ from agentbox_sqlite.connection import SqliteConnection
 from tests.backend import ON_POSTGRES
 from tests.core.metrics.parts import Run
 from tests.databases.postgres import PostgresDatabase
+from tests.garbage import passed_over
 from tests.plugins.rows import add_user
 from tests.plugins.stand_in import START
 from tests.scale import scaled
@@ -203,15 +203,11 @@ async def test_a_tick_does_not_keep_the_loop_to_itself(
             await asyncio.sleep(0)
             stalls.append(time.thread_time() - cpu)
 
-    gc.collect()
-    gc.freeze()  # as a server does when it begins to listen; the rest of the tests is no part of it
-    try:
+    with passed_over():
         beating = asyncio.create_task(beat())
         for number in range(1, 1 + scaled(3)):
             await tick(pipeline, number)
         beating.cancel()
-    finally:
-        gc.unfreeze()
 
     print(
         f"the longest stretches of a tick: {[round(s * 1000, 1) for s in sorted(stalls)[-12:]]} ms"
