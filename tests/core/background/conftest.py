@@ -10,6 +10,7 @@ from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.counters import Counters
 from agentbox.plugin.job import Job
 from agentbox.plugin.storage import Storage
+from tests.backend import Database
 from tests.core.background.jobs import Make
 from tests.core.world import ManualClock
 
@@ -22,6 +23,14 @@ def clock() -> ManualClock:
 @pytest.fixture
 def counters() -> Counters:
     return Counters()
+
+
+@pytest.fixture
+async def second(database: Database, storage: Storage) -> AsyncIterator[Storage]:
+    """The same database, opened once more."""
+    opened = database.storage()
+    async with opened.open():
+        yield opened
 
 
 @pytest.fixture

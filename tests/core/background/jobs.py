@@ -43,6 +43,19 @@ class Other(Work):
     name = "other"
 
 
+class EachHalfMinute(Work):
+    interval = None
+    cron = "*/30 * * * * *"
+
+
+class Careful(Work):
+    run_missed = True
+
+
+class Spread(Work):
+    jitter = timedelta(seconds=20)
+
+
 class Impatient(Work):
     timeout = timedelta(milliseconds=10)
 

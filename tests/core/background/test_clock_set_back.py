@@ -10,23 +10,18 @@ from agentbox.core.background.schedule import AHEAD, first_tick
 from agentbox.core.background.scheduler import Scheduler
 from agentbox.core.counters import Counters
 from agentbox.plugin.storage import Storage
-from tests.core.background.jobs import MINUTE, Work, row, settle
+from tests.core.background.jobs import (
+    MINUTE,
+    Careful,
+    EachHalfMinute,
+    Spread,
+    Work,
+    row,
+    settle,
+)
 from tests.core.world import START, ManualClock
 
 HOUR = timedelta(hours=1)
-
-
-class EachHalfMinute(Work):
-    interval = None
-    cron = "*/30 * * * * *"
-
-
-class Careful(Work):
-    run_missed = True
-
-
-class Spread(Work):
-    jitter = timedelta(seconds=20)
 
 
 async def looking(job: Work, storage: Storage, clock: ManualClock, counters: Counters) -> Scheduler:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -15,7 +14,6 @@ from agentbox.core.counters import Counters
 from agentbox.errors import StorageError
 from agentbox.plugin.job import JobRun
 from agentbox.plugin.storage import Storage
-from tests.backend import Database
 from tests.core.background.jobs import MINUTE, Work, hang
 from tests.core.world import START, ManualClock
 
@@ -37,14 +35,6 @@ class Spread(Own):
 class OnTheMinute(Own):
     interval = None
     cron = "* * * * *"
-
-
-@pytest.fixture
-async def second(database: Database, storage: Storage) -> AsyncIterator[Storage]:
-    """The same database, opened once more."""
-    opened = database.storage()
-    async with opened.open():
-        yield opened
 
 
 async def until(job: Work, runs: int) -> None:

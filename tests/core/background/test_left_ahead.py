@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,8 +14,17 @@ from agentbox.errors import StorageError
 from agentbox.model.jobs import JobState, Lease
 from agentbox.plugin.job import Job
 from agentbox.plugin.storage import Storage
-from tests.backend import Database
-from tests.core.background.jobs import MINUTE, Other, Work, row, settle, told
+from tests.core.background.jobs import (
+    MINUTE,
+    Careful,
+    EachHalfMinute,
+    Other,
+    Spread,
+    Work,
+    row,
+    settle,
+    told,
+)
 from tests.core.world import START, ManualClock, user_of
 
 HOUR = timedelta(hours=1)
@@ -24,30 +33,9 @@ SOON = LEASE + 3 * timedelta(seconds=POLL)
 """A lease has to stand still for as long as one holds; then one look ends it, and one claims."""
 
 
-class EachHalfMinute(Work):
-    interval = None
-    cron = "*/30 * * * * *"
-
-
-class Careful(Work):
-    run_missed = True
-
-
-class Spread(Work):
-    jitter = timedelta(seconds=20)
-
-
 class Yearly(Work):
     interval = None
     cron = "0 12 1 1 *"
-
-
-@pytest.fixture
-async def second(database: Database, storage: Storage) -> AsyncIterator[Storage]:
-    """The same database, opened once more."""
-    opened = database.storage()
-    async with opened.open():
-        yield opened
 
 
 def ahead_of(clock: ManualClock, by: timedelta) -> ManualClock:

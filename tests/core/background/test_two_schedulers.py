@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,7 +12,6 @@ from agentbox.core.counters import Counters
 from agentbox.errors import StorageError
 from agentbox.plugin.job import Job, JobRun
 from agentbox.plugin.storage import Storage
-from tests.backend import Database
 from tests.core.world import ManualClock, user_of
 from tests.scale import scaled
 
@@ -52,14 +50,6 @@ class Frozen(Tick):
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
-
-
-@pytest.fixture
-async def second(database: Database, storage: Storage) -> AsyncIterator[Storage]:
-    """The same database, opened once more."""
-    opened = database.storage()
-    async with opened.open():
-        yield opened
 
 
 async def started(storage: Storage, clock: ManualClock, job: Job) -> Scheduler:
